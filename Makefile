@@ -1,0 +1,59 @@
+# Two commands for a newcomer: `make demo` and `make test`. `make check` is what CI runs.
+PYTHON  ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/pip --disable-pip-version-check
+INPUTS  := pyproject.toml constraints.txt
+CATALOG ?=
+Q       ?=
+
+.PHONY: demo test check lint types imports catalog bench clean help
+
+help:             ## what there is to make
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.base   ## index the sample catalog, search it, ask it (CATALOG=… Q=… for your own)
+	@$(BIN)/sightline demo $(if $(CATALOG),"$(CATALOG)") $(if $(Q),--question "$(Q)")
+
+test: $(VENV)/.test   ## the tests that need no torch and no data
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.check lint types imports   ## every extra, linters, all tests: what CI runs
+	@SIGHTLINE_CHECK=1 $(BIN)/python -m pytest
+
+lint: $(VENV)/.check
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.check
+	@$(BIN)/mypy
+
+imports: $(VENV)/.check
+	@$(BIN)/lint-imports
+
+catalog: $(VENV)/.base   ## draw the sample catalog again, byte for byte
+	@$(BIN)/python -m training.renderer --seed 7 --out service/sample
+
+bench: $(VENV)/.check   ## quality and speed on DATA=…, one JSON a run into benchmarks/results
+	@$(BIN)/python -m benchmarks --data "$(DATA)" --out benchmarks/results
+
+clean:            ## remove what make made
+	rm -rf $(VENV) .sightline-demo
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sightline needs Python 3.11 or newer; $(PYTHON) is older. Set PYTHON=…"; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(INPUTS) | $(VENV)/bin/python
+	@echo "Installing Sightline into $(VENV) (once; no torch) …"
+	@$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: $(INPUTS) | $(VENV)/bin/python
+	@echo "Installing Sightline and its test tools into $(VENV) (once; no torch) …"
+	@$(PIP) install --quiet -c constraints.txt -e '.[test]'
+	@touch $@ $(VENV)/.base
+
+$(VENV)/.check: $(INPUTS) | $(VENV)/bin/python
+	@echo "Installing Sightline with every extra into $(VENV) (once) …"
+	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.base $(VENV)/.test

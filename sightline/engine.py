@@ -1,0 +1,399 @@
+"""`Sightline`: one collection of one index, opened, filled, searched and asked. The only file that wires.
+
+Knows which stage needs which engine; knows nothing of HTTP, terminals or how any stage does its work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import generator
+import indexer
+import retriever
+from sightline import filters, media
+from sightline.encoders import licence_of, open_encoder
+from sightline.errors import ConfigError, InputError, NotFound, PassportMismatch
+from sightline.filters import Filter
+from sightline.mllms import open_chat
+from sightline.protocols import ChatModel, Encoder, Reranker, Store
+from sightline.rerankers import open_reranker
+from sightline.settings import Settings
+from sightline.stores import open_store
+from sightline.types import (
+    AddReport,
+    Answer,
+    Citation,
+    Item,
+    Part,
+    Pixels,
+    Progress,
+    Query,
+    Results,
+    Skipped,
+    Term,
+)
+
+Where: TypeAlias = str | Mapping[str, Any] | Filter | None
+Picture: TypeAlias = str | Path | bytes | Pixels
+Source: TypeAlias = str | Path | Mapping[str, Any]
+
+LOCK_WAIT_S = 2.0  # another writer's batch is usually done within this; past it the caller is told
+
+
+@cache
+def _encoder(spec: str, threads: int | None) -> Encoder:
+    """One loaded encoder a process, however many collections use it."""
+    return open_encoder(spec, threads=threads)
+
+
+class Sightline:
+    """One collection of an index. Open it with `Sightline.open`; use it as a context manager or `close` it.
+
+    Safe to share between threads. One process writes at a time; others may read meanwhile.
+    """
+
+    def __init__(self, settings: Settings, *, store: Store, store_spec: str, ledger: indexer.Ledger) -> None:
+        self.settings = settings
+        self.folder = collection_folder(settings.index, settings.collection)
+        self._store = store
+        self._store_spec = store_spec
+        self._ledger = ledger
+        self._writing = threading.RLock()
+
+    # -- opening and closing
+
+    @classmethod
+    def open(
+        cls, path: str | Path | None = None, *, collection: str | None = None, create: bool = True, **settings: Any
+    ) -> Self:
+        """Open a collection, making it when `create` and it is not there.
+
+        `settings` are those of `Settings`. Raises NotFound when it is not there and `create` is False, ConfigError when
+        a setting or the folder is unusable.
+        """
+        config = Settings.read(index=path, collection=collection, **settings)
+        folder = collection_folder(config.index, config.collection)
+        if not folder.is_dir():
+            if not create:
+                raise NotFound(_missing(config))
+            _make_folder(folder)
+        ledger = indexer.Ledger(folder)
+        try:
+            passport = ledger.passport()
+            store_spec = config.store or (passport.store if passport else "faiss")
+            if passport and store_spec != passport.store:
+                raise PassportMismatch(
+                    f"{folder} keeps its vectors in {passport.store!r}, not {store_spec!r}. "
+                    f"Open it without --store, or index into another folder or collection."
+                )
+            store = open_store(store_spec, folder, collection=config.collection)
+        except BaseException:
+            ledger.close()
+            raise
+        return cls(config, store=store, store_spec=store_spec, ledger=ledger)
+
+    def close(self) -> None:
+        """Release files. What was acknowledged is already on disk."""
+        self._store.close()
+        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @staticmethod
+    def collections(path: str | Path) -> list[str]:
+        """Names of the collections in an index folder, sorted; none when the folder is not there."""
+        folder = Path(path) / "collections"
+        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+
+    @classmethod
+    def drop(cls, path: str | Path, collection: str) -> None:
+        """Delete a whole collection with everything in it. Raises NotFound."""
+        with cls.open(path, collection=collection, create=False) as opened, opened._write():
+            opened._store.drop()
+        shutil.rmtree(collection_folder(Path(path), collection))
+
+    # -- the four calls
+
+    def add(
+        self,
+        *sources: Source,
+        prefix: str = "",
+        prune: bool = False,
+        mapping: Mapping[str, str] | None = None,
+        allow_urls: bool | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> AddReport:
+        """Index folders, files, catalogs or rows; what is unchanged is not embedded again.
+
+        An unreadable file becomes a row of the report. Raises InputError for a source that does not exist,
+        PassportMismatch when the index was built by another encoder.
+        """
+        options = indexer.IndexOptions(
+            prefix=prefix,
+            prune=prune,
+            mapping=dict(mapping or {}),
+            allow_urls=self.settings.allow_urls if allow_urls is None else allow_urls,
+            batch_size=self.settings.batch_size,
+            max_pixels=self.settings.max_pixels,
+        )
+        with self._write():
+            encoder = self.encoder
+            self._ledger.set_passport(indexer.Passport.of(encoder.space, store=self._store_spec))
+            return indexer.add(
+                sources, encoder=encoder, store=self._store, ledger=self._ledger, options=options, progress=progress
+            )
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items by id; how many of them there were."""
+        with self._write():
+            return indexer.delete(ids, store=self._store, ledger=self._ledger)
+
+    def search(
+        self,
+        query: str | Path | Pixels | Query | None = None,
+        *,
+        image: Picture | None = None,
+        negative: Sequence[str] = (),
+        k: int = 10,
+        where: Where = None,
+        target: Literal["image", "text"] | None = None,
+        rerank: str | None = None,
+    ) -> Results:
+        """The k items that match words, a picture, or both together, best first.
+
+        `query` is words, a picture (a Path or an array) or a whole `Query`; `image` adds a picture to it;
+        `negative` are words the hits should not show. Raises InputError for an empty query or a filter on an unknown field.
+        """
+        started = time.perf_counter()
+        asked = self._query(query, image=image, negative=negative, where=where, target=target)
+        spec = rerank or self.settings.rerank
+        found = retriever.search(
+            asked,
+            k=k,
+            store=self._store,
+            encoder=self.encoder,
+            reranker=self._reranker(spec) if spec else None,
+            rerank_depth=self.settings.rerank_depth,
+        )
+        return Results(found.hits, found.warnings, took_ms=(time.perf_counter() - started) * 1000)
+
+    def ask(self, question: str, *, image: Picture | None = None, where: Where = None, k: int = 8) -> Answer:
+        """Answer from the retrieved items only, every `[n]` a citation that opens, or say that nothing here answers."""
+        return generator.answer(question, **self._asking(image, where, k))
+
+    def stream(
+        self, question: str, *, image: Picture | None = None, where: Where = None, k: int = 8
+    ) -> Iterator[str | Citation | Answer]:
+        """Like `ask`, a checked sentence at a time: sentences, citations as they are used, the whole Answer last."""
+        return generator.stream(question, **self._asking(image, where, k))
+
+    # -- looking at what is there
+
+    def get(self, item_id: str) -> Item:
+        """One item with its parts. Raises NotFound."""
+        found = self._store.get([item_id])
+        if not found:
+            raise NotFound(f"no item {item_id!r} in collection {self.settings.collection!r}")
+        return found[0]
+
+    def picture(self, part_id: str) -> bytes:
+        """The picture of a part as indexed, as a JPEG of at most 320 px. Raises NotFound."""
+        item = self.get(part_id.rpartition("#")[0])
+        jpeg = next((self._ledger.thumbnail(part.digest) for part in item.parts if part.id == part_id), None)
+        if jpeg is None:
+            raise NotFound(f"no picture {part_id!r} in collection {self.settings.collection!r}")
+        return jpeg
+
+    def skipped(self) -> list[Skipped]:
+        """Every source that could not be indexed the last time it was seen, and why."""
+        return self._ledger.skipped()
+
+    def info(self) -> dict[str, Any]:
+        """What is in the collection, what built it and how large it is."""
+        stats, passport = self._store.stats(), self._ledger.passport()
+        encoder = self._encoder_spec
+        return {
+            "items": stats.items,
+            "parts": stats.parts,
+            "vectors": stats.vectors,
+            "collection": self.settings.collection,
+            "collections": self.collections(self.settings.index),
+            "encoder": encoder,
+            "dim": passport.dim if passport else None,
+            "licence": licence_of(encoder),
+            "store": self._store_spec,
+            "kind": stats.kind,
+            "bytes_memory": stats.bytes_memory,
+            "bytes_disk": stats.bytes_disk + self._ledger.bytes_disk(),
+            "fields": [{"name": f.name, "count": f.count, "numeric": f.numeric} for f in self._store.fields()],
+            "skipped": len(self._ledger.skipped()),
+        }
+
+    # -- engines, opened when first needed
+
+    @property
+    def _encoder_spec(self) -> str:
+        passport = self._ledger.passport()
+        return self.settings.encoder or (passport.space if passport else "starter")
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder of this collection. Raises PassportMismatch when it is not the one that built it."""
+        opened = _encoder(self._encoder_spec, self.settings.threads)
+        passport = self._ledger.passport()
+        if passport and passport.fingerprint != opened.space.fingerprint:
+            raise PassportMismatch(
+                f"{self.folder} was built with {passport.space!r} ({passport.dim} numbers a vector, "
+                f"fingerprint {passport.fingerprint[:12]}), not {opened.space.name!r} ({opened.space.dim}, "
+                f"{opened.space.fingerprint[:12]}). Their vectors cannot be compared: open it without --encoder, "
+                f"or index again into another collection with --collection."
+            )
+        return opened
+
+    @cached_property
+    def _chat(self) -> ChatModel | None:
+        return open_chat(self.settings.mllm) if self.settings.mllm else None
+
+    def _reranker(self, spec: str) -> Reranker:
+        return open_reranker(spec, picture=self._pixels, timeout_s=self.settings.rerank_timeout_s)
+
+    def _pixels(self, part: Part) -> Pixels | None:
+        jpeg = self._ledger.thumbnail(part.digest) if part.modality == "image" else None
+        return media.decode(jpeg, source=part.id) if jpeg else None
+
+    def _similarity(self, left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:
+        a = self.encoder.encode_queries([(text,) for text in left])  # (n, dim)
+        b = self.encoder.encode_queries([(text,) for text in right])  # (m, dim)
+        return a @ b.T  # (n, dim) @ (dim, m) -> (n, m)
+
+    # -- from what a caller says to what a stage takes
+
+    def _asking(self, image: Picture | None, where: Where, k: int) -> dict[str, Any]:
+        """What both `ask` and `stream` hand to the generator."""
+
+        def search(query: Query, count: int) -> Results:
+            return self.search(query, k=count)
+
+        return {
+            "search": search,
+            "chat": self._chat,
+            "picture": self._pixels,
+            "similarity": self._similarity,
+            "image": None if image is None else _pixels_of(image, self.settings.max_pixels),
+            "where": self._filter(where),
+            "k": k,
+            "timeout_s": self.settings.mllm_timeout_s,
+        }
+
+    def _query(
+        self,
+        query: str | Path | Pixels | Query | None,
+        *,
+        image: Picture | None,
+        negative: Sequence[str],
+        where: Where,
+        target: Literal["image", "text"] | None,
+    ) -> Query:
+        if isinstance(query, Query):
+            return replace(query, where=self._filter(query.where if where is None else where))
+        terms: list[Term] = []
+        if isinstance(query, str) and query.strip():
+            terms.append(Term(query.strip()))
+        pictures = (query if isinstance(query, Path | np.ndarray) else None, image)
+        terms.extend(Term(_pixels_of(picture, self.settings.max_pixels)) for picture in pictures if picture is not None)
+        if not terms:
+            raise InputError("the query is empty: give words, a picture, or both")
+        terms.extend(Term(text.strip(), -1.0) for text in negative if text.strip())
+        return Query(tuple(terms), where=self._filter(where), target=target)
+
+    def _filter(self, where: Where) -> Filter | None:
+        """A checked filter: every field it names is one that some item has."""
+        if where is None or where in ("", {}):
+            return None
+        if isinstance(where, str):
+            parsed = filters.parse(where)
+        else:
+            parsed = filters.from_qdrant(where) if isinstance(where, Mapping) else where
+        return filters.resolve(parsed, self._store.fields())
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[None]:
+        """One writer at a time: threads of this process wait in turn, another process gets a clear refusal."""
+        with self._writing, _locked(self.folder / "write.lock"):
+            yield
+
+
+def collection_folder(index: Path, collection: str) -> Path:
+    """Where one collection lives. Each has a folder of its own, so nothing can cross between them."""
+    return index / "collections" / collection
+
+
+def _missing(config: Settings) -> str:
+    others = Sightline.collections(config.index)
+    if others:
+        return f"no collection {config.collection!r} in {config.index}; it has: {', '.join(others)}"
+    return f"no index at {config.index}. Make one with: sightline index SOURCE --index {config.index}"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as exc:
+        raise ConfigError(f"cannot make the index folder {folder}: {exc.strerror}") from exc
+
+
+def _pixels_of(picture: Picture, max_pixels: int) -> Pixels:
+    """The pixels of a path, of encoded bytes, or the array itself. Raises InputError, UnreadableSource."""
+    if isinstance(picture, np.ndarray):
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise InputError(f"a picture is a (height, width, 3) uint8 array, not {picture.shape} {picture.dtype}")
+        return picture
+    if isinstance(picture, bytes):
+        return media.decode(picture, source="the query picture", max_pixels=max_pixels)
+    try:
+        data = Path(picture).read_bytes()
+    except OSError as exc:
+        raise InputError(f"cannot read the picture {picture}: {exc.strerror}") from exc
+    return media.decode(data, source=str(picture), max_pixels=max_pixels)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an advisory lock on `path`; it names its holder's process. Raises ConfigError when another holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        deadline = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as exc:
+                if time.monotonic() > deadline:
+                    holder = os.read(descriptor, 32).decode().strip() or "unknown"
+                    raise ConfigError(
+                        f"{path.parent} is being written by another process (pid {holder}). "
+                        f"Nothing was changed; try again when it is done."
+                    ) from exc
+                time.sleep(0.05)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

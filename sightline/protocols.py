@@ -1,0 +1,128 @@
+"""The seams: what the three stages ask of an encoder, a store, a reranker and a chat model.
+
+Knows no engine. Batching, caching, retries and checks live outside these few methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from sightline.filters import Filter
+from sightline.types import (
+    Aggregate,
+    Content,
+    FieldSummary,
+    Hit,
+    Item,
+    Message,
+    Modality,
+    PartHit,
+    PartVectors,
+    Piece,
+    Query,
+    Space,
+    StoreStats,
+    Table,
+    Vectors,
+)
+
+
+class Encoder(Protocol):
+    """Maps content into one space, where closeness means likeness."""
+
+    @property
+    def space(self) -> Space: ...
+
+    def encode_documents(self, contents: Sequence[Content]) -> Vectors:
+        """(n, dim) unit rows, one a content, in order. Raises UnsupportedModality, EngineError."""
+        ...
+
+    def encode_queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Vectors:
+        """(n, dim) unit rows. Differs from `encode_documents` only for encoders trained with query prompts."""
+        ...
+
+
+class Store(Protocol):
+    """ONE collection: items, parts, vectors, words. What a call has returned from survives `kill -9`."""
+
+    def upsert(self, items: Sequence[Item], vectors: Sequence[PartVectors]) -> None:
+        """Write items whole: an item of the same id is replaced, its old parts and vectors gone. All or nothing."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items by id; how many there were."""
+        ...
+
+    def get(self, ids: Sequence[str]) -> list[Item]:
+        """The items that exist, in the order asked for."""
+        ...
+
+    def known(self, space: Space, digests: Sequence[str]) -> dict[str, Vectors]:
+        """digest -> (m, dim): vectors already stored for equal content, so that nothing is embedded twice."""
+        ...
+
+    def search(
+        self,
+        space: Space,
+        vectors: Vectors,
+        k: int,
+        *,
+        where: Filter | None = None,
+        modalities: frozenset[Modality] | None = None,
+    ) -> list[list[PartHit]]:
+        """For each row of (q, dim), the k parts of highest cosine, best first, ties by part id.
+
+        `where` (of the part's item) and `modalities` apply before k is counted. A part with several vectors scores by
+        its best. k over n gives n.
+        """
+        ...
+
+    def search_text(
+        self,
+        text: str,
+        k: int,
+        *,
+        where: Filter | None = None,
+        modalities: frozenset[Modality] | None = None,
+    ) -> list[PartHit]:
+        """The k parts whose text matches any word of `text` best (BM25, stemmed, case and accents folded)."""
+        ...
+
+    def fields(self) -> list[FieldSummary]:
+        """Every field any item has, by name."""
+        ...
+
+    def aggregate(self, plan: Aggregate, *, where: Filter | None = None) -> Table:
+        """Count, minimum, maximum or mean over the items that pass `where`, grouped or whole."""
+        ...
+
+    def stats(self) -> StoreStats: ...
+
+    def drop(self) -> None:
+        """Remove the whole collection, wherever it is kept. Nothing but `close` may be called after it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Reranker(Protocol):
+    """Reads query and hits together; slower and sharper than a store."""
+
+    def rerank(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
+        """The same hits, re-ordered, ranks from 1.
+
+        Raises EngineError or EngineTimeout: the caller keeps the first order.
+        """
+        ...
+
+
+class ChatModel(Protocol):
+    """A chat model that may see pictures: text and images in, text out, a piece at a time."""
+
+    @property
+    def name(self) -> str: ...
+
+    def stream(self, messages: Sequence[Message], *, timeout_s: float | None = None) -> Iterator[Piece]:
+        """Raises EngineError or EngineTimeout, also in the middle."""
+        ...

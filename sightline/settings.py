@@ -1,0 +1,47 @@
+"""Every setting, read once from arguments and the environment (SIGHTLINE_*), then frozen.
+
+Does not know what the settings do: the engine and the service read them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sightline.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """One frozen model. An argument wins over SIGHTLINE_<NAME>, which wins over the default here."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGHTLINE_", frozen=True, extra="forbid", env_ignore_empty=True)
+
+    index: Path = Field(Path(".sightline"), description="folder that holds the index")
+    collection: str = Field(
+        "default", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="which collection of the index to use"
+    )
+    encoder: str | None = Field(None, description="encoder spec; unset: the one that built the index, else `starter`")
+    store: str | None = Field(None, description="store spec; unset: the one that built the index, else `faiss`")
+    mllm: str | None = Field(None, description="chat model that writes answers; unset: sentences and facts are quoted")
+    rerank: str | None = Field(None, description="chat model that re-orders the first hits; unset: no reranking")
+    rerank_depth: int = Field(20, ge=1, le=200, description="how many hits are re-ordered")
+    rerank_timeout_s: float = Field(30.0, gt=0, description="time for one reranking; past it the first order stands")
+    mllm_timeout_s: float = Field(120.0, gt=0, description="time for one answer of the chat model")
+    batch_size: int = Field(32, ge=1, le=4096, description="parts embedded and stored at a time")
+    threads: int | None = Field(None, ge=1, description="threads an encoder may use; unset: all cores")
+    max_pixels: int = Field(64_000_000, ge=1, description="pictures with more pixels are skipped with a reason")
+    allow_urls: bool = Field(False, description="fetch http(s) pictures named in catalogs; private addresses never")
+    api_key: SecretStr | None = Field(None, description="key the service asks for; needed to serve beyond this machine")
+    max_upload_bytes: int = Field(32_000_000, ge=1, description="largest request body the service reads")
+
+    @classmethod
+    def read(cls, **given: object) -> Settings:
+        """Settings from the arguments that are not None and the environment. Raises ConfigError naming the setting."""
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        except ValidationError as exc:
+            first = exc.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"setting {name!r} (SIGHTLINE_{name.upper()}): {first['msg']}") from exc

@@ -1,0 +1,1 @@
+"""How the starter models are made: pictures, words and training runs. Nothing here ships in the wheel."""

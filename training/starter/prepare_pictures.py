@@ -1,0 +1,91 @@
+"""Cuts fixed views of every picture and asks the picture teacher about exactly those views.
+
+Knows crops and the teacher's TFLite file; knows nothing of texts or of the student. A view that was done before is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from dataclasses import asdict
+from multiprocessing import Pool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from training.starter.sources import read
+
+SIZE = 112  # student's training side, px
+TEACHER = "teachers/mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
+_worker: dict[str, Any] = {}
+
+
+def crop_box(width: int, height: int, index: int, view: int) -> tuple[float, float, float, float]:
+    """Return the crop of a view: view 0 is the whole picture, the others take 35-100 % of its area, fixed by seed."""
+    if view == 0:
+        return 0.0, 0.0, float(width), float(height)
+    rng = np.random.default_rng([index, view])
+    area = rng.uniform(0.35, 1.0)
+    ratio = np.exp(rng.uniform(np.log(0.75), np.log(1.333)))
+    w, h = min(1.0, np.sqrt(area * ratio)), min(1.0, np.sqrt(area / ratio))
+    x, y = rng.uniform(0, 1 - w), rng.uniform(0, 1 - h)
+    return x * width, y * height, (x + w) * width, (y + h) * height
+
+
+def _start(teacher: str) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = Interpreter(teacher, num_threads=1)
+    model.allocate_tensors()
+    _worker.update(model=model, input=model.get_input_details()[0]["index"], output=model.get_output_details()[0])
+
+
+def _view(job: tuple[int, int, bytes]) -> tuple[int, np.ndarray, np.ndarray]:
+    index, view, encoded = job
+    image = Image.open(io.BytesIO(encoded)).convert("RGB")
+    box = crop_box(*image.size, index, view)
+    student = np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=box))  # (S, S, 3)
+    shown = np.asarray(image.resize((224, 224), Image.Resampling.BICUBIC, box=box))
+    model = _worker["model"]
+    model.set_tensor(_worker["input"], shown[None])
+    model.invoke()
+    return index, student, model.get_tensor(_worker["output"]["index"]).reshape(-1).copy()
+
+
+def prepare_pictures(data: Path, work: Path, views: int, processes: int) -> None:
+    """Write `pictures.json`, and per view `views_<v>.npy` (n, S, S, 3) and `teacher_<v>.npy` (n, 1024), both uint8."""
+    work.mkdir(parents=True, exist_ok=True)
+    pairs = list(read(data))
+    (work / "pictures.json").write_text(json.dumps([asdict(picture) for picture, _ in pairs]))
+    n = len(pairs)
+    with Pool(processes, _start, (str(data / TEACHER),)) as pool:
+        for view in range(views):
+            done = work / f"view_{view}.done"
+            if done.exists():
+                continue
+            pixels = np.lib.format.open_memmap(work / f"views_{view}.npy", "w+", np.uint8, (n, SIZE, SIZE, 3))
+            features = np.lib.format.open_memmap(work / f"teacher_{view}.npy", "w+", np.uint8, (n, 1024))
+            jobs = ((i, view, encoded) for i, (_, encoded) in enumerate(pairs))
+            for index, student, feature in pool.imap_unordered(_view, jobs, chunksize=64):
+                pixels[index], features[index] = student, feature
+            pixels.flush()
+            features.flush()
+            done.touch()
+            print(f"view {view}: {n} pictures", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the data tars")
+    parser.add_argument("--work", type=Path, required=True, help="folder for caches, outside the checkout")
+    parser.add_argument("--views", type=int, default=4)
+    parser.add_argument("--processes", type=int, default=2)
+    args = parser.parse_args()
+    prepare_pictures(args.data, args.work, args.views, args.processes)
+
+
+if __name__ == "__main__":
+    main()

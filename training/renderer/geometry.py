@@ -23,22 +23,20 @@ def as_points(points: Points) -> Field:
 def smooth(points: Points, *, closed: bool = False, steps: int = 8) -> Field:
     """A Catmull-Rom curve through the points."""
     p = as_points(points)
-    if closed:
-        p = np.concatenate([p[-1:], p, p[:2]])
-    else:
-        p = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
+    before, after = (p[-1:], p[:2]) if closed else (2 * p[:1] - p[1:2], 2 * p[-1:] - p[-2:-1])
+    p = np.concatenate([before, p, after])
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     pieces = []
     for a, b, c, d in zip(p[:-3], p[1:-2], p[2:-1], p[3:], strict=True):
-        pieces.append(
-            0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-        )
+        pieces.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
     if not closed:
         pieces.append(p[-2:-1])
     return np.concatenate(pieces)
 
 
-def arc(cx: float, cy: float, rx: float, ry: float, start: float = 0, end: float = 360, *, steps: int = 28) -> Field:
+def arc(  # noqa: PLR0917 - an ellipse reads best as plain numbers
+    cx: float, cy: float, rx: float, ry: float, start: float = 0, end: float = 360, *, steps: int = 28
+) -> Field:
     """Points on an ellipse, angles in degrees, clockwise on screen from three o'clock."""
     t = np.radians(np.linspace(start, end, steps))
     return np.stack([cx + rx * np.cos(t), cy + ry * np.sin(t)], axis=1)

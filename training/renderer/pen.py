@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -47,11 +48,13 @@ class Frame:
     def matrix(self) -> Field:
         """The (2, 2) turn and mirror, without scale."""
         c, s, m = np.cos(self.angle), np.sin(self.angle), -1.0 if self.flip else 1.0
-        return np.array([[c * m, -s], [s * m, c]])
+        turn: Field = np.array([[c * m, -s], [s * m, c]])
+        return turn
 
     def to_pixels(self, points: Field) -> Field:
         """Object points (n, 2) as pixel points."""
-        return points @ self.matrix().T * self.unit + np.array([self.x, self.y])
+        placed: Field = points @ self.matrix().T * self.unit + np.array([self.x, self.y])
+        return placed
 
     def to_object(self, px: Field, py: Field) -> tuple[Field, Field]:
         """Pixel coordinates as object coordinates."""
@@ -81,8 +84,17 @@ class _Patch:
 class Pen:
     """Paints parts in order, each over the ones before. `tilt` is how far round rims open towards the viewer."""
 
-    def __init__(self, frame: Frame, light: Light, palette: Palette, rng: np.random.Generator, *, form: str = "",
-                 yaw: float = 0.5, pitch: float = 0.3) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        light: Light,
+        palette: Palette,
+        rng: np.random.Generator,
+        *,
+        form: str = "",
+        yaw: float = 0.5,
+        pitch: float = 0.3,
+    ) -> None:
         self.frame, self.light, self.palette, self.rng, self.form = frame, light, palette, rng, form
         self.yaw, self.pitch, self.tilt = yaw, pitch, float(np.sin(pitch))
         self.turn = orient(yaw, pitch)
@@ -106,12 +118,14 @@ class Pen:
         x1, y1 = np.clip(np.ceil(px.max(axis=0) + margin), 1, n).astype(int)
         return int(x0), int(y0), max(int(x1), int(x0) + 1), max(int(y1), int(y0) + 1)
 
-    def _fill(self, outline: Points, holes: Sequence[Points] = ()) -> _Patch:
+    def _fill(self, outline: Points, holes: Sequence[Points] = (), more: Sequence[Points] = ()) -> _Patch:
         px = self.frame.to_pixels(as_points(outline))
-        x0, y0, x1, y1 = self._box(px)
+        extra = [self.frame.to_pixels(as_points(m)) for m in more]
+        x0, y0, x1, y1 = self._box(np.concatenate([px, *extra]))
         image = Image.new("L", ((x1 - x0) * 2, (y1 - y0) * 2))
         draw = ImageDraw.Draw(image)
-        for points, value in [(px, 255), *((self.frame.to_pixels(as_points(h)), 0) for h in holes)]:
+        cut = [self.frame.to_pixels(as_points(h)) for h in holes]
+        for points, value in [(p, 255) for p in (px, *extra)] + [(p, 0) for p in cut]:
             draw.polygon([(float((x - x0) * 2), float((y - y0) * 2)) for x, y in points], fill=value)
         return _Patch(np.asarray(image.reduce(2), np.float32) / 255, x0, y0)
 
@@ -121,10 +135,14 @@ class Pen:
         x0, y0, x1, y1 = self._box(px, w / 2 + 2)
         image = Image.new("L", ((x1 - x0) * 2, (y1 - y0) * 2))
         draw = ImageDraw.Draw(image)
-        xy = [(float((x - x0) * 2), float((y - y0) * 2)) for x, y in px]
-        draw.line(xy, fill=255, width=max(round(w * 2), 1), joint="curve")
-        for x, y in (xy[0], xy[-1]):
-            draw.ellipse((x - w, y - w, x + w, y + w), fill=255)
+        xy = (px - np.array([x0, y0])) * 2
+        for a, b in pairwise(xy):
+            along = (b - a) / max(float(np.hypot(*(b - a))), 1e-6) * w
+            side = np.array([-along[1], along[0]])
+            draw.polygon([(float(x), float(y)) for x, y in (a + side, b + side, b - side, a - side)], fill=255)
+        if w > 1.2:  # round joints and ends; a hairline has none
+            for x, y in xy:
+                draw.ellipse((float(x - w), float(y - w), float(x + w), float(y + w)), fill=255)
         return _Patch(np.asarray(image.reduce(2), np.float32) / 255, x0, y0)
 
     def _grid(self, patch: _Patch) -> tuple[Field, Field]:
@@ -152,15 +170,23 @@ class Pen:
             shadow = shadow[top - y0 : bottom - y0, left - x0 : right - x0]
             self.rgb[top:bottom, left:right] *= (1 - depth * shadow)[..., None]
 
-    def _paint(self, patch: _Patch, normal: tuple[Field, Field, Field], uv: tuple[Field, Field], surface: Surface,
-               *, cast: float = 0.0, dim: Field | float = 1.0) -> None:
+    def _paint(
+        self,
+        patch: _Patch,
+        normal: tuple[Field, Field, Field],
+        uv: tuple[Field, Field],
+        surface: Surface,
+        *,
+        cast: float = 0.0,
+        dim: Field | float = 1.0,
+    ) -> None:
         if cast:
             self._cast(patch, cast)
         rgb, opacity = shade(surface, normal, uv, self.light, 1 / self.frame.unit)
         h, w = patch.mask.shape
         alpha = patch.mask * opacity
         area = np.s_[patch.y : patch.y + h, patch.x : patch.x + w]
-        if not isinstance(dim, float):
+        if isinstance(dim, np.ndarray):
             rgb = rgb * dim[..., None]
         keep = (1 - alpha)[..., None]
         self.rgb[area] = self.rgb[area] * keep + np.clip(rgb, 0, 1) * alpha[..., None]
@@ -174,16 +200,25 @@ class Pen:
         """Normals of a cushion over the mask: steep at the edge, level `radius` units inside."""
         r = max(round(radius * self.frame.unit * 0.45), 1)
         body = blurred(np.pad(mask, r), r)
-        gy, gx = np.gradient(body)
-        gx, gy = gx[r:-r, r:-r], gy[r:-r, r:-r]
+        gx = np.asarray(np.gradient(body, axis=1))[r:-r, r:-r]
+        gy = np.asarray(np.gradient(body, axis=0))[r:-r, r:-r]
         nx, ny = -gx * (r * 2.3 * height), -gy * (r * 2.3 * height)
         length = np.sqrt(nx * nx + ny * ny)
         limit = np.minimum(1, 0.96 / np.maximum(length, 1e-6))
         nx, ny = nx * limit, ny * limit
         return nx, ny, np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0))
 
-    def blob(self, outline: Points, surface: Surface, *, radius: float = 0.25, height: float = 1.0, cast: float = 0.0,
-             holes: Sequence[Points] = (), curved: bool = False) -> None:
+    def blob(
+        self,
+        outline: Points,
+        surface: Surface,
+        *,
+        radius: float = 0.25,
+        height: float = 1.0,
+        cast: float = 0.0,
+        holes: Sequence[Points] = (),
+        curved: bool = False,
+    ) -> None:
         """A soft shape, inflated from its outline; `curved` smooths the outline first."""
         patch = self._fill(smooth(outline, closed=True) if curved else outline, holes)
         self._paint(patch, self._inflated(patch.mask, radius, height), self._grid(patch), surface, cast=cast)
@@ -198,8 +233,9 @@ class Pen:
         patch = self._stroke(path, width)
         self._paint(patch, self._inflated(patch.mask, width * 0.5, 1.0), self._grid(patch), surface, cast=cast)
 
-    def ball(self, cx: float, cy: float, rx: float, surface: Surface, *, ry: float | None = None,
-             cast: float = 0.0) -> None:
+    def ball(
+        self, cx: float, cy: float, rx: float, surface: Surface, *, ry: float | None = None, cast: float = 0.0
+    ) -> None:
         """A sphere or an egg."""
         ry = rx if ry is None else ry
         patch = self._fill(arc(cx, cy, rx, ry, steps=40))
@@ -210,8 +246,16 @@ class Pen:
         uv = ((x - cx) * wide, (y - cy) * wide)
         self._paint(patch, self._to_screen(nx, ny, nz), uv, surface, cast=cast)
 
-    def lathe(self, profile: Points, surface: Surface, *, cx: float = 0.0, cast: float = 0.0, spin: float = 0.0,
-              curved: bool = True, tilt: float | None = None) -> None:
+    def lathe(
+        self,
+        profile: Points,
+        surface: Surface,
+        *,
+        cx: float = 0.0,
+        cast: float = 0.0,
+        curved: bool = True,
+        tilt: float | None = None,
+    ) -> None:
         """A turned body: `profile` lists (y, radius) from top to bottom."""
         k = self.tilt if tilt is None else tilt
         line = smooth(profile) if curved else as_points(profile)
@@ -219,28 +263,43 @@ class Pen:
         ys, rs = line[order, 0], np.maximum(line[order, 1], 0.004)
         top, bottom = arc(cx, ys[0], rs[0], k * rs[0], 180, 360), arc(cx, ys[-1], rs[-1], k * rs[-1], 0, 180)
         right, left = np.stack([cx + rs, ys], 1), np.stack([cx - rs, ys], 1)
-        patch = self._fill(np.concatenate([top, right, bottom, left[::-1]]))
+        count = 256
+        table_y = np.linspace(ys[0], ys[-1], count)
+        table_r = np.interp(table_y, ys, rs).astype(np.float32)
+        # near the foot a wider ring above may reach lower on the screen than the narrower one below it
+        rings = [
+            arc(cx, table_y[i], table_r[i], k * table_r[i], 0, 180, steps=20) for i in range(count * 3 // 4, count, 2)
+        ]
+        patch = self._fill(np.concatenate([top, right, bottom, left[::-1]]), more=rings)
         x, y = self._grid(patch)
-        table_y = np.linspace(ys[0], ys[-1], 128)
-        table_r = np.interp(table_y, ys, rs)
-        table_slope = np.clip(np.gradient(table_r, table_y), -4, 4)
-        step = 127 / max(float(ys[-1] - ys[0]), 1e-6)
+        slope = np.pad(np.clip(np.gradient(table_r, table_y), -4, 4), 8, mode="edge")
+        table_slope = np.convolve(slope, np.full(17, 1 / 17), mode="valid").astype(np.float32)
+        step = (count - 1) / max(float(ys[-1] - ys[0]), 1e-6)
         v = y
         for _ in range(2):  # the front of the ring at height v lies k * depth lower on the screen
-            index = np.clip((v - ys[0]) * step, 0, 127).astype(np.int32)
+            index = np.clip((v - ys[0]) * step, 0, count - 1).astype(np.int32)
             v = y - k * np.sqrt(np.maximum(table_r[index] ** 2 - (x - cx) ** 2, 0))
-        index = np.clip((v - ys[0]) * step, 0, 127).astype(np.int32)
+        index = np.clip((v - ys[0]) * step, 0, count - 1).astype(np.int32)
         radius = table_r[index]
         sine = np.clip((x - cx) / radius, -1, 1)
         cosine = np.sqrt(1 - sine * sine)
         ny = -table_slope[index]
         length = np.sqrt(1 + ny * ny)
         normal = self._to_screen(*(a.astype(np.float32) for a in (sine / length, ny / length, cosine / length)))
-        around = (np.arcsin(sine) + spin) * float(rs.max()) * 0.8
+        around = (np.arcsin(sine) + self.yaw) * float(rs.max()) * 0.8
         self._paint(patch, normal, (around.astype(np.float32), v.astype(np.float32)), surface, cast=cast)
 
-    def disc(self, cx: float, y: float, r: float, surface: Surface, *, hollow: bool = False,
-             tilt: float | None = None, cast: float = 0.0) -> None:
+    def disc(
+        self,
+        cx: float,
+        y: float,
+        r: float,
+        surface: Surface,
+        *,
+        hollow: bool = False,
+        tilt: float | None = None,
+        cast: float = 0.0,
+    ) -> None:
         """The round top of a turned body, or the view into it."""
         k = self.tilt if tilt is None else tilt
         patch = self._fill(arc(cx, y, r, k * r, steps=40))
@@ -257,31 +316,49 @@ class Pen:
         normal = self._to_screen(-sine * 0.8, sine * 0, 0.3 + 0.7 * cosine)
         self._paint(patch, normal, uv, surface, dim=0.72 - 0.22 * depth)
 
-    def rim(self, cx: float, y: float, r: float, edge: Surface, inside: Surface, *, width: float = 0.07,
-            tilt: float | None = None) -> None:
+    def rim(
+        self,
+        cx: float,
+        y: float,
+        r: float,
+        edge: Surface,
+        inside: Surface,
+        *,
+        width: float = 0.07,
+        tilt: float | None = None,
+    ) -> None:
         """An open top: a rim and the hollow inside it."""
         k = self.tilt if tilt is None else tilt
         self.disc(cx, y, r, edge.plain(), tilt=k)
         self.disc(cx, y + width * 0.12, r * (1 - width), inside.plain(), hollow=True, tilt=k)
 
-    def line(self, points: Points, width: float, name: str | tuple[float, float, float], *, opacity: float = 1.0,
-             dashed: bool = False, curved: bool = True) -> None:
+    def line(
+        self,
+        points: Points,
+        width: float,
+        name: str | Sequence[float],
+        *,
+        opacity: float = 1.0,
+        dashed: bool = False,
+        curved: bool = True,
+    ) -> None:
         """A drawn line: seams, folds, print. It is not lit."""
         path = smooth(points) if curved and len(points) > 2 else as_points(points)
         if dashed:
             at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
             for start in np.arange(0, float(at[-1]) - 0.02, 0.075):
                 s = np.array([start, start + 0.042])
-                self._ink(self._stroke(np.stack([np.interp(s, at, path[:, i]) for i in (0, 1)], 1), width), name,
-                          opacity)
+                self._ink(
+                    self._stroke(np.stack([np.interp(s, at, path[:, i]) for i in (0, 1)], 1), width), name, opacity
+                )
             return
         self._ink(self._stroke(path, width), name, opacity)
 
-    def ink(self, outline: Points, name: str | tuple[float, float, float], *, opacity: float = 1.0) -> None:
+    def ink(self, outline: Points, name: str | Sequence[float], *, opacity: float = 1.0) -> None:
         """A printed area. It is not lit."""
         self._ink(self._fill(outline), name, opacity)
 
-    def _ink(self, patch: _Patch, name: str | tuple[float, float, float], opacity: float) -> None:
+    def _ink(self, patch: _Patch, name: str | Sequence[float], opacity: float) -> None:
         rgb = np.asarray(colour(name) if isinstance(name, str) else name, np.float32)
         h, w = patch.mask.shape
         area = np.s_[patch.y : patch.y + h, patch.x : patch.x + w]
@@ -300,8 +377,16 @@ class Pen:
         p = self.turn @ np.array([x, y, z])
         return float(p[0]), float(p[1]) + 0.9
 
-    def face(self, corner: Sequence[float], along: Sequence[float], across: Sequence[float], surface: Surface, *,
-             cast: float = 0.0, bevel: float = 0.0) -> None:
+    def face(
+        self,
+        corner: Sequence[float],
+        along: Sequence[float],
+        across: Sequence[float],
+        surface: Surface,
+        *,
+        cast: float = 0.0,
+        bevel: float = 0.0,
+    ) -> None:
         """A flat parallelogram in space, spanned from a corner; drawn whichever way it faces."""
         a, e, f = (np.asarray(p, np.float64) for p in (corner, along, across))
         normal = self.turn @ np.cross(e, f)
@@ -324,8 +409,16 @@ class Pen:
             nx, ny = nx + bx, ny + by
         self._paint(patch, (nx, ny, nz), (u.astype(np.float32), v.astype(np.float32)), surface, cast=cast)
 
-    def box(self, low: Sequence[float], high: Sequence[float], surface: Surface, *, bevel: float = 0.04,
-            cast: float = 0.0, side: Surface | None = None) -> None:
+    def box(
+        self,
+        low: Sequence[float],
+        high: Sequence[float],
+        surface: Surface,
+        *,
+        bevel: float = 0.04,
+        cast: float = 0.0,
+        side: Surface | None = None,
+    ) -> None:
         """An upright box between two corners (x right, y up, z near); `side` colours all but the front."""
         x0, y0, z0 = low
         x1, y1, z1 = high
@@ -339,6 +432,7 @@ class Pen:
 
     def boxes(self, parts: Sequence[tuple[Sequence[float], Sequence[float], Surface]], *, bevel: float = 0.03) -> None:
         """Several boxes, the farthest first."""
+
         def nearness(part: tuple[Sequence[float], Sequence[float], Surface]) -> float:
             return float((self.turn @ ((np.asarray(part[0]) + np.asarray(part[1])) / 2))[2])
 

@@ -25,7 +25,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "purple": (116, 56, 164),
     "pink": (244, 140, 178),
     "brown": (122, 74, 42),
-    "beige": (224, 203, 168),
+    "beige": (219, 194, 152),
     "white": (246, 245, 241),
     "grey": (142, 145, 150),
     "black": (36, 36, 40),
@@ -53,7 +53,7 @@ MATERIALS: dict[str, Material] = {
     "ceramic": Material(shine=0.55, tight=70, mirror=0.10),
     "stoneware": Material(shine=0.16, tight=16, grain="speckle"),
     "terracotta": Material(shine=0.03, tight=8, grain="fine"),
-    "glass": Material(shine=0.9, tight=90, mirror=0.25, opacity=0.5),
+    "glass": Material(shine=0.9, tight=90, mirror=0.25, opacity=0.36),
     "steel": Material(shine=0.75, tight=60, mirror=0.75),
     "metal": Material(shine=0.5, tight=40, mirror=0.22),
     "enamel": Material(shine=0.5, tight=60, mirror=0.08),
@@ -62,7 +62,7 @@ MATERIALS: dict[str, Material] = {
     "plastic": Material(shine=0.35, tight=28, mirror=0.03),
     "rubber": Material(shine=0.22, tight=16, mirror=0.02),
     "cotton": Material(relief=0.16, grain="weave"),
-    "linen": Material(relief=0.18, grain="linen"),
+    "linen": Material(relief=0.13, grain="linen"),
     "wool": Material(relief=0.12, grain="knit"),
     "denim": Material(relief=0.14, grain="denim"),
     "felt": Material(relief=0.08, grain="fine"),
@@ -114,27 +114,32 @@ def _times(rgb: tuple[float, float, float], factor: float) -> tuple[float, float
 
 def soft_step(inside: Field, width: float) -> Field:
     """0 to 1 across an edge: `inside` is a signed distance (positive inside), `width` its blur."""
-    return np.clip(inside / width + 0.5, 0, 1)
+    ramp: Field = np.clip(inside / width + 0.5, 0, 1)
+    return ramp
+
+
+_TILE = 512  # pixels; a power of two
 
 
 @lru_cache(maxsize=8)
 def _tile(kind: str) -> Field:
-    """A periodic 256 x 256 noise tile of zero mean, about one in amplitude."""
+    """A periodic square noise tile of zero mean, about one in amplitude; scales are waves across the tile."""
     rng = np.random.default_rng({"fine": 11, "cloud": 12, "grain": 13, "fur": 14, "spot": 15}[kind])
-    white = rng.standard_normal((256, 256))
-    fy, fx = np.meshgrid(np.fft.fftfreq(256) * 256, np.fft.rfftfreq(256) * 256, indexing="ij")
+    white = rng.standard_normal((_TILE, _TILE))
+    fy, fx = np.meshgrid(np.fft.fftfreq(_TILE) * _TILE, np.fft.rfftfreq(_TILE) * _TILE, indexing="ij")
     scale_x, scale_y = {"fine": (60, 60), "cloud": (5, 5), "grain": (3, 40), "fur": (18, 40), "spot": (22, 22)}[kind]
     spectrum = np.fft.rfft2(white) * np.exp(-((fx / scale_x) ** 2 + (fy / scale_y) ** 2))
     spectrum[0, 0] = 0
-    tile = np.fft.irfft2(spectrum, s=(256, 256))
+    tile = np.fft.irfft2(spectrum, s=(_TILE, _TILE))
     return np.asarray(tile / tile.std(), dtype=np.float32)
 
 
 def noise(kind: str, u: Field, v: Field, zoom: float = 1.0) -> Field:
     """Noise of a kind at surface coordinates; one tile covers 2 / zoom object units."""
-    column = (u * (128 * zoom)).astype(np.int32) & 255
-    row = (v * (128 * zoom)).astype(np.int32) & 255
-    return _tile(kind)[row, column]
+    column = (u * (_TILE / 2 * zoom)).astype(np.int32) & (_TILE - 1)
+    row = (v * (_TILE / 2 * zoom)).astype(np.int32) & (_TILE - 1)
+    values: Field = _tile(kind)[row, column]
+    return values
 
 
 def _fraction(x: Field) -> Field:
@@ -197,7 +202,7 @@ def _hearts(u: Field, v: Field, p: float, w: float) -> Field:
 
 
 def _speckles(u: Field, v: Field, p: float, w: float) -> Field:
-    return np.clip((noise("spot", u, v, 1.2) - 1.15) * 4, 0, 1)
+    return soft_step(noise("spot", u, v, 1.2) - 1.27, 0.25)
 
 
 def _two_tone(u: Field, v: Field, p: float, w: float) -> Field:
@@ -219,30 +224,37 @@ PATTERNS: dict[str, Callable[[Field, Field, float, float], Field]] = {
 }
 
 
-def _grain(kind: str, u: Field, v: Field) -> Field | float:
-    """A brightness factor around one for the material's own texture."""
-    if kind == "wood":
-        wave = np.sin((v * 9 + noise("cloud", u * 0.25, v, 0.7) * 1.1) * 4)
-        return 1 + 0.07 * wave + 0.045 * noise("grain", u * 0.5, v)
-    if kind == "weave":
-        return 1 + 0.035 * np.sin(u * 95) * np.sin(v * 95) + 0.018 * noise("fine", u, v)
-    if kind == "linen":
-        return 1 + 0.035 * noise("grain", u, v) + 0.035 * noise("grain", v, u)
-    if kind == "knit":
-        stitch = np.abs(_fraction(u * 9) - 0.5)
-        return 0.97 + 0.13 * np.cos((v * 13 + stitch * 1.1) * 2 * np.pi) * (0.3 + stitch) - 0.10 * (stitch > 0.44)
-    if kind == "denim":
-        return 1 + 0.06 * np.sin((u + v) * 110) + 0.05 * noise("fine", u, v)
-    if kind == "fur":
-        return 1 + 0.08 * noise("fur", u, v, 1.6)
-    if kind == "pebble":
-        return 1 + 0.035 * noise("spot", u, v, 2.5)
-    if kind == "speckle":
-        return 1 - 0.3 * np.clip(noise("spot", u, v, 1.8) - 1.9, 0, 1)
-    if kind == "wicker":
-        over = np.sign(np.sin(u * 28) * np.sin(v * 34))
-        return 0.86 + 0.16 * np.where(over > 0, np.abs(np.sin(v * 34)), np.abs(np.sin(u * 28)))
-    return 1 + 0.03 * noise("fine", u, v)
+def _wood(u: Field, v: Field) -> Field:
+    wave: Field = np.sin((v * 9 + noise("cloud", u * 0.25, v, 0.7) * 1.1) * 4)
+    return 1 + 0.07 * wave + 0.045 * noise("grain", u * 0.5, v)
+
+
+def _knit(u: Field, v: Field) -> Field:
+    stitch = np.abs(_fraction(u * 9) - 0.5)
+    rows: Field = 0.13 * np.cos((v * 13 + stitch * 1.1) * 2 * np.pi) * (0.3 + stitch)
+    ribs: Field = 0.97 + rows - 0.10 * (stitch > 0.44)
+    return ribs
+
+
+def _wicker(u: Field, v: Field) -> Field:
+    over = np.sin(u * 28) * np.sin(v * 34) > 0
+    strands: Field = 0.86 + 0.16 * np.where(over, np.abs(np.sin(v * 34)), np.abs(np.sin(u * 28)))
+    return strands
+
+
+# A material's own texture: a brightness factor around one.
+_GRAINS: dict[str, Callable[[Field, Field], Field]] = {
+    "wood": _wood,
+    "knit": _knit,
+    "wicker": _wicker,
+    "weave": lambda u, v: 1 + 0.035 * np.sin(u * 95) * np.sin(v * 95) + 0.018 * noise("fine", u, v),
+    "linen": lambda u, v: 1 + 0.022 * noise("grain", u, v, 1.5) + 0.022 * noise("grain", v, u, 1.5),
+    "denim": lambda u, v: 1 + 0.06 * np.sin((u + v) * 110) + 0.05 * noise("fine", u, v),
+    "fur": lambda u, v: 1 + 0.06 * noise("fur", u, v, 1.6),
+    "pebble": lambda u, v: 1 + 0.035 * noise("spot", u, v, 2.5),
+    "speckle": lambda u, v: 1 - 0.3 * np.clip(noise("spot", u, v, 1.8) - 1.9, 0, 1),
+    "fine": lambda u, v: 1 + 0.03 * noise("fine", u, v),
+}
 
 
 def albedo(surface: Surface, u: Field, v: Field, pixel: float) -> Field:
@@ -254,7 +266,7 @@ def albedo(surface: Surface, u: Field, v: Field, pixel: float) -> Field:
         rgb += weight[..., None].astype(np.float32) * (np.asarray(surface.second, np.float32) - rgb)
     grain = MATERIALS[surface.material].grain
     if grain:
-        rgb *= np.asarray(_grain(grain, u, v), np.float32)[..., None]
+        rgb *= _GRAINS[grain](u, v).astype(np.float32)[..., None]
     return rgb
 
 
@@ -264,11 +276,13 @@ def _mirror(nx: Field, ny: Field) -> Field:
     sky = np.clip((height - 0.02) * 3.5, 0, 1)
     floor = np.clip((-height - 0.1) * 1.6, 0, 1)
     windows = np.clip(np.cos(nx * 7.5 + 0.9) * 1.6, -1, 1)
-    return 0.50 + 0.28 * sky + 0.18 * floor + 0.26 * windows
+    seen: Field = 0.50 + 0.28 * sky + 0.18 * floor + 0.26 * windows
+    return seen
 
 
-def shade(surface: Surface, normal: tuple[Field, Field, Field], uv: tuple[Field, Field], light: Light,
-          pixel: float) -> tuple[Field, Field | float]:
+def shade(
+    surface: Surface, normal: tuple[Field, Field, Field], uv: tuple[Field, Field], light: Light, pixel: float
+) -> tuple[Field, Field | float]:
     """Colour (h, w, 3) and opacity of a lit surface."""
     nx, ny, nz = normal
     u, v = uv
@@ -280,7 +294,7 @@ def shade(surface: Surface, normal: tuple[Field, Field, Field], uv: tuple[Field,
         nx = nx + material.relief * 0.6 * noise("cloud", u, v * 0.7, 0.8)
         ny = ny + material.relief * 0.6 * noise("cloud", v, u * 0.8 + 0.37, 0.8)
     facing = nx * light.x + ny * light.y + nz * light.z
-    lit = 0.56 - 0.10 * ny + 0.56 * np.clip(facing, -0.25, 1)
+    lit = 0.54 - 0.09 * ny + 0.50 * np.clip(facing, -0.25, 1)
     if material.mirror > 0.5:
         lit = lit * (1 - material.mirror) + material.mirror * 1.25 * _mirror(nx, ny)
     rgb *= lit[..., None].astype(np.float32) * np.asarray(light.tint, np.float32)

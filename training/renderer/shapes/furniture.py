@@ -23,20 +23,21 @@ def _legs(w: float, d: float, h: float, t: float, surface: Surface) -> list[Part
 def chair(p: Pen) -> None:
     w, h, back = 0.42, 0.78, p.vary(1.6, 1.8)
     frame = p.palette.plain
-    seat = p.palette.trim if p.form == "padded" else p.palette.plain
+    seat = p.palette.trim
     legs = _legs(w, 0.4, h, 0.05, frame)
     p.boxes(legs)
     rear = -0.4
     rails: list[Part] = [((x - 0.05, h, rear - 0.05), (x + 0.05, back, rear + 0.05), frame) for x in (-w, w)]
     if p.form == "slatted":
-        rails += [((-w, y, rear - 0.03), (w, y + 0.12, rear + 0.03), frame) for y in (back - 0.14, back - 0.38,
-                                                                                      back - 0.62)]
+        rails += [
+            ((-w, y, rear - 0.03), (w, y + 0.12, rear + 0.03), frame) for y in (back - 0.14, back - 0.38, back - 0.62)
+        ]
     else:
         rails.append(((-w, h + 0.28, rear - 0.04), (w, back, rear + 0.04), p.palette.body))
     behind = p.turn[2, 2] > 0
     if behind:
         p.boxes(rails)
-    p.box((-w - 0.06, h - 0.02, -0.46), (w + 0.06, h + 0.1, 0.46), seat, bevel=0.05)
+    p.box((-w - 0.06, h - 0.02, -0.46), (w + 0.06, h + 0.1, 0.46), seat, bevel=0.12 if p.form == "padded" else 0.05)
     if not behind:
         p.boxes(rails)
 
@@ -148,6 +149,12 @@ def chest(p: Pen) -> None:
 
 
 SHAPES: dict[str, Callable[[Pen], None]] = {
-    "chair": chair, "stool": stool, "table": table, "sofa": sofa, "bookshelf": bookshelf, "garden bench": bench,
-    "deck chair": deck_chair, "chest of drawers": chest,
+    "chair": chair,
+    "stool": stool,
+    "table": table,
+    "sofa": sofa,
+    "bookshelf": bookshelf,
+    "garden bench": bench,
+    "deck chair": deck_chair,
+    "chest of drawers": chest,
 }

@@ -56,19 +56,28 @@ def clock(p: Pen) -> None:
     p.ball(0, cy, 0.055, steel)
 
 
+def _round_cushion(p: Pen) -> None:
+    turn = np.radians(np.linspace(0, 360, 120, endpoint=False))
+    swell = 1 + 0.022 * np.abs(np.sin(turn * 6))  # twelve puffs between the pleats
+    outline = np.stack([0.95 * swell * np.cos(turn), 0.05 + 0.88 * swell * np.sin(turn)], axis=1)
+    p.blob(outline, p.palette.body, radius=0.42, height=0.7)
+    for a in turn[::10]:
+        rim = (0.93 * np.cos(a), 0.05 + 0.86 * np.sin(a))
+        p.line([(0.05 * np.cos(a), 0.05 + 0.05 * np.sin(a)), rim], 0.05, (0.05, 0.05, 0.08), opacity=0.07)
+        p.line([(0.05 * np.cos(a), 0.05 + 0.05 * np.sin(a)), rim], 0.02, (0.05, 0.05, 0.08), opacity=0.14)
+    p.blob(arc(0, 0.05, 0.11, 0.1), p.palette.plain.darker(0.92), radius=0.1, cast=0.35)
+
+
 def cushion(p: Pen) -> None:
     if p.form == "round":
-        outline = arc(0, 0.05, 0.95, 0.88, steps=60)
-    else:
-        edge = [(-0.98, -0.86), (-0.5, -0.76), (0, -0.74), (0.5, -0.76), (0.98, -0.86), (0.86, -0.4), (0.84, 0.05),
-                (0.86, 0.5), (0.98, 0.95), (0.5, 0.84), (0, 0.82), (-0.5, 0.84), (-0.98, 0.95), (-0.86, 0.5),
-                (-0.84, 0.05), (-0.86, -0.4)]
-        outline = smooth(edge, closed=True)
+        _round_cushion(p)
+        return
+    right = [(0.5, -0.76), (0.98, -0.86), (0.86, -0.4), (0.84, 0.05), (0.86, 0.5), (0.98, 0.95), (0.5, 0.84)]
+    left = [(-x, y) for x, y in reversed(right)]
+    outline = smooth([(0, -0.74), *right, (0, 0.82), *left], closed=True)
     p.blob(outline, p.palette.body, radius=0.75, height=0.75)
     seam = np.concatenate([outline, outline[:1]]) * np.array([0.975, 0.975])
     p.line(seam, 0.02, tuple(0.6 * c for c in p.palette.plain.rgb), opacity=0.6, curved=False)
-    if p.form == "round":
-        p.ball(0, 0.05, 0.07, p.palette.plain.darker(0.9), cast=0.3)
 
 
 def plant_pot(p: Pen) -> None:
@@ -84,8 +93,9 @@ def plant_pot(p: Pen) -> None:
         width = np.sin(np.linspace(0.25, np.pi, len(path))) * 0.2
         side = thick(path, 1.0, 1.0)
         n = len(path)
-        spread = np.concatenate([path + (side[:n] - path) * width[:, None], (path + (side[n:][::-1] - path)
-                                                                              * width[:, None])[::-1]])
+        spread = np.concatenate(
+            [path + (side[:n] - path) * width[:, None], (path + (side[n:][::-1] - path) * width[:, None])[::-1]]
+        )
         p.blob(spread, leaf.darker(0.8 + 0.25 * (i % 3) / 2), radius=0.06, cast=0.25)
         p.line(path, 0.015, (0.75, 0.9, 0.6), opacity=0.5, curved=False)
     p.lathe([(0.12, r * 0.98), (0.5, r * 0.86), (0.88, r * 0.68)], p.palette.body, cast=0.3)
@@ -105,8 +115,10 @@ def candle(p: Pen) -> None:
         p.disc(0, top + 0.01, r * 0.62, p.palette.plain.darker(0.92), hollow=True)
         y = top
     p.line([(0, y + 0.02), (0.01, y - 0.14)], 0.035, "black")
-    flame = smooth([(0.01, y - 0.5), (0.11, y - 0.24), (0.08, y - 0.1), (0.0, y - 0.07), (-0.08, y - 0.1),
-                    (-0.1, y - 0.24)], closed=True)
+    flame = smooth(
+        [(0.01, y - 0.5), (0.11, y - 0.24), (0.08, y - 0.1), (0.0, y - 0.07), (-0.08, y - 0.1), (-0.1, y - 0.24)],
+        closed=True,
+    )
     p.ink(flame, (1.0, 0.66, 0.14))
     p.ink((flame - np.array([0, y - 0.17])) * 0.55 + np.array([0, y - 0.15]), (1.0, 0.95, 0.7))
     p.shine(0, y - 0.22, 0.8, 0.55)
@@ -150,13 +162,23 @@ def blanket(p: Pen) -> None:
         body = p.palette.body
         p.blob(rounded(-w, y - 0.15, w, y + 0.25, 0.19), body, radius=0.17, cast=0.3)
         p.line([(w - 0.1, y + 0.05), (-w + 0.3, y + 0.06)], 0.02, (0, 0, 0), opacity=0.18 + 0.02 * i)
-    p.blob([(-0.86, -0.22), (-0.7, -0.36), (0.7, -0.36), (0.86, -0.22), (0.8, 0.05), (-0.8, 0.05)], p.palette.body,
-           radius=0.14)
+    p.blob(
+        [(-0.86, -0.22), (-0.7, -0.36), (0.7, -0.36), (0.86, -0.22), (0.8, 0.05), (-0.8, 0.05)],
+        p.palette.body,
+        radius=0.14,
+    )
     for x in np.linspace(-0.74, 0.74, 26):
         p.line([(x, 0.04), (x + 0.015, 0.19)], 0.028, p.palette.trim.rgb)
 
 
 SHAPES: dict[str, Callable[[Pen], None]] = {
-    "vase": vase, "clock": clock, "cushion": cushion, "plant pot": plant_pot, "candle": candle, "basket": basket,
-    "mirror": mirror, "rug": rug, "blanket": blanket,
+    "vase": vase,
+    "clock": clock,
+    "cushion": cushion,
+    "plant pot": plant_pot,
+    "candle": candle,
+    "basket": basket,
+    "mirror": mirror,
+    "rug": rug,
+    "blanket": blanket,
 }

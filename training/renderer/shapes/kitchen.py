@@ -38,8 +38,9 @@ def teapot(p: Pen) -> None:
 def bowl(p: Pen) -> None:
     r, top = p.vary(0.85, 0.98), p.vary(0.05, 0.25)
     tilt = p.tilt * 1.15
-    p.lathe([(top, r), (top + 0.3, r * 0.88), (0.7, r * 0.5), (0.78, 0.38), (0.88, 0.36)], p.palette.body, tilt=tilt * 0.9)
-    p.rim(0, top, r, p.palette.plain, p.palette.trim if p.form == "lined" else p.palette.plain, width=0.06, tilt=tilt)
+    profile = [(top, r), (top + 0.3, r * 0.88), (0.7, r * 0.5), (0.78, 0.38), (0.88, 0.36)]
+    p.lathe(profile, p.palette.body, tilt=tilt * 0.9)
+    p.rim(0, top, r, p.palette.plain, p.palette.trim, width=0.06, tilt=tilt)
 
 
 def plate(p: Pen) -> None:
@@ -75,8 +76,11 @@ def glass(p: Pen) -> None:
 def kettle(p: Pen) -> None:
     r = p.vary(0.62, 0.72)
     black = p.surface("black")
-    p.tube([(-r * 0.72, -0.1), (-r * 0.62, -0.78), (0, -0.92), (r * 0.62, -0.78), (r * 0.72, -0.1)], 0.055,
-           p.surface("silver", "steel"))
+    p.tube(
+        [(-r * 0.72, -0.1), (-r * 0.62, -0.78), (0, -0.92), (r * 0.62, -0.78), (r * 0.72, -0.1)],
+        0.055,
+        p.surface("silver", "steel"),
+    )
     p.tube([(-0.3, -0.885), (0, -0.925), (0.3, -0.885)], 0.14, black)
     p.blob(thick(smooth([(r * 0.7, 0.3), (r + 0.12, 0.1), (r + 0.34, -0.14)]), 0.3, 0.13), p.palette.plain, radius=0.1)
     p.lathe([(-0.28, 0.3), (-0.1, r * 0.7), (0.3, r * 0.96), (0.7, r), (0.86, r * 0.95)], p.palette.body)
@@ -99,11 +103,17 @@ def frying_pan(p: Pen) -> None:
 def saucepan(p: Pen) -> None:
     r = p.vary(0.66, 0.76)
     for s in (-1, 1):
-        p.tube([(s * r * 0.9, 0.06), (s * (r + 0.22), 0.06), (s * (r + 0.22), 0.24), (s * r * 0.9, 0.24)], 0.09,
-               p.palette.plain)
+        p.tube(
+            [(s * r * 0.9, 0.06), (s * (r + 0.22), 0.06), (s * (r + 0.22), 0.24), (s * r * 0.9, 0.24)],
+            0.09,
+            p.palette.plain,
+        )
     p.lathe([(-0.06, r), (0.78, r), (0.88, r * 0.93)], p.palette.body, curved=False)
-    p.lathe([(-0.38, 0.1), (-0.32, r * 0.5), (-0.16, r * 0.92), (-0.1, r + 0.03), (-0.04, r + 0.03)], p.palette.plain,
-            cast=0.3)
+    p.lathe(
+        [(-0.38, 0.1), (-0.32, r * 0.5), (-0.16, r * 0.92), (-0.1, r + 0.03), (-0.04, r + 0.03)],
+        p.palette.plain,
+        cast=0.3,
+    )
     p.lathe([(-0.5, 0.13), (-0.44, 0.14), (-0.36, 0.06)], p.surface("black"))
     p.disc(0, -0.5, 0.13, p.surface("black"))
 
@@ -113,8 +123,10 @@ def jug(p: Pen) -> None:
     plain = p.palette.plain
     p.tube([(-r * 0.7, -0.66), (-r - 0.4, -0.5), (-r - 0.36, 0.1), (-r * 0.9, 0.36)], 0.12, plain)
     p.blob([(0.1, -0.86), (r * 0.6, -0.86), (r + 0.16, -0.84), (r * 0.8, -0.56), (r * 0.4, -0.3)], plain, radius=0.1)
-    p.lathe([(-0.8, r * 0.72), (-0.5, r * 0.66), (-0.05, r * 0.85), (0.4, r), (0.78, r * 0.86), (0.88, r * 0.74)],
-            p.palette.body)
+    p.lathe(
+        [(-0.8, r * 0.72), (-0.5, r * 0.66), (-0.05, r * 0.85), (0.4, r), (0.78, r * 0.86), (0.88, r * 0.74)],
+        p.palette.body,
+    )
     p.rim(0, -0.8, r * 0.72, plain, plain, width=0.1)
 
 
@@ -133,8 +145,12 @@ def cutting_board(p: Pen) -> None:
 
 
 def knife(p: Pen) -> None:
-    p.blob([(-1.05, 0.06), (0.12, -0.13), (0.14, 0.17), (-0.3, 0.2), (-0.8, 0.16)], p.surface("silver", "steel"),
-           radius=0.05, height=0.6)
+    p.blob(
+        [(-1.05, 0.06), (0.12, -0.13), (0.14, 0.17), (-0.3, 0.2), (-0.8, 0.16)],
+        p.surface("silver", "steel"),
+        radius=0.05,
+        height=0.6,
+    )
     p.line([(-0.98, 0.08), (-0.3, 0.12), (0.12, 0.1)], 0.012, (1, 1, 1), opacity=0.7)
     p.blob(rounded(0.1, -0.13, 1.0, 0.08, 0.09), p.palette.body, radius=0.08, cast=0.3)
     for x in (0.28, 0.55, 0.82):
@@ -149,14 +165,25 @@ def spoon_set(p: Pen) -> None:
         head = arc(x + lean * 1.3, -0.6, 0.2, 0.32, steps=30)
         if i == 1:
             head = rounded(x - 0.19, -0.95, x + 0.19, -0.28, 0.1)
-        holes = [rounded(x + d - 0.025, -0.84, x + d + 0.025, -0.45, 0.02) for d in (-0.09, 0.0, 0.09)] if i == 1 else []
+        slots = (-0.09, 0.0, 0.09) if i == 1 else ()
+        holes = [rounded(x + d - 0.025, -0.84, x + d + 0.025, -0.45, 0.02) for d in slots]
         p.blob(head, body, radius=0.08, height=0.8, holes=holes, cast=0.2)
         if i != 1:
             p.ink(arc(x + lean * 1.3, -0.58, 0.12, 0.22), (0.1, 0.05, 0.0), opacity=0.2)
 
 
 SHAPES: dict[str, Callable[[Pen], None]] = {
-    "mug": mug, "teapot": teapot, "bowl": bowl, "plate": plate, "bottle": bottle, "wine glass": glass,
-    "kettle": kettle, "frying pan": frying_pan, "cooking pot": saucepan, "jug": jug, "cutting board": cutting_board,
-    "knife": knife, "cooking spoons": spoon_set,
+    "mug": mug,
+    "teapot": teapot,
+    "bowl": bowl,
+    "plate": plate,
+    "bottle": bottle,
+    "wine glass": glass,
+    "kettle": kettle,
+    "frying pan": frying_pan,
+    "cooking pot": saucepan,
+    "jug": jug,
+    "cutting board": cutting_board,
+    "knife": knife,
+    "cooking spoons": spoon_set,
 }

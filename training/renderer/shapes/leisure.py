@@ -13,6 +13,12 @@ from training.renderer.pen import Pen
 __all__ = ["SHAPES"]
 
 _DARK = (0.06, 0.06, 0.08)
+_LETTERS = {
+    "A": [[(0.3, 0.2), (0.5, 0.8)], [(0.5, 0.8), (0.7, 0.2)], [(0.38, 0.42), (0.62, 0.42)]],
+    "B": [[(0.32, 0.2), (0.32, 0.8)], [(0.32, 0.8), (0.66, 0.66), (0.34, 0.5), (0.7, 0.35), (0.32, 0.2)]],
+    "C": [[(0.7, 0.72), (0.45, 0.8), (0.3, 0.5), (0.45, 0.2), (0.7, 0.28)]],
+    "T": [[(0.5, 0.2), (0.5, 0.8)], [(0.28, 0.8), (0.72, 0.8)]],
+}
 
 
 def tent(p: Pen) -> None:
@@ -35,16 +41,53 @@ def tent(p: Pen) -> None:
 
 
 def sleeping_bag(p: Pen) -> None:
-    body = smooth([(-0.4, -0.96), (0.0, -1.04), (0.4, -0.96), (0.54, -0.5), (0.5, 0.1), (0.36, 0.86), (0.0, 0.98),
-                   (-0.36, 0.86), (-0.5, 0.1), (-0.54, -0.5)], closed=True)
+    body = smooth(
+        [
+            (-0.4, -0.92),
+            (0.0, -1.02),
+            (0.4, -0.92),
+            (0.58, -0.5),
+            (0.54, 0.1),
+            (0.38, 0.88),
+            (0.0, 1.0),
+            (-0.38, 0.88),
+            (-0.54, 0.1),
+            (-0.58, -0.5),
+        ],
+        closed=True,
+    )
     p.blob(body, p.palette.body, radius=0.35)
-    for y in np.arange(-0.34, 0.9, 0.22):
-        w = 0.5 - 0.14 * max(0.0, float(y))
-        p.line([(-w, y), (0, y + 0.06), (w, y)], 0.03, _DARK, opacity=0.30)
-    p.blob(arc(0, -0.66, 0.34, 0.26, steps=40), p.palette.trim, radius=0.15, cast=0.3)
-    p.blob(arc(0, -0.62, 0.24, 0.15, steps=30), p.palette.trim.darker(0.6), radius=0.1)
-    p.line([(0.22, -0.46), (0.26, 0.1), (0.2, 0.7)], 0.035, (0.9, 0.9, 0.9), opacity=0.85)
-    p.line([(0.22, -0.46), (0.26, 0.1), (0.2, 0.7)], 0.014, _DARK, opacity=0.85, dashed=True)
+    for y in np.arange(-0.22, 0.95, 0.2):
+        w = 0.55 - 0.17 * max(0.0, float(y))
+        p.line([(-w, y), (0, y + 0.07), (w, y)], 0.035, _DARK, opacity=0.34)
+    p.flat(
+        smooth(
+            [
+                (-0.36, -0.80),
+                (0, -0.9),
+                (0.36, -0.80),
+                (0.44, -0.52),
+                (0.3, -0.38),
+                (0, -0.33),
+                (-0.3, -0.38),
+                (-0.44, -0.52),
+            ],
+            closed=True,
+        ),
+        p.palette.trim,
+        cast=0.3,
+    )
+    p.blob(rounded(-0.27, -0.80, 0.27, -0.54, 0.1), p.surface("white", "cotton"), radius=0.12, cast=0.25)
+    p.flat(
+        smooth(
+            [(-0.44, -0.5), (0, -0.58), (0.3, -0.55), (0.46, -0.28), (0.3, -0.28), (0, -0.26), (-0.42, -0.3)],
+            closed=True,
+        ),
+        p.palette.trim.darker(0.8),
+        cast=0.35,
+    )
+    p.line([(0.34, -0.4), (0.40, 0.1), (0.30, 0.78)], 0.05, (0.9, 0.9, 0.9), opacity=0.85)
+    p.line([(0.34, -0.4), (0.40, 0.1), (0.30, 0.78)], 0.02, _DARK, opacity=0.85, dashed=True)
 
 
 def watering_can(p: Pen) -> None:
@@ -90,24 +133,16 @@ def bicycle(p: Pen) -> None:
 
 
 def ball(p: Pen) -> None:
-    if p.form == "beach":
-        p.ball(0, 0.1, 0.82, p.surface("white", "plastic"))
-        names = [p.palette.body.rgb, p.palette.trim.rgb]
-        pole = np.array([0.12, -0.42])
-        for i in range(3):
-            a0, a1 = np.radians([i * 120 + 10, i * 120 + 70])
-            edge = np.array([0, 0.1]) + 0.82 * np.stack([np.cos(np.linspace(a0, a1, 12)),
-                                                         np.sin(np.linspace(a0, a1, 12))], 1)
-            p.ink(np.concatenate([[pole], edge]), names[i % 2], opacity=0.85)
-        p.ball(float(pole[0]), float(pole[1]), 0.1, p.surface("white"))
-        p.line(arc(-0.2, -0.2, 0.36, 0.36, 190, 260), 0.06, (1, 1, 1), opacity=0.5)
-        return
     p.ball(0, 0.1, 0.82, p.palette.body)
-    if p.form == "basket":
-        p.line([(-0.8, 0.16), (0, 0.3), (0.8, 0.1)], 0.03, _DARK)
-        p.line([(0.06, -0.72), (0.2, 0.1), (0.04, 0.92)], 0.03, _DARK)
-        p.line([(-0.5, -0.55), (-0.2, 0.1), (-0.46, 0.78)], 0.03, _DARK)
-        p.line([(0.55, -0.5), (0.46, 0.1), (0.58, 0.68)], 0.03, _DARK)
+    if p.palette.body.pattern == "plain":
+        dark = tuple(0.45 * c for c in p.palette.plain.rgb)
+        for seam in (
+            [(-0.81, 0.16), (0, 0.3), (0.81, 0.1)],
+            [(0.06, -0.72), (0.2, 0.1), (0.04, 0.92)],
+            [(-0.5, -0.55), (-0.2, 0.1), (-0.46, 0.78)],
+            [(0.55, -0.5), (0.46, 0.1), (0.58, 0.68)],
+        ):
+            p.line(seam, 0.03, dark, opacity=0.8)
 
 
 def toy_car(p: Pen) -> None:
@@ -115,10 +150,15 @@ def toy_car(p: Pen) -> None:
     cabin = smooth([(-0.6, 0.14), (-0.46, -0.34), (-0.3, -0.42), (0.26, -0.42), (0.42, -0.32), (0.64, 0.14)])
     p.blob(cabin, p.palette.body, radius=0.2)
     for x0, x1 in ((-0.44, -0.05), (0.05, 0.46)):
-        p.blob([(x0 + (0.08 if x0 < 0 else 0), -0.28), (x1 - (0.12 if x0 > 0 else 0), -0.28), (x1, 0.12), (x0, 0.12)],
-               p.surface("light blue", "ceramic"), radius=0.06, height=0.4)
-    shell = smooth([(-1.05, 0.6), (-1.06, 0.26), (-0.9, 0.14), (-0.5, 0.1), (0.6, 0.1), (0.98, 0.24), (1.08, 0.42),
-                    (1.06, 0.62)])
+        p.blob(
+            [(x0 + (0.08 if x0 < 0 else 0), -0.28), (x1 - (0.12 if x0 > 0 else 0), -0.28), (x1, 0.12), (x0, 0.12)],
+            p.surface("light blue", "ceramic"),
+            radius=0.06,
+            height=0.4,
+        )
+    shell = smooth(
+        [(-1.05, 0.6), (-1.06, 0.26), (-0.9, 0.14), (-0.5, 0.1), (0.6, 0.1), (0.98, 0.24), (1.08, 0.42), (1.06, 0.62)]
+    )
     p.blob(np.concatenate([shell, [(1.0, 0.7), (-1.0, 0.7)]]), p.palette.body, radius=0.25)
     p.line([(0.0, 0.14), (0.0, 0.64)], 0.016, _DARK, opacity=0.45)
     p.line([(-1.03, 0.56), (1.04, 0.56)], 0.05, p.palette.trim.rgb)
@@ -166,11 +206,7 @@ def blocks(p: Pen) -> None:
     for (x, y, z), surface in zip(places, surfaces, strict=True):
         p.box((x, y, z), (x + s, y + s, z + s), surface, bevel=0.05, cast=0.2)
         letter = "ABCT"[int(p.rng.integers(4))]
-        strokes = {"A": [[(0.3, 0.2), (0.5, 0.8)], [(0.5, 0.8), (0.7, 0.2)], [(0.38, 0.42), (0.62, 0.42)]],
-                   "B": [[(0.32, 0.2), (0.32, 0.8)], [(0.32, 0.8), (0.66, 0.66), (0.34, 0.5), (0.7, 0.35), (0.32, 0.2)]],
-                   "C": [[(0.7, 0.72), (0.45, 0.8), (0.3, 0.5), (0.45, 0.2), (0.7, 0.28)]],
-                   "T": [[(0.5, 0.2), (0.5, 0.8)], [(0.28, 0.8), (0.72, 0.8)]]}[letter]
-        for stroke in strokes:
+        for stroke in _LETTERS[letter]:
             p.line([p.place(x + a * s, y + b * s, z + s) for a, b in stroke], 0.05, "white", opacity=0.9)
 
 
@@ -195,12 +231,28 @@ def robot(p: Pen) -> None:
 
 
 def duck(p: Pen) -> None:
-    body = smooth([(-0.98, 0.08), (-0.72, 0.22), (-0.2, 0.1), (0.3, 0.1), (0.66, 0.36), (0.6, 0.72), (0.2, 0.92),
-                   (-0.4, 0.92), (-0.8, 0.66)], closed=True)
+    body = smooth(
+        [
+            (-0.98, 0.08),
+            (-0.72, 0.22),
+            (-0.2, 0.1),
+            (0.3, 0.1),
+            (0.66, 0.36),
+            (0.6, 0.72),
+            (0.2, 0.92),
+            (-0.4, 0.92),
+            (-0.8, 0.66),
+        ],
+        closed=True,
+    )
     p.blob(body, p.palette.body, radius=0.4)
     p.ball(0.32, -0.28, 0.45, p.palette.body.plain(), cast=0.2)
-    p.blob(smooth([(0.66, -0.34), (0.9, -0.3), (1.06, -0.2), (0.9, -0.1), (0.66, -0.12)], closed=True),
-           p.surface("orange"), radius=0.1, cast=0.2)
+    p.blob(
+        smooth([(0.66, -0.34), (0.9, -0.3), (1.06, -0.2), (0.9, -0.1), (0.66, -0.12)], closed=True),
+        p.surface("orange"),
+        radius=0.1,
+        cast=0.2,
+    )
     p.line([(0.7, -0.2), (1.0, -0.2)], 0.02, _DARK, opacity=0.5)
     p.ball(0.46, -0.4, 0.085, p.surface("white", "ceramic"))
     p.ball(0.48, -0.4, 0.05, p.surface("black", "ceramic"))
@@ -213,8 +265,9 @@ def boat(p: Pen) -> None:
     p.blob([(0.1, -0.92), (0.82, 0.3), (0.1, 0.34)], p.palette.trim, radius=0.14, height=0.8)
     p.blob([(-0.06, -0.8), (-0.06, 0.32), (-0.64, 0.26)], p.palette.trim, radius=0.14, height=0.8)
     p.blob([(0.02, -1.02), (0.3, -0.93), (0.02, -0.84)], p.palette.plain, radius=0.04)
-    hull = smooth([(-1.0, 0.44), (0.0, 0.5), (1.04, 0.4), (0.86, 0.74), (0.6, 0.92), (-0.62, 0.92), (-0.86, 0.72)],
-                  closed=True)
+    hull = smooth(
+        [(-1.0, 0.44), (0.0, 0.5), (1.04, 0.4), (0.86, 0.74), (0.6, 0.92), (-0.62, 0.92), (-0.86, 0.72)], closed=True
+    )
     p.blob(hull, p.palette.body, radius=0.25, cast=0.2)
     p.tube([(-0.98, 0.47), (0.0, 0.53), (1.02, 0.43)], 0.06, p.surface("light brown", "wood"))
 
@@ -266,8 +319,20 @@ def pencils(p: Pen) -> None:
         surface = p.surface(names[i], "plastic") if mixed else p.palette.body
         p.blob([(x - 0.1, y), (x + 0.1, y), (x, y - 0.34)], p.surface("beige", "wood"), radius=0.06, cast=0.25)
         p.ink([(x - 0.035, y - 0.22), (x + 0.035, y - 0.22), (x, y - 0.34)], surface.rgb if mixed else "black")
-        p.blob([(x - 0.1, y), (x - 0.05, y + 0.04), (x, y), (x + 0.05, y + 0.04), (x + 0.1, y), (x + 0.1, 0.9),
-                (x - 0.1, 0.9)], surface, radius=0.1, cast=0.3)
+        p.blob(
+            [
+                (x - 0.1, y),
+                (x - 0.05, y + 0.04),
+                (x, y),
+                (x + 0.05, y + 0.04),
+                (x + 0.1, y),
+                (x + 0.1, 0.9),
+                (x - 0.1, 0.9),
+            ],
+            surface,
+            radius=0.1,
+            cast=0.3,
+        )
         if not mixed:
             p.blob(rounded(x - 0.105, 0.72, x + 0.105, 0.82, 0.01), p.surface("gold", "steel"), radius=0.06)
             p.blob(rounded(x - 0.1, 0.8, x + 0.1, 0.97, 0.06), p.surface("pink", "rubber"), radius=0.08)
@@ -277,10 +342,18 @@ def scissors(p: Pen) -> None:
     steel = p.surface("silver", "steel")
     for s in (1, -1):
         m = np.array([s * 1.0, 1.0])
-        p.blob(np.array([(-0.06, 0.12), (0.04, 0.04), (0.34, -1.0), (0.22, -0.9), (-0.1, -0.06)]) * m, steel,
-               radius=0.06, height=0.7, cast=0.25)
-        p.blob(smooth(np.array([(-0.02, 0.02), (0.06, 0.1), (-0.12, 0.42), (-0.26, 0.42)]) * m, closed=True),
-               p.palette.body, radius=0.08)
+        p.blob(
+            np.array([(-0.06, 0.12), (0.04, 0.04), (0.34, -1.0), (0.22, -0.9), (-0.1, -0.06)]) * m,
+            steel,
+            radius=0.06,
+            height=0.7,
+            cast=0.25,
+        )
+        p.blob(
+            smooth(np.array([(-0.02, 0.02), (0.06, 0.1), (-0.12, 0.42), (-0.26, 0.42)]) * m, closed=True),
+            p.palette.body,
+            radius=0.08,
+        )
         ring = arc(-s * 0.32, 0.62, 0.30, 0.34, steps=40)
         p.blob(ring, p.palette.body, radius=0.1, holes=[arc(-s * 0.32, 0.63, 0.17, 0.21, steps=40)], cast=0.2)
     p.ball(0, 0.03, 0.06, steel)
@@ -304,8 +377,21 @@ def pen(p: Pen) -> None:
 
 
 SHAPES: dict[str, Callable[[Pen], None]] = {
-    "tent": tent, "sleeping bag": sleeping_bag, "watering can": watering_can, "hammock": hammock, "bicycle": bicycle,
-    "ball": ball, "toy car": toy_car, "teddy bear": teddy, "building blocks": blocks, "toy robot": robot,
-    "rubber duck": duck, "toy boat": boat, "kite": kite, "notebook": notebook, "pencils": pencils,
-    "scissors": scissors, "pen": pen,
+    "tent": tent,
+    "sleeping bag": sleeping_bag,
+    "watering can": watering_can,
+    "hammock": hammock,
+    "bicycle": bicycle,
+    "ball": ball,
+    "toy car": toy_car,
+    "teddy bear": teddy,
+    "building blocks": blocks,
+    "toy robot": robot,
+    "rubber duck": duck,
+    "toy boat": boat,
+    "kite": kite,
+    "notebook": notebook,
+    "pencils": pencils,
+    "scissors": scissors,
+    "pen": pen,
 }

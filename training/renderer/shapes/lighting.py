@@ -16,8 +16,9 @@ __all__ = ["SHAPES"]
 _BULB = (1.0, 0.93, 0.72)
 
 
-def _cone(p: Pen, x: float, y: float, angle: float, length: float, narrow: float, wide: float,
-          surface: Surface) -> None:
+def _cone(
+    p: Pen, x: float, y: float, *, angle: float, length: float, narrow: float, wide: float, surface: Surface
+) -> None:
     """A lamp head opening along `angle` degrees, with a lit mouth."""
     a = np.radians(angle)
     d, s = np.array([np.cos(a), np.sin(a)]), np.array([-np.sin(a), np.cos(a)])
@@ -25,8 +26,11 @@ def _cone(p: Pen, x: float, y: float, angle: float, length: float, narrow: float
     mouth = c + d * length
     t = np.linspace(0, 2 * np.pi, 36)
     ellipse = mouth + np.cos(t)[:, None] * s * wide + np.sin(t)[:, None] * d * wide * 0.34
-    back = c + np.cos(np.linspace(np.pi, 2 * np.pi, 12))[:, None] * s * narrow + np.sin(
-        np.linspace(np.pi, 2 * np.pi, 12))[:, None] * d * narrow
+    back = (
+        c
+        + np.cos(np.linspace(np.pi, 2 * np.pi, 12))[:, None] * s * narrow
+        + np.sin(np.linspace(np.pi, 2 * np.pi, 12))[:, None] * d * narrow
+    )
     p.blob(np.concatenate([[mouth - s * wide], back, [mouth + s * wide]]), surface, radius=0.22, cast=0.2)
     p.flat(ellipse, surface.plain())
     p.ink((ellipse - mouth) * 0.9 + mouth, (1.0, 0.88, 0.55))
@@ -42,13 +46,19 @@ def desk_lamp(p: Pen) -> None:
     p.tube([(0.62, 0.05), (-0.05, -0.62)], 0.08, arm, curved=False)
     p.ball(0.62, 0.05, 0.085, p.palette.plain)
     p.ball(-0.05, -0.62, 0.085, p.palette.plain)
-    _cone(p, -0.1, -0.62, 125, 0.5, 0.15, 0.38, p.palette.body)
+    _cone(p, -0.1, -0.62, angle=125, length=0.5, narrow=0.15, wide=0.38, surface=p.palette.body)
 
 
 def table_lamp(p: Pen) -> None:
     p.lathe([(-0.05, 0.07), (0.1, 0.16), (0.36, 0.34), (0.62, 0.3), (0.8, 0.2), (0.88, 0.28)], p.palette.plain)
-    lit = Surface(rgb=p.palette.body.rgb, second=p.palette.body.second, pattern=p.palette.body.pattern,
-                  period=p.palette.body.period, material="linen", glow=0.35)
+    lit = Surface(
+        rgb=p.palette.body.rgb,
+        second=p.palette.body.second,
+        pattern=p.palette.body.pattern,
+        period=p.palette.body.period,
+        material="linen",
+        glow=0.35,
+    )
     p.lathe([(-0.88, 0.36), (-0.06, 0.62)], lit, curved=False, cast=0.3)
     p.disc(0, -0.88, 0.36, p.surface("yellow", glow=1))
     p.ink(arc(0, -0.88, 0.3, 0.3 * p.tilt), _BULB)
@@ -85,8 +95,14 @@ def floor_lamp(p: Pen) -> None:
         p.lathe([(0.84, 0.3), (0.9, 0.34)], p.palette.trim)
         p.disc(0, 0.84, 0.3, p.palette.trim)
         p.tube([(0, 0.84), (0, -0.4)], 0.06, p.palette.trim, curved=False)
-    lit = Surface(rgb=p.palette.body.rgb, second=p.palette.body.second, pattern=p.palette.body.pattern,
-                  period=p.palette.body.period, material="linen", glow=0.35)
+    lit = Surface(
+        rgb=p.palette.body.rgb,
+        second=p.palette.body.second,
+        pattern=p.palette.body.pattern,
+        period=p.palette.body.period,
+        material="linen",
+        glow=0.35,
+    )
     p.lathe([(-1.0, 0.36), (-0.42, 0.48)], lit, curved=False, cast=0.3)
     p.disc(0, -1.0, 0.36, p.surface("yellow", glow=1))
     p.ink(arc(0, -1.0, 0.3, 0.3 * p.tilt), _BULB)
@@ -115,12 +131,16 @@ def string_lights(p: Pen) -> None:
         names = (p.palette.body.rgb, p.palette.trim.rgb) if p.form == "coloured" else (_BULB, _BULB)
         for i, (x, yy) in enumerate(curve[2:-1:4]):
             p.lathe([(yy, 0.035), (yy + 0.08, 0.045)], p.surface("black"), cx=float(x), curved=False)
-            bulb = Surface(rgb=names[(i + row) % 2], material="glass", glow=0.7)
+            bulb = Surface(rgb=names[(i + row) % 2], material="plastic", glow=0.55)
             p.ball(float(x), float(yy) + 0.17, 0.1, bulb, ry=0.13)
             p.shine(float(x), float(yy) + 0.17, 0.3, 0.35)
 
 
 SHAPES: dict[str, Callable[[Pen], None]] = {
-    "desk lamp": desk_lamp, "table lamp": table_lamp, "pendant lamp": pendant_lamp, "floor lamp": floor_lamp,
-    "lantern": lantern, "string lights": string_lights,
+    "desk lamp": desk_lamp,
+    "table lamp": table_lamp,
+    "pendant lamp": pendant_lamp,
+    "floor lamp": floor_lamp,
+    "lantern": lantern,
+    "string lights": string_lights,
 }

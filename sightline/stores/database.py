@@ -1,0 +1,183 @@
+"""One SQLite file: its layout, connections for many threads, transactions, and its errors as ours.
+
+Does not know what the rows mean. One writer at a time; readers of any process see a commit on their next call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from sightline.errors import ConfigError, EngineError, SightlineError
+
+SCHEMA_VERSION = 1
+BUSY_WAIT_S = 2.0  # another writer's transaction is done within this; past it the caller is told
+
+_SCHEMA = f"""
+CREATE TABLE items (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, fields TEXT NOT NULL);
+CREATE TABLE fields (
+    item INTEGER NOT NULL REFERENCES items ON DELETE CASCADE,
+    name TEXT NOT NULL, kind TEXT NOT NULL, value NOT NULL, written TEXT  -- a text before it was casefolded
+);
+CREATE INDEX fields_by_value ON fields (name, kind, value, item);
+CREATE INDEX fields_by_item ON fields (item, name, kind, value);
+CREATE TABLE parts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, item INTEGER NOT NULL REFERENCES items ON DELETE CASCADE,
+    key TEXT NOT NULL UNIQUE, modality TEXT NOT NULL, digest TEXT NOT NULL, uri TEXT, text TEXT,
+    locator TEXT NOT NULL, derived_by TEXT
+);
+CREATE INDEX parts_by_item ON parts (item);
+CREATE INDEX parts_by_digest ON parts (digest);
+CREATE TABLE spaces (
+    id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, name TEXT NOT NULL, dim INTEGER NOT NULL
+);
+CREATE TABLE vectors (  -- ids are never used twice, so a reader that knows the largest one can load what is new
+    id INTEGER PRIMARY KEY AUTOINCREMENT, space INTEGER NOT NULL REFERENCES spaces,
+    part INTEGER NOT NULL REFERENCES parts ON DELETE CASCADE, vector BLOB NOT NULL  -- float32, little-endian
+);
+CREATE INDEX vectors_by_space ON vectors (space);
+CREATE INDEX vectors_by_part ON vectors (part);
+CREATE VIRTUAL TABLE words USING fts5 (
+    text, content = 'parts', content_rowid = 'id', tokenize = "porter unicode61 remove_diacritics 2"
+);
+CREATE TRIGGER words_of_new_part AFTER INSERT ON parts WHEN new.text IS NOT NULL BEGIN
+    INSERT INTO words (rowid, text) VALUES (new.id, new.text);
+END;
+CREATE TRIGGER words_of_old_part AFTER DELETE ON parts WHEN old.text IS NOT NULL BEGIN
+    INSERT INTO words (words, rowid, text) VALUES ('delete', old.id, old.text);
+END;
+CREATE TABLE changes (version INTEGER NOT NULL);
+INSERT INTO changes VALUES (0);
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+class Database:
+    """One SQLite file, safe to share between threads: each transaction borrows a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._idle: list[sqlite3.Connection] | None = []  # None once closed; append and pop are atomic
+        self._writing = threading.Lock()  # threads of this process wait in turn; another process is refused
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise ConfigError(f"cannot use the folder {path.parent}: {exc.strerror}") from exc
+        with self._translating():
+            self._make_schema()
+
+    def close(self) -> None:
+        """Release the file; transactions after this raise EngineError."""
+        idle, self._idle = self._idle, None
+        for connection in idle or ():
+            connection.close()
+
+    def drop(self) -> None:
+        """Delete the file with everything in it."""
+        self.close()
+        for path in self._files():
+            path.unlink(missing_ok=True)
+
+    def bytes_disk(self) -> int:
+        """Size of the file and its write-ahead log."""
+        return sum(path.stat().st_size for path in self._files() if path.exists())
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a read transaction: everything asked of it sees the same moment."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a write transaction: on disk when the block ends, undone when it raises."""
+        with self._writing, self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        idle = self._idle
+        if idle is None:
+            raise EngineError(f"the store in {self.path.parent} is closed")
+        with self._translating():
+            try:
+                connection = idle.pop()
+            except IndexError:
+                connection = self._connect()
+            try:
+                connection.execute(begin)
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()  # which undoes what was begun
+                raise
+            self._give_back(connection)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._idle is None:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _make_schema(self) -> None:
+        connection = self._connect()
+        try:
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                connection.execute("PRAGMA page_size = 8192")  # three vectors of 2 KB a page instead of one
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("BEGIN IMMEDIATE")
+                if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # no other process was quicker
+                    for statement in _statements(_SCHEMA):
+                        connection.execute(statement)
+                connection.execute("COMMIT")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != SCHEMA_VERSION:
+                raise ConfigError(f"{self.path} was written by another version of Sightline (layout {version})")
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection)
+
+    def _files(self) -> list[Path]:
+        return [self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))]
+
+    @contextlib.contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            raise _translated(exc, self.path.parent) from exc
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _translated(exc: sqlite3.Error, folder: Path) -> SightlineError:
+    match getattr(exc, "sqlite_errorname", "").split("_")[:2]:
+        case ["SQLITE", "BUSY" | "LOCKED"]:
+            return ConfigError(f"{folder} is being written by another process. Nothing was changed; try again later.")
+        case ["SQLITE", "FULL"]:
+            return EngineError(f"the disk of {folder} is full. Nothing was changed.")
+        case ["SQLITE", "IOERR"]:
+            return EngineError(f"cannot write or read in {folder} (full or failing disk?). Nothing was changed: {exc}")
+        case ["SQLITE", "CANTOPEN" | "READONLY" | "PERM" | "AUTH"]:
+            return ConfigError(f"cannot open the index in {folder} for writing: {exc}")
+        case ["SQLITE", "NOTADB" | "CORRUPT"]:
+            return EngineError(f"the index in {folder} is damaged: {exc}. Index again into another folder.")
+        case _:
+            return EngineError(f"the index in {folder} failed: {exc}")

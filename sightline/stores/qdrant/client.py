@@ -1,0 +1,179 @@
+"""Qdrant by qdrant-client: a server or cluster at an address, or `:memory:` for tests of the client code.
+
+Does not know what the points mean. Needs a server of version 1.18 or later; vectors are searched exactly until the
+server builds a graph for them (its `indexing_threshold`), and approximately from then on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import httpx
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+
+from sightline.errors import ConfigError, EngineError, EngineTimeout, SightlineError
+from sightline.stores.qdrant.points import MANY, WORDS, Json, Kind, Nearest, Point, Sparse, Vector
+
+PAGE = 1000  # points read or written in one request; a server takes 32 MB
+MOST_VALUES = 1_000_000  # distinct values of one field that are looked at
+TIMEOUT_S = 60
+OLDEST = [1, 18]  # the first that takes new vector names into a collection
+_SCHEMAS = {"keyword": models.PayloadSchemaType.KEYWORD, "float": models.PayloadSchemaType.FLOAT}
+
+
+class ClientEngine:
+    """One collection of a Qdrant server."""
+
+    def __init__(self, location: str, collection: str) -> None:
+        self.place = location
+        self.kind = "Qdrant in memory, exact" if location == ":memory:" else f"Qdrant at {location}"
+        self._remote = location != ":memory:"
+        self._name = collection
+        self._indexed: set[str] = set()
+        self._client = self._connect(location)
+        try:
+            self._make_collection()
+        except SightlineError as exc:
+            self._client.close()
+            if isinstance(exc, ConfigError):
+                raise
+            raise ConfigError(f"no usable Qdrant server at {location}: {exc}") from exc
+
+    def make_vectors(self, name: str, dim: int) -> None:
+        several = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
+        for full_name, multivector in ((name, None), (name + MANY, several)):
+            dense = models.DenseVectorConfig(size=dim, distance=models.Distance.DOT, multivector_config=multivector)
+            with self._errors():
+                self._client.create_vector_name(self._name, full_name, models.DenseVectorNameConfig(dense=dense))
+
+    def make_index(self, key: str, kind: Kind) -> None:
+        if self._remote and key not in self._indexed:  # in memory there is nothing to index
+            with self._errors():
+                self._client.create_payload_index(self._name, key, _SCHEMAS[kind])
+            self._indexed.add(key)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        given = [
+            models.PointStruct(id=one.id, vector={k: _given(v) for k, v in one.vectors.items()}, payload=one.payload)
+            for one in points
+        ]
+        for start in range(0, len(given), PAGE):
+            with self._errors():
+                self._client.upsert(self._name, given[start : start + PAGE], wait=True)
+
+    def delete(self, filter: Json) -> None:
+        with self._errors():
+            self._client.delete(self._name, models.FilterSelector(filter=_filter(filter)), wait=True)
+
+    def nearest(self, searches: Sequence[Nearest], payload: Sequence[str]) -> list[list[Point]]:
+        requests = [
+            models.QueryRequest(
+                query=_given(one.vector),
+                using=one.using,
+                limit=one.limit,
+                filter=_filter(one.filter),
+                with_payload=list(payload),
+            )
+            for one in searches
+        ]
+        with self._errors():
+            found = self._client.query_batch_points(self._name, requests)
+        return [[Point(str(one.id), one.payload or {}, {}, one.score) for one in row.points] for row in found]
+
+    def scroll(self, filter: Json, payload: Sequence[str] | None, vectors: Sequence[str] = ()) -> Iterator[Point]:
+        offset: Any = None
+        while True:
+            with self._errors():
+                found, offset = self._client.scroll(
+                    self._name,
+                    scroll_filter=_filter(filter),
+                    limit=PAGE,
+                    offset=offset,
+                    with_payload=True if payload is None else list(payload),
+                    with_vectors=list(vectors) if vectors else False,
+                )
+            for one in found:
+                yield Point(str(one.id), one.payload or {}, one.vector if isinstance(one.vector, dict) else {})
+            if offset is None:
+                return
+
+    def count(self, filter: Json) -> int:
+        with self._errors():
+            return int(self._client.count(self._name, count_filter=_filter(filter), exact=True).count)
+
+    def facet(self, key: str, filter: Json) -> dict[str, int]:
+        with self._errors():
+            found = self._client.facet(self._name, key, facet_filter=_filter(filter), limit=MOST_VALUES, exact=True)
+        return {str(hit.value): hit.count for hit in found.hits}
+
+    def bytes_disk(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self._client.close()
+
+    def drop(self) -> None:
+        with self._errors():
+            self._client.delete_collection(self._name)
+        self.close()
+
+    def _connect(self, location: str) -> QdrantClient:
+        if not self._remote:
+            return QdrantClient(":memory:")
+        if not location.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"a Qdrant server is named by its address, such as http://localhost:6333, not {location!r}"
+            )
+        key = os.environ.get("QDRANT_API_KEY") or None
+        return QdrantClient(url=location, api_key=key, timeout=TIMEOUT_S, check_compatibility=False)
+
+    def _make_collection(self) -> None:
+        with self._errors():
+            if self._remote:
+                self._refuse_old(self._client.info().version)
+            if self._client.collection_exists(self._name):
+                self._indexed = set(self._client.get_collection(self._name).payload_schema)
+                return
+            words = models.SparseVectorParams(modifier=models.Modifier.IDF)
+            self._client.create_collection(self._name, vectors_config={}, sparse_vectors_config={WORDS: words})
+
+    def _refuse_old(self, version: str) -> None:
+        numbers = [int(digits) for digits in re.findall(r"\d+", version)[:2]]
+        if numbers < OLDEST:
+            raise ConfigError(f"the Qdrant server at {self.place} is version {version}; 1.18 or later is needed")
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (ApiException, httpx.HTTPError, ValueError, RuntimeError) as exc:
+            raise _translated(exc, self.place) from exc
+
+
+def _translated(exc: Exception, place: str) -> SightlineError:
+    if isinstance(exc, ResponseHandlingException):
+        if isinstance(exc.source, httpx.TimeoutException):
+            return EngineTimeout(f"Qdrant at {place} did not answer within {TIMEOUT_S} s")
+        return EngineError(f"Qdrant at {place} cannot be reached: {exc.source}")
+    if isinstance(exc, UnexpectedResponse):
+        if exc.status_code in (401, 403):
+            return ConfigError(f"Qdrant at {place} refuses the key. Set QDRANT_API_KEY to one that it accepts.")
+        return EngineError(
+            f"Qdrant at {place} answered {exc.status_code}: {exc.content.decode(errors='replace')[:200]}"
+        )
+    return EngineError(f"Qdrant at {place} failed: {exc}")
+
+
+def _given(vector: Vector) -> Any:
+    return models.SparseVector(indices=vector.indices, values=vector.values) if isinstance(vector, Sparse) else vector
+
+
+def _filter(data: Json) -> models.Filter:
+    """Qdrant's JSON as this client's objects: always a filter, a bare condition wrapped in one."""
+    plain = data.keys() <= {"must", "should", "must_not"}
+    return models.Filter.model_validate(data if plain else {"must": [data]})

@@ -1,0 +1,195 @@
+"""How items and parts lie in Qdrant, and the few calls an engine must offer for it.
+
+Does not know which engine. An item is one point without vectors (kind "item"); each part is one more (kind "part") with
+its vectors by space and a sparse vector of its words. Both carry the item's fields in a searchable form, so that every
+search filters by itself: texts casefolded under `texts.*`, numbers under `numbers.*`, booleans, written out, under
+`flags.*`.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+from sightline.stores.aggregates import distinct
+from sightline.types import Fields, FieldValue, Item, Locator, Part
+
+Json: TypeAlias = dict[str, Any]  # a filter as Qdrant's REST API writes it
+Kind: TypeAlias = Literal["keyword", "float"]
+
+WORDS = "words"  # the sparse vector of a part's text
+MANY = "-many"  # ends the name of the vector of parts that have several in one space
+
+_NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
+_HOMES: dict[str, str] = {"text": "texts", "number": "numbers", "bool": "flags"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """A sparse vector."""
+
+    indices: list[int]
+    values: list[float]
+
+
+Vector: TypeAlias = list[float] | list[list[float]] | Sparse
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point on its way in or out. `score` is set on those a search found."""
+
+    id: str
+    payload: Json
+    vectors: Mapping[str, Vector]
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """One search: the `limit` points nearest to `vector` in the vector space `using` that pass `filter`."""
+
+    using: str
+    vector: Vector
+    limit: int
+    filter: Json
+
+
+class Engine(Protocol):
+    """One Qdrant collection, embedded or remote. Its errors are ours."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What it is, for people."""
+        ...
+
+    def make_vectors(self, name: str, dim: int) -> None:
+        """Have vectors of this name, and of `name + MANY` for points with several; repeating it does nothing."""
+        ...
+
+    def make_index(self, key: str, kind: Kind) -> None:
+        """Have a payload index; repeating it does nothing."""
+        ...
+
+    def upsert(self, points: Sequence[Point]) -> None: ...
+
+    def delete(self, filter: Json) -> None: ...
+
+    def nearest(self, searches: Sequence[Nearest], payload: Sequence[str]) -> list[list[Point]]:
+        """For each search its points, best first, with these keys of their payload."""
+        ...
+
+    def scroll(self, filter: Json, payload: Sequence[str] | None, vectors: Sequence[str] = ()) -> Iterator[Point]:
+        """Every point that passes, with these keys of its payload (None: all) and these vectors."""
+        ...
+
+    def count(self, filter: Json) -> int: ...
+
+    def facet(self, key: str, filter: Json) -> dict[str, int]:
+        """How many points that pass have each value of an indexed key."""
+        ...
+
+    def bytes_disk(self) -> int: ...
+
+    def close(self) -> None: ...
+
+    def drop(self) -> None: ...
+
+
+def point_id(kind: str, name: str) -> str:
+    """The id of an item's, a part's or a space's point: always the same for the same name."""
+    return str(uuid.uuid5(_NAMESPACE, f"{kind}:{name}"))
+
+
+def field_key(kind: str, name: str) -> str:
+    """The payload key of one kind of values of a field; names that a key cannot hold are written in hex."""
+    safe = name if re.fullmatch(r"[A-Za-z0-9_]+", name) else "x-" + name.encode().hex()
+    return f"{_HOMES[kind]}.{safe}"
+
+
+def kept_text(value: str | float) -> str:
+    """A casefolded text as it is; a boolean, kept as 0 or 1, as a word, since not every engine filters by booleans."""
+    return value if isinstance(value, str) else ("true" if value else "false")
+
+
+def searchable(fields: Fields) -> Json:
+    """The form in which fields are filtered by. `names` are those there, `unnumeric` those with another value."""
+    found: Json = {"names": [], "unnumeric": [], "texts": {}, "numbers": {}, "flags": {}}
+    for name in fields:
+        values = distinct(fields, name)
+        if not values:
+            continue
+        found["names"].append(name)
+        if any(kind != "number" for kind, _ in values):
+            found["unnumeric"].append(name)
+        for kind, value in values:
+            home, key = field_key(kind, name).split(".")
+            found[home].setdefault(key, []).append(float(value) if kind == "number" else kept_text(value))
+    return found
+
+
+def indexes(payload: Json) -> dict[str, Kind]:
+    """The payload indexes that the searchable form of an item asks for."""
+    homes: dict[str, Kind] = {"texts": "keyword", "numbers": "float", "flags": "keyword"}
+    return {f"{home}.{key}": kind for home, kind in homes.items() for key in payload.get(home, ())}
+
+
+def item_payload(item: Item) -> Json:
+    """What an item's own point carries."""
+    fields = {name: _plain(value) for name, value in item.fields.items()}
+    return {"kind": "item", "item": item.id, "digest": item.digest, "fields": fields, **searchable(item.fields)}
+
+
+def part_payload(part: Part, position: int, found: Json) -> Json:
+    """What a part's point carries; `found` is the searchable form of its item's fields."""
+    return {
+        "kind": "part",
+        "item": part.item_id,
+        "part": part.id,
+        "position": position,
+        "modality": part.modality,
+        "digest": part.digest,
+        "uri": part.uri,
+        "text": part.text,
+        "locator": part.locator.to_json(),
+        "derived_by": part.derived_by,
+        **found,
+    }
+
+
+PART_KEYS = ("item", "part", "position", "modality", "digest", "uri", "text", "locator", "derived_by")
+
+
+def item_of(payload: Json, parts: Sequence[Json]) -> Item:
+    """An item from its point's payload and those of its parts."""
+    ordered = sorted(parts, key=lambda one: int(one["position"]))
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in payload["fields"].items()}
+    return Item(payload["item"], fields=fields, parts=tuple(map(_part_of, ordered)), digest=payload["digest"])
+
+
+def _part_of(payload: Json) -> Part:
+    return Part(
+        payload["part"],
+        payload["item"],
+        payload["modality"],
+        payload["digest"],
+        uri=payload.get("uri"),
+        text=payload.get("text"),
+        locator=Locator.from_json(payload["locator"]),
+        derived_by=payload.get("derived_by"),
+    )
+
+
+def _plain(value: FieldValue) -> Any:
+    """A field's value as JSON holds it: whole numbers beyond 64 bits as floats, several values as a list."""
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return float(value) if isinstance(value, int) and not -(2**63) <= value < 2**63 else value

@@ -1,0 +1,287 @@
+"""Items, fields, parts, vectors and words of one collection as rows of a `Database`: the truth of the `faiss` store.
+
+Does not know FAISS: it hands out vectors by row id, and what changed since a row id.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.errors import InputError
+from sightline.filters import Filter
+from sightline.stores.aggregates import check_plan, distinct, ranked
+from sightline.stores.where import where_sql
+from sightline.stores.words import words_of
+from sightline.types import (
+    Aggregate,
+    FieldSummary,
+    FieldValue,
+    Item,
+    Locator,
+    Modality,
+    Part,
+    PartHit,
+    PartVectors,
+    Scalar,
+    Space,
+    Table,
+    Vectors,
+)
+
+CHUNK = 4096  # vectors read from disk at a time
+
+_MEASURES = {
+    "count": "COUNT(DISTINCT items.id)",
+    "min": "MIN(f.value)",
+    "max": "MAX(f.value)",
+    "mean": "AVG(f.value)",
+}
+
+VectorRow: TypeAlias = tuple[
+    int, int, int, str, str, str, bytes
+]  # vector, part, item, modality, part id, item id, float32s
+
+
+def upsert(connection: sqlite3.Connection, items: Sequence[Item], vectors: Sequence[PartVectors]) -> None:
+    """Replace or add items whole. Raises InputError for a part id that another item has."""
+    delete(connection, [item.id for item in items])
+    _refuse_taken_parts(connection, [part.id for item in items for part in item.parts])
+    parts: dict[str, int] = {}
+    for item in items:
+        parts |= _insert(connection, item)
+    spaces = {one.space: _space_row(connection, one.space) for one in vectors}
+    connection.executemany(
+        "INSERT INTO vectors (space, part, vector) VALUES (?, ?, ?)",
+        (
+            (spaces[one.space], parts[one.part_id], row.astype("<f4", copy=False).tobytes())
+            for one in vectors
+            for row in one.vectors
+        ),
+    )
+    _changed(connection)
+
+
+def delete(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
+    """Remove items with all that hangs on them; how many there were."""
+    found = connection.execute("DELETE FROM items WHERE key IN (SELECT value FROM json_each(?))", (_json(ids),))
+    if found.rowcount:
+        _changed(connection)
+    return found.rowcount
+
+
+def get(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Item]:
+    """The items that exist, in the order asked for."""
+    rows = connection.execute(
+        "SELECT id, key, digest, fields FROM items WHERE key IN (SELECT value FROM json_each(?))", (_json(ids),)
+    ).fetchall()
+    parts: dict[int, list[Part]] = {row[0]: [] for row in rows}
+    keys = {row[0]: row[1] for row in rows}
+    for item, key, modality, digest, uri, text, locator, derived_by in connection.execute(
+        "SELECT item, key, modality, digest, uri, text, locator, derived_by FROM parts "
+        "WHERE item IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (_json(list(parts)),),
+    ):
+        place = Locator.from_json(json.loads(locator))
+        parts[item].append(Part(key, keys[item], modality, digest, uri, text, place, derived_by))
+    found = {
+        key: Item(key, fields=fields_from_json(fields), parts=tuple(parts[row]), digest=digest)
+        for row, key, digest, fields in rows
+    }
+    return [found[id] for id in ids if id in found]
+
+
+def known(connection: sqlite3.Connection, space: Space, digests: Sequence[str]) -> dict[str, Vectors]:
+    """digest -> (m, dim), from the first part of that digest that has vectors in this space."""
+    rows = connection.execute(
+        "SELECT digest, part, vector FROM parts CROSS JOIN vectors ON part = parts.id "  # parts first
+        "WHERE digest IN (SELECT value FROM json_each(?)) "
+        "AND space = (SELECT id FROM spaces WHERE fingerprint = ?) ORDER BY part, vectors.id",
+        (_json(digests), space.fingerprint),
+    )
+    first: dict[str, int] = {}
+    found: dict[str, list[bytes]] = {}
+    for digest, part, vector in rows:
+        if first.setdefault(digest, part) == part:
+            found.setdefault(digest, []).append(vector)
+    return {digest: vectors_from(blobs, space.dim) for digest, blobs in found.items()}
+
+
+def search_text(
+    connection: sqlite3.Connection, text: str, k: int, where: Filter | None, modalities: frozenset[Modality] | None
+) -> list[PartHit]:
+    """The k parts of highest BM25 for any of the words, ties by part id."""
+    words = " OR ".join(f'"{word}"' for word in words_of(text))  # quoted: a word is never taken for an operator
+    if not words:
+        return []
+    condition, values = where_sql(where)
+    only = None if modalities is None else _json(sorted(modalities))
+    rows = connection.execute(
+        "SELECT parts.key, items.key, -bm25(words) AS score FROM words JOIN parts ON parts.id = words.rowid "
+        "JOIN items ON items.id = parts.item WHERE words MATCH ? "
+        f"AND (? IS NULL OR modality IN (SELECT value FROM json_each(?))) AND {condition} "
+        "ORDER BY score DESC, parts.key LIMIT ?",
+        (words, only, only, *values, k),
+    )
+    return [PartHit(part, item, score) for part, item, score in rows]
+
+
+def fields(connection: sqlite3.Connection) -> list[FieldSummary]:
+    """Every field any item has, by name."""
+    rows = connection.execute(
+        "SELECT name, COUNT(DISTINCT item), MIN(kind = 'number') FROM fields GROUP BY name ORDER BY name"
+    )
+    return [FieldSummary(name, count, bool(numeric)) for name, count, numeric in rows]
+
+
+def aggregate(connection: sqlite3.Connection, plan: Aggregate, where: Filter | None) -> Table:
+    """Rows of (group, value) over the items that pass `where`."""
+    check_plan(plan)
+    condition, values = where_sql(where)
+    joins, names = "", []
+    if plan.field is not None:
+        only = "" if plan.op == "count" else "AND f.kind = 'number'"
+        joins += f"JOIN fields f ON f.item = items.id AND f.name = ? {only} "
+        names.append(plan.field)
+    if plan.by is not None:
+        joins += "JOIN fields g ON g.item = items.id AND g.name = ? "
+        names.append(plan.by)
+    group = "NULL, NULL, NULL" if plan.by is None else "g.kind, g.value, MIN(g.written)"
+    rows = connection.execute(
+        f"SELECT {group}, {_MEASURES[plan.op]} FROM items {joins} WHERE {condition} "
+        + ("" if plan.by is None else "GROUP BY g.kind, g.value"),
+        (*names, *values),
+    )
+    return ranked((_label(*of), float(found)) for *of, found in rows if found is not None)
+
+
+def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
+    """Items, parts, vectors, and bytes of all vectors."""
+    items, parts = (connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in ("items", "parts"))
+    spaces = connection.execute(
+        "SELECT dim, (SELECT COUNT(*) FROM vectors WHERE space = spaces.id) FROM spaces"
+    ).fetchall()
+    return items, parts, sum(n for _, n in spaces), sum(4 * dim * n for dim, n in spaces)
+
+
+# -- what the in-memory index asks ------------------------------------------------------------------------------------
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """A number that grows with every write."""
+    return int(connection.execute("SELECT version FROM changes").fetchone()[0])
+
+
+def passing(connection: sqlite3.Connection, condition: str, values: Sequence[str | int | float]) -> NDArray[np.int64]:
+    """Row ids of the items that pass a condition of `where_sql`."""
+    return _integers(connection.execute(f"SELECT items.id FROM items WHERE {condition}", values))
+
+
+def refuse_other_dim(connection: sqlite3.Connection, space: Space) -> None:
+    """Raise InputError where vectors of this space are there and have another width."""
+    row = connection.execute("SELECT dim FROM spaces WHERE fingerprint = ?", (space.fingerprint,)).fetchone()
+    if row and row[0] != space.dim:
+        raise InputError(f"vectors of {space.name!r} have {row[0]} numbers here, not {space.dim}")
+
+
+def vector_ids(connection: sqlite3.Connection, space: Space) -> NDArray[np.int64]:
+    """Row ids of all vectors of a space, ascending."""
+    sql = "SELECT id FROM vectors WHERE space = (SELECT id FROM spaces WHERE fingerprint = ?) ORDER BY id"
+    return _integers(connection.execute(sql, (space.fingerprint,)))
+
+
+def vectors_after(connection: sqlite3.Connection, space: Space, last: int) -> Iterator[list[VectorRow]]:
+    """Vectors of a space with a row id beyond `last`, ascending, some thousands at a time."""
+    rows = connection.execute(
+        "SELECT vectors.id, part, item, modality, parts.key, items.key, vector FROM vectors "
+        "JOIN parts ON parts.id = part JOIN items ON items.id = item "
+        "WHERE space = (SELECT id FROM spaces WHERE fingerprint = ?) AND vectors.id > ? ORDER BY vectors.id",
+        (space.fingerprint, last),
+    )
+    while chunk := rows.fetchmany(CHUNK):
+        yield chunk
+
+
+def vectors_from(blobs: Iterable[bytes], dim: int) -> Vectors:
+    """(n, dim) from stored rows."""
+    return np.frombuffer(b"".join(blobs), "<f4").astype(np.float32).reshape(-1, dim)
+
+
+# -- rows -------------------------------------------------------------------------------------------------------------
+
+
+def fields_to_json(fields: dict[str, FieldValue]) -> str:
+    """Fields as one JSON object; several values as a list."""
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def fields_from_json(text: str) -> dict[str, FieldValue]:
+    """Fields from their JSON object."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()}
+
+
+def _insert(connection: sqlite3.Connection, item: Item) -> dict[str, int]:
+    """Write one item; part id -> row id."""
+    row = connection.execute(
+        "INSERT INTO items (key, digest, fields) VALUES (?, ?, ?)",
+        (item.id, item.digest, fields_to_json(dict(item.fields))),
+    ).lastrowid
+    connection.executemany(
+        "INSERT INTO fields (item, name, kind, value, written) VALUES (?, ?, ?, ?, ?)",
+        (
+            (row, name, kind, value, written if kind == "text" else None)
+            for name in item.fields
+            for (kind, value), written in distinct(item.fields, name).items()
+        ),
+    )
+    found: dict[str, int] = {}
+    for part in item.parts:
+        locator = _json(part.locator.to_json())
+        columns = (row, part.id, part.modality, part.digest, part.uri, part.text, locator, part.derived_by)
+        found[part.id] = connection.execute(
+            "INSERT INTO parts (item, key, modality, digest, uri, text, locator, derived_by) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            columns,
+        ).fetchone()[0]
+    return found
+
+
+def _space_row(connection: sqlite3.Connection, space: Space) -> int:
+    connection.execute(
+        "INSERT INTO spaces (fingerprint, name, dim) VALUES (?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING",
+        (space.fingerprint, space.name, space.dim),
+    )
+    refuse_other_dim(connection, space)
+    row = connection.execute("SELECT id FROM spaces WHERE fingerprint = ?", (space.fingerprint,)).fetchone()
+    return int(row[0])
+
+
+def _refuse_taken_parts(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
+    taken = connection.execute(
+        "SELECT parts.key, items.key FROM parts JOIN items ON items.id = item "
+        "WHERE parts.key IN (SELECT value FROM json_each(?)) LIMIT 1",
+        (_json(keys),),
+    ).fetchone()
+    if taken:
+        raise InputError(f"the part id {taken[0]!r} belongs to item {taken[1]!r} already")
+
+
+def _changed(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE changes SET version = version + 1")
+
+
+def _label(kind: str | None, value: float | str | None, written: str | None) -> Scalar | None:
+    return written if kind == "text" else bool(value) if kind == "bool" else value
+
+
+def _integers(rows: Iterable[tuple[int]]) -> NDArray[np.int64]:
+    return np.fromiter((value for (value,) in rows), np.int64)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

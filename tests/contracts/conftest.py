@@ -1,0 +1,66 @@
+"""Stores of every kind, opened in a folder of their own and removed in the end."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sightline.protocols import Store
+from sightline.stores import open_store
+
+needs_server = pytest.mark.skipif("QDRANT_URL" not in os.environ, reason="QDRANT_URL is not set: no Qdrant server here")
+server = pytest.param(f"qdrant:{os.environ.get('QDRANT_URL')}", marks=[needs_server, pytest.mark.network], id="server")
+KEPT = ["faiss", "qdrant", server]
+ALL = [*KEPT, "qdrant::memory:"]
+
+
+class Opener:
+    """Opens stores of one kind, and removes them in the end."""
+
+    def __init__(self, spec: str, folder: Path) -> None:
+        self.spec, self._folder = spec, folder
+        self._run = uuid.uuid4().hex[:8]  # a server is shared with others
+        self._opened: list[Store] = []
+
+    def __call__(self, collection: str = "default") -> Store:
+        name = f"test-{self._run}-{collection}"
+        self._opened.append(open_store(self.spec, self._folder / collection, collection=name))
+        return self._opened[-1]
+
+    def finish(self) -> None:
+        for store in self._opened:
+            if "http" in self.spec:
+                store.drop()
+            store.close()
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Path]:
+    """A folder in memory where the system has one: what is tested here is not the disk."""
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shm if os.access(shm, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(params=ALL)
+def opener(request: pytest.FixtureRequest, memory: Path) -> Iterator[Opener]:
+    made = Opener(request.param, memory / uuid.uuid4().hex)
+    yield made
+    made.finish()
+
+
+@pytest.fixture
+def store(opener: Opener) -> Store:
+    return opener()
+
+
+@pytest.fixture(params=KEPT)
+def kept(request: pytest.FixtureRequest, memory: Path) -> Iterator[Opener]:
+    made = Opener(request.param, memory / uuid.uuid4().hex)
+    yield made
+    made.finish()

@@ -1,0 +1,9 @@
+"""Indexing: sources → items → parts → vectors → store. Knows engines through `sightline.protocols` only."""
+
+from __future__ import annotations
+
+from indexer.ledger import Ledger, Passport
+from indexer.pipeline import add, delete
+from indexer.records import IndexOptions
+
+__all__ = ["IndexOptions", "Ledger", "Passport", "add", "delete"]

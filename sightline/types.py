@@ -41,7 +41,8 @@ class Locator:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Locator:
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        keys: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        return cls(**keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,13 @@ def test_what_is_refused_says_why(data: bytes, word: str) -> None:
     assert word in reason_of(data)
 
 
+def test_no_bytes_keep_sniff_busy() -> None:
+    started = time.perf_counter()
+    for data in (b"<!---->" * 80, b"<!-- " * 100, b" " * 600, b"<?xml " + b"?>" * 250):
+        media.sniff(data)
+    assert time.perf_counter() - started < 0.5
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
 def test_a_truncated_file_is_unreadable(kind: str) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8))

@@ -1,0 +1,173 @@
+"""Reads catalogs, row by row: JSONL, a JSON array, CSV, Parquet. What it is, is told by content before name.
+
+Does not know what a row's keys mean. A row that cannot be read is reported and the reading goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias
+
+from indexer.records import Lost, Row
+from sightline.types import Skipped
+
+SUFFIXES = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet"})
+Rows: TypeAlias = Callable[[], Iterator[Row | Lost]]
+
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})?(?:(?<=\d)|(?=\.\d))(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?")
+_BOM = b"\xef\xbb\xbf"
+_CELL_CHARS = 32_000_000  # a cell may hold a whole picture as a data URI; the csv module's own limit is 131,072
+_PARQUET_ROWS = 1024  # read at a time
+_PANDAS = "__index_level_"  # columns that pandas adds for itself
+
+
+def open_catalog(path: Path) -> Rows:
+    """A function that reads the rows of a catalog from the start, as often as it is called. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    start = head.removeprefix(_BOM).lstrip()[:1]
+    if not start and path.stat().st_size <= len(head):
+        return lambda: iter([_lost(path.name, "the file is empty")])
+    if head.startswith(b"PAR1") or path.suffix.lower() == ".parquet":
+        return lambda: _parquet(path)
+    if start == b"[" and path.suffix.lower() not in (".csv", ".tsv"):
+        return lambda: _json_array(path)
+    if start == b"{" or path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
+        return lambda: _json_lines(path)
+    return _csv(path)
+
+
+def _lost(where: str, reason: str) -> Lost:
+    return Lost(Skipped(where, reason))
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def _json_lines(path: Path) -> Iterator[Row | Lost]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.removeprefix(_BOM).strip():
+                where = f"{path.name}:{number}"
+                values, reason = _parsed(line.removeprefix(_BOM))
+                yield _row(where, values) if reason is None else _lost(where, reason)
+
+
+def _json_array(path: Path) -> Iterator[Row | Lost]:
+    values, reason = _parsed(path.read_bytes().removeprefix(_BOM))
+    if reason is not None:
+        yield _lost(path.name, reason)
+        return
+    for number, value in enumerate(values, start=1):
+        yield _row(f"{path.name}:{number}", value)
+
+
+def _row(where: str, values: Any) -> Row | Lost:
+    return Row(where, values) if isinstance(values, dict) else _lost(where, "the row is not a JSON object")
+
+
+def _parsed(data: bytes) -> tuple[Any, str | None]:
+    """(value, None), or (None, why it cannot be read). NaN and Infinity, which JSON does not have, read as null."""
+    try:
+        return json.loads(data.decode("utf-8"), parse_constant=lambda _: None), None
+    except UnicodeDecodeError:
+        return None, "not UTF-8 text"
+    except json.JSONDecodeError as exc:
+        return None, f"not JSON: {exc.msg.lower()} at line {exc.lineno}, column {exc.colno}"
+    except RecursionError:
+        return None, "not readable JSON: nested too deeply"
+
+
+# -- CSV ---------------------------------------------------------------------------------------------------------------
+
+
+def _csv(path: Path) -> Rows:
+    """Find the separator and the columns of numbers once; then read."""
+    csv.field_size_limit(max(csv.field_size_limit(), _CELL_CHARS))
+    with _text(path) as file:
+        first = file.readline()
+    separator = max(",;\t|", key=first.count)
+    numeric = _numeric_columns(path, separator)
+    return lambda: _csv_rows(path, separator, numeric)
+
+
+def _csv_rows(path: Path, separator: str, numeric: frozenset[str]) -> Iterator[Row | Lost]:
+    with _text(path) as file:
+        reader = csv.reader(file, delimiter=separator)
+        header: list[str] | None = None
+        while True:
+            where = f"{path.name}:{reader.line_num + 1}"
+            try:
+                cells = next(reader, None)
+            except csv.Error as exc:
+                yield _lost(where, f"not CSV: {exc}")
+                continue
+            if cells is None:
+                return
+            if header is None:
+                header = _header(cells)
+            elif any(cell.strip() for cell in cells):
+                yield _csv_row(where, header, cells, numeric)
+
+
+def _csv_row(where: str, header: list[str], cells: list[str], numeric: frozenset[str]) -> Row | Lost:
+    if len(cells) > len(header):
+        return _lost(where, f"the row has {len(cells)} cells, the header {len(header)}")
+    if any("\udc80" <= sign <= "\udcff" for cell in cells for sign in cell):
+        return _lost(where, "not UTF-8 text")
+    return Row(where, {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}, numeric)
+
+
+def _numeric_columns(path: Path, separator: str) -> frozenset[str]:
+    """Columns whose every non-empty cell is a number; "007" is none, nor is one of more than 15 digits."""
+    header: list[str] = []
+    filled: set[str] = set()
+    texts: set[str] = set()
+    with _text(path) as file:
+        reader = csv.reader(file, delimiter=separator)
+        while True:
+            try:
+                cells = next(reader, None)
+            except csv.Error:
+                continue
+            if cells is None:
+                return frozenset(filled - texts)
+            if not header:
+                header = _header(cells)
+                continue
+            for name, cell in zip(header, cells, strict=False):
+                if value := cell.strip():
+                    filled.add(name)
+                    if not _NUMBER.fullmatch(value):
+                        texts.add(name)
+
+
+def _header(cells: list[str]) -> list[str]:
+    return [cell.strip() or f"column {number}" for number, cell in enumerate(cells, start=1)]
+
+
+def _text(path: Path) -> TextIO:
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+# -- Parquet -----------------------------------------------------------------------------------------------------------
+
+
+def _parquet(path: Path) -> Iterator[Row | Lost]:
+    import pyarrow
+    import pyarrow.parquet
+
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                for values in batch.to_pylist():
+                    number += 1
+                    yield Row(f"{path.name}:{number}", {k: v for k, v in values.items() if not k.startswith(_PANDAS)})
+    except (pyarrow.ArrowException, OSError):
+        what = f"the Parquet file is damaged after row {number}" if number else "not a readable Parquet file"
+        yield _lost(path.name, what)

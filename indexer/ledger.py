@@ -1,0 +1,254 @@
+"""What became of every source, the passport and the thumbnails: one SQLite file in the collection's folder.
+
+Does not know how anything is read, embedded or stored. A row here means: the store has acknowledged it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sightline.errors import ConfigError
+from sightline.types import Skipped, Space
+
+FILE = "ledger.db"
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS items (
+    id TEXT PRIMARY KEY, source TEXT NOT NULL, digest TEXT NOT NULL, stamp TEXT NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS items_by_source ON items (source);
+CREATE TABLE IF NOT EXISTS skipped (
+    source TEXT NOT NULL, label TEXT NOT NULL, reason TEXT NOT NULL, item TEXT, at REAL NOT NULL,
+    PRIMARY KEY (source, label)
+);
+CREATE INDEX IF NOT EXISTS skipped_by_item ON skipped (item);
+CREATE TABLE IF NOT EXISTS thumbnails (digest TEXT PRIMARY KEY, jpeg BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS pictures (
+    item TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (item, digest)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pictures_by_digest ON pictures (digest);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """Which encoder built a collection, and which store keeps it."""
+
+    space: str
+    dim: int
+    fingerprint: str
+    store: str
+
+    @classmethod
+    def of(cls, space: Space, *, store: str) -> Self:
+        return cls(space.name, space.dim, space.fingerprint, store)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An item on record: which source owns it, what it was made of, and how its files looked then."""
+
+    source: str
+    digest: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An item that the store has acknowledged. `pictures` maps the digest of each of its pictures to a JPEG, or to
+    None where the thumbnail is on record already."""
+
+    item_id: str
+    claim: Claim
+    pictures: Mapping[str, bytes | None]
+    skipped: tuple[Skipped, ...] = ()
+
+
+class Ledger:
+    """Opens or makes `folder/ledger.db`. Safe to share between threads; other processes may read meanwhile.
+
+    Raises ConfigError when the file cannot be used, also later when the disk is full.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._lock = threading.Lock()
+        with _translated(self._path):
+            self._db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version > _VERSION:
+                self._db.close()
+                raise ConfigError(f"{self._path} was written by a newer Sightline (format {version}, not {_VERSION})")
+            self._db.execute("PRAGMA synchronous = FULL")
+            if version < _VERSION:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.executescript(_SCHEMA + f"PRAGMA user_version = {_VERSION};")
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def bytes_disk(self) -> int:
+        """Size of its files."""
+        files = (self._path, *(self._path.with_name(FILE + suffix) for suffix in ("-wal", "-shm")))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    # -- passport --------------------------------------------------------------------------------------------------
+
+    def passport(self) -> Passport | None:
+        """What built the collection; None while nothing was added."""
+        kept = dict(self._rows("SELECT key, value FROM meta WHERE key LIKE 'passport.%'"))
+        if not kept:
+            return None
+        space, dim, fingerprint, store = (kept[f"passport.{key}"] for key in ("space", "dim", "fingerprint", "store"))
+        return Passport(space, int(dim), fingerprint, store)
+
+    def set_passport(self, passport: Passport) -> None:
+        if passport == self.passport():
+            return
+        with self._writing() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [(f"passport.{key}", str(getattr(passport, key))) for key in ("space", "dim", "fingerprint", "store")],
+            )
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def claim(self, item_id: str) -> Claim | None:
+        """Who owns an item and what it was made of; None for one not on record."""
+        row = next(iter(self._rows("SELECT source, digest, stamp FROM items WHERE id = ?", item_id)), None)
+        return Claim(*row) if row else None
+
+    def owned(self, source: str) -> list[str]:
+        """Ids of the items of one source, sorted."""
+        return [row[0] for row in self._rows("SELECT id FROM items WHERE source = ? ORDER BY id", source)]
+
+    def count(self) -> int:
+        """How many items are on record without a doubt."""
+        return int(self._rows("SELECT count(*) FROM items WHERE digest <> ''")[0][0])
+
+    def has_others(self, source: str) -> bool:
+        """Whether any item belongs to another source."""
+        return bool(self._rows("SELECT 1 FROM items WHERE source <> ? LIMIT 1", source))
+
+    def skipped(self) -> list[Skipped]:
+        """Every source that could not be indexed the last time it was seen, and why."""
+        return [Skipped(*row) for row in self._rows("SELECT label, reason FROM skipped ORDER BY source, label")]
+
+    def thumbnail(self, digest: str) -> bytes | None:
+        """The JPEG of a picture by its digest."""
+        row = next(iter(self._rows("SELECT jpeg FROM thumbnails WHERE digest = ?", digest)), None)
+        return bytes(row[0]) if row else None
+
+    def has_thumbnail(self, digest: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM thumbnails WHERE digest = ?", digest))
+
+    # -- writing: each call is one transaction, on disk when it returns ------------------------------------------------
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Note items that the store has acknowledged, in place of what was on record for them."""
+        now = time.time()
+        with self._writing() as db:
+            for outcome in outcomes:
+                claim = outcome.claim
+                _release(db, [outcome.item_id])
+                db.execute(
+                    "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?)",
+                    (outcome.item_id, claim.source, claim.digest, claim.stamp, now),
+                )
+                db.executemany(
+                    "INSERT OR IGNORE INTO pictures VALUES (?, ?)", [(outcome.item_id, d) for d in outcome.pictures]
+                )
+                db.executemany(
+                    "INSERT OR REPLACE INTO thumbnails VALUES (?, ?)",
+                    [(digest, jpeg) for digest, jpeg in outcome.pictures.items() if jpeg is not None],
+                )
+                _note(db, claim.source, outcome.skipped, outcome.item_id, now)
+            _sweep(db)
+
+    def skip(self, source: str, skipped: Iterable[Skipped], *, item_id: str | None = None) -> None:
+        """Note what could not be read."""
+        with self._writing() as db:
+            _note(db, source, skipped, item_id, time.time())
+
+    def settle(self, source: str, *, since: float) -> None:
+        """A source was read to its end from `since` on (seconds, epoch): older skips of it are things of the past."""
+        with self._writing() as db:
+            db.execute("DELETE FROM skipped WHERE source = ? AND at < ?", (source, since))
+
+    def doubt(self, ids: Iterable[str] | None = None) -> None:
+        """Items about to change in the store (None: all): until recorded again, none of them counts as unchanged."""
+        with self._writing() as db:
+            if ids is None:
+                db.execute("UPDATE items SET digest = '', stamp = ''")
+            else:
+                db.executemany("UPDATE items SET digest = '', stamp = '' WHERE id = ?", [(one,) for one in ids])
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Items that the store no longer has, with their thumbnails where no other item shows them."""
+        gone = list(ids)
+        with self._writing() as db:
+            _release(db, gone)
+            db.executemany("DELETE FROM items WHERE id = ?", [(one,) for one in gone])
+            _sweep(db)
+
+    # -- one connection, one lock ------------------------------------------------------------------------------------
+
+    def _rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+        with self._lock, _translated(self._path):
+            return self._db.execute(sql, arguments).fetchall()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _translated(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def _release(db: sqlite3.Connection, ids: Sequence[str]) -> None:
+    """Drop what hangs on items: which pictures they show and what of them was skipped."""
+    one_each = [(one,) for one in ids]
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS loose (digest TEXT PRIMARY KEY)")
+    db.executemany("INSERT OR IGNORE INTO loose SELECT digest FROM pictures WHERE item = ?", one_each)
+    db.executemany("DELETE FROM pictures WHERE item = ?", one_each)
+    db.executemany("DELETE FROM skipped WHERE item = ?", one_each)
+
+
+def _sweep(db: sqlite3.Connection) -> None:
+    """Remove thumbnails of released pictures that no item shows any more."""
+    db.execute(
+        "DELETE FROM thumbnails WHERE digest IN (SELECT digest FROM loose) "
+        "AND digest NOT IN (SELECT digest FROM pictures)"
+    )
+    db.execute("DELETE FROM loose")
+
+
+def _note(db: sqlite3.Connection, source: str, skipped: Iterable[Skipped], item_id: str | None, now: float) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
+        [(source, one.source, one.reason, item_id, now) for one in skipped],
+    )
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as exc:
+        full = "full" in str(exc)
+        hint = "the disk is full; nothing that was acknowledged is lost" if full else f"cannot be used: {exc}"
+        raise ConfigError(f"{path}: {hint}") from exc

@@ -1,0 +1,342 @@
+"""Adds sources to a collection and deletes items from it: look-ahead decoding, batches, acknowledgement, resumption.
+
+Does not know file formats or engines. The order within a batch is the promise: vectors, store, ledger.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from indexer.items import Prepared, prepare, stamp
+from indexer.ledger import Claim, Ledger, Outcome
+from indexer.readers import open_sources
+from indexer.records import IndexOptions, Lost, Record, Source
+from sightline.errors import EngineError, InputError
+from sightline.protocols import Encoder, Store
+from sightline.types import AddReport, Content, Part, PartVectors, Progress, Skipped, Vectors
+
+DECODERS = 2  # threads that read and decode while the encoder works
+BATCH_BYTES = 128_000_000  # of pixels that wait to be embedded; a batch is cut here however few its pictures are
+BATCH_ITEMS = 512  # items at most in one transaction, where hardly any has something to embed
+PROGRESS_S = 0.1  # at most one report in this time
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def add(
+    sources: Sequence[str | Path | Mapping[str, Any]],
+    *,
+    encoder: Encoder,
+    store: Store,
+    ledger: Ledger,
+    options: IndexOptions,
+    progress: Callable[[Progress], None] | None = None,
+) -> AddReport:
+    """Bring a collection up to date with its sources. What is unchanged is not opened, equal bytes are embedded once.
+
+    Whatever a source holds ends up in the report. Raises InputError, before anything is written, for a source that does
+    not exist, a folder with nothing usable, or an id that another source owns; EngineError when the encoder or the
+    store fails: what was acknowledged by then is kept, and the next run goes on from there.
+    """
+    return _Adding(encoder, store, ledger, options, progress).run(open_sources(sources, options))
+
+
+def delete(ids: Sequence[str], *, store: Store, ledger: Ledger) -> int:
+    """Remove items by id, with their thumbnails; how many there were."""
+    ledger.doubt(ids)
+    count = store.delete(ids)
+    ledger.forget(ids)
+    return count
+
+
+class _Adding:
+    """One `add`: its engines, its counts and the batch in hand."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        store: Store,
+        ledger: Ledger,
+        options: IndexOptions,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.encoder, self.store, self.ledger = encoder, store, ledger
+        self.options = options
+        self.progress = progress
+        self.space = encoder.space
+        self.added = self.updated = self.unchanged = self.deleted = 0
+        self.done = self.images = self.unseen = 0
+        self.total: int | None = None  # while it is being counted
+        self.skipped: list[Skipped] = []
+        self.notes: list[Skipped] = []  # not yet in the ledger
+        self.outcomes: list[Outcome] = []  # of items that need nothing from the store
+        self.started = time.perf_counter()
+        self.told_at = 0.0
+
+    def run(self, sources: Sequence[Source]) -> AddReport:
+        present = self._scan(sources)
+        if self.store.stats().items < self.ledger.count():  # the store was emptied or restored behind our back
+            self.ledger.doubt()
+        for source in sources:
+            self._source(source, present[source.key])
+        if self.unseen:
+            reason = (
+                f"the encoder {self.space.name!r} embeds no pictures; {self.unseen} found by words only or left out"
+            )
+            self.skipped.append(Skipped(sources[0].name, reason))
+        self._tell(last=True)
+        return AddReport(
+            added=self.added,
+            updated=self.updated,
+            unchanged=self.unchanged,
+            deleted=self.deleted,
+            skipped=tuple(self.skipped),
+            images=self.images,
+            seconds=time.perf_counter() - self.started,
+        )
+
+    # -- before anything is written ----------------------------------------------------------------------------------
+
+    def _scan(self, sources: Sequence[Source]) -> dict[str, set[str]]:
+        """The ids of every source. Raises InputError for what the caller must mend first."""
+        present: dict[str, set[str]] = {}
+        total = 0
+        for source in sources:
+            ids: set[str] = set()
+            others = 0
+            for entry in source.read():
+                if isinstance(entry, Record):
+                    ids.add(entry.id)
+                else:
+                    others += 1
+                total += 1
+                self._tell()
+            if source.needs_records and not ids:
+                looked = f"; {others} other entries were looked at" if others else ""
+                raise InputError(f"there is no picture and no text file in {source.name}{looked}")
+            self._refuse_taken(source, ids, present)
+            present[source.key] = ids
+        self.total = total
+        return present
+
+    def _refuse_taken(self, source: Source, ids: set[str], before: Mapping[str, set[str]]) -> None:
+        if source.shares:
+            return
+        for key, theirs in before.items():
+            for item_id in sorted(ids & theirs):
+                raise InputError(_taken(source.name, item_id, key))
+        if not self.ledger.has_others(source.key):
+            return
+        for item_id in sorted(ids):
+            claim = self.ledger.claim(item_id)
+            if claim is not None and claim.source != source.key:
+                raise InputError(_taken(source.name, item_id, claim.source))
+
+    # -- one source --------------------------------------------------------------------------------------------------
+
+    def _source(self, source: Source, present: set[str]) -> None:
+        since = time.time()
+        lost: list[Skipped] = []
+        batch: list[Prepared] = []
+        depth = min(self.options.batch_size, 64)
+        with (
+            ThreadPoolExecutor(DECODERS, thread_name_prefix="decode") as pool,
+            closing(_ahead(pool, self._prepare, self._changed(source, lost), depth=depth)) as results,
+        ):
+            for prepared in results:
+                if self._wanted(source, prepared):
+                    batch.append(prepared)
+                else:
+                    self._finish(1)
+                if self._is_full(batch):
+                    self._flush(source, batch)
+                    batch = []
+        self._flush(source, batch)
+        if self.options.prune:
+            self._prune(source, present, lost)
+        self._note(source)
+        if not source.shares:
+            self.ledger.settle(source.key, since=since)
+
+    def _changed(self, source: Source, lost: list[Skipped]) -> Iterator[Record]:
+        """The records that look other than when they were last indexed; the rest is counted here."""
+        for entry in source.read():
+            if isinstance(entry, Record):
+                claim = self.ledger.claim(entry.id)
+                if claim is None or not claim.stamp or claim.stamp != stamp(entry):
+                    yield entry
+                    continue
+                self.unchanged += 1
+            else:
+                skipped = entry.skipped if isinstance(entry, Lost) else entry
+                if isinstance(entry, Lost):
+                    lost.append(skipped)
+                self._skip(source, [skipped])
+            self._finish(1)
+
+    def _prepare(self, record: Record) -> Prepared:
+        return prepare(record, self.options, self._known)
+
+    def _known(self, digest: str) -> bool:
+        """Whether a picture was decoded and embedded before, so that its bytes are enough."""
+        if not self.ledger.has_thumbnail(digest):
+            return False
+        return "image" not in self.space.modalities or digest in self.store.known(self.space, [digest])
+
+    def _wanted(self, source: Source, prepared: Prepared) -> bool:
+        """Whether an item must go to the store; if not, what is to be noted of it is."""
+        item = prepared.item
+        if "image" not in self.space.modalities:
+            self.unseen += len(prepared.thumbnails)
+            if item is not None and all(part.modality == "image" for part in item.parts):
+                return False
+        if item is None:
+            self._skip(source, prepared.skipped)
+            return False
+        claim = self.ledger.claim(item.id)
+        if claim is None or claim.digest != item.digest:
+            return True
+        self.unchanged += 1
+        self.skipped.extend(prepared.skipped)
+        self.outcomes.append(self._outcome(source, prepared))
+        return False
+
+    def _skip(self, source: Source, skipped: Sequence[Skipped]) -> None:
+        self.skipped.extend(skipped)
+        self.notes.extend(skipped)
+
+    def _note(self, source: Source) -> None:
+        """Write down at once what was seen since the last time and needs nothing from the store."""
+        if self.notes:
+            self.ledger.skip(source.key, self.notes)
+        if self.outcomes:
+            self.ledger.record(self.outcomes)
+        self.notes, self.outcomes = [], []
+
+    def _prune(self, source: Source, present: set[str], lost: Sequence[Skipped]) -> None:
+        gone = [item_id for item_id in self.ledger.owned(source.key) if item_id not in present]
+        if gone and lost:
+            reason = f"nothing was pruned: {len(lost)} entries could not be read, and may be what is missing"
+            self._skip(source, [Skipped(source.name, reason)])
+        elif gone:
+            self.deleted += delete(gone, store=self.store, ledger=self.ledger)
+
+    # -- one batch ---------------------------------------------------------------------------------------------------
+
+    def _is_full(self, batch: Sequence[Prepared]) -> bool:
+        waiting = sum(len(self._embeddable(prepared)) for prepared in batch)
+        memory = sum(prepared.bytes_memory for prepared in batch)
+        return (
+            waiting >= self.options.batch_size
+            or memory >= BATCH_BYTES
+            or len(batch) + len(self.outcomes) >= BATCH_ITEMS
+        )
+
+    def _embeddable(self, prepared: Prepared) -> list[Part]:
+        parts = prepared.item.parts if prepared.item else ()
+        return [part for part in parts if part.modality in self.space.modalities]
+
+    def _flush(self, source: Source, batch: Sequence[Prepared]) -> None:
+        """Embed, store, acknowledge: a kill anywhere loses nothing but this batch, which the next run does again."""
+        self._note(source)
+        if not batch:
+            return
+        vectors = self._vectors(batch)
+        items = [prepared.item for prepared in batch if prepared.item is not None]
+        claims = {item.id: self.ledger.claim(item.id) for item in items}
+        held = [item_id for item_id, claim in claims.items() if claim is not None]
+        if held:
+            self.ledger.doubt(held)
+        found = [
+            PartVectors(part.id, self.space, vectors[part.digest])
+            for prepared in batch
+            for part in self._embeddable(prepared)
+        ]
+        self.store.upsert(items, found)
+        self.ledger.record([self._outcome(source, prepared) for prepared in batch])
+        self.updated += len(held)
+        self.added += len(items) - len(held)
+        self.skipped.extend(skipped for prepared in batch for skipped in prepared.skipped)
+        self._finish(len(batch))
+
+    def _outcome(self, source: Source, prepared: Prepared) -> Outcome:
+        assert prepared.item is not None
+        claim = self.ledger.claim(prepared.item.id) if source.shares else None
+        owner = claim.source if claim else source.key
+        made = Claim(owner, prepared.item.digest, prepared.stamp)
+        return Outcome(prepared.item.id, made, prepared.thumbnails, prepared.skipped)
+
+    def _vectors(self, batch: Sequence[Prepared]) -> dict[str, Vectors]:
+        """digest -> (m, dim) for every part that can be embedded; only what the collection lacks is encoded."""
+        contents: dict[str, Content] = {}
+        for prepared in batch:
+            for part in self._embeddable(prepared):
+                piece = part.text if part.modality == "text" else prepared.pixels.get(part.digest)
+                if piece is not None:
+                    contents[part.digest] = (piece,)
+        digests = {part.digest for prepared in batch for part in self._embeddable(prepared)}
+        vectors = self.store.known(self.space, sorted(digests))
+        missing = sorted(digests - vectors.keys(), key=lambda digest: isinstance(contents[digest][0], str))
+        pictures = [digest for digest in missing if not isinstance(contents[digest][0], str)]
+        for same in (pictures, missing[len(pictures) :]):  # pictures and texts apart: they go through different towers
+            for start in range(0, len(same), self.options.batch_size):
+                chunk = same[start : start + self.options.batch_size]
+                rows = self._encoded([contents[digest] for digest in chunk])
+                vectors |= {digest: rows[n : n + 1] for n, digest in enumerate(chunk)}
+        self.images += len(pictures)
+        return vectors
+
+    def _encoded(self, contents: Sequence[Content]) -> Vectors:
+        rows = self.encoder.encode_documents(contents)
+        if rows.shape != (len(contents), self.space.dim) or not np.isfinite(rows).all():
+            raise EngineError(
+                f"the encoder {self.space.name!r} gave vectors of shape {rows.shape} for {len(contents)} contents, "
+                f"not finite ones of shape ({len(contents)}, {self.space.dim})"
+            )
+        return rows
+
+    # -- telling -----------------------------------------------------------------------------------------------------
+
+    def _finish(self, count: int) -> None:
+        self.done += count
+        self._tell()
+
+    def _tell(self, *, last: bool = False) -> None:
+        now = time.perf_counter()
+        if self.progress is not None and (last or now - self.told_at >= PROGRESS_S):
+            self.told_at = now
+            seconds = now - self.started
+            self.progress(Progress(self.done, self.total, len(self.skipped), self.images, seconds))
+
+
+def _taken(name: str, item_id: str, owner: str) -> str:
+    return (
+        f"{name} has an item {item_id!r}, and so has {owner}, which was indexed before. Nothing was written: "
+        f"give this source a prefix of its own with --prefix"
+    )
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[T], R], tasks: Iterable[T], *, depth: int
+) -> Generator[R, None, None]:
+    """The results in order, with at most `depth` tasks begun before they are asked for."""
+    begun: deque[Future[R]] = deque()
+    try:
+        for task in tasks:
+            begun.append(pool.submit(work, task))
+            if len(begun) > depth:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        for future in begun:
+            future.cancel()

@@ -1,0 +1,218 @@
+"""What a SOURCE is and what is in it: a folder, a file, a catalog, or rows handed in.
+
+Lists and reads rows; opens a file no further than its first bytes, and only where its name says nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from indexer import catalogs, rows
+from indexer.records import Entry, IndexOptions, Lost, Record, Row, Source
+from sightline import media
+from sightline.errors import InputError, UnreadableSource
+from sightline.types import Skipped
+
+ROWS = "rows handed in"  # who owns items that were handed in row by row
+TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
+MARKDOWN_SUFFIXES = frozenset({".md", ".markdown"})
+PICTURE_SUFFIXES = frozenset(
+    (
+        *(
+            ".jpg",
+            ".jpeg",
+            ".jpe",
+            ".jfif",
+            ".png",
+            ".apng",
+            ".webp",
+            ".gif",
+            ".avif",
+            ".heic",
+            ".heif",
+            ".hif",
+            ".tif",
+            ".tiff",
+        ),
+        *(
+            ".bmp",
+            ".dib",
+            ".jp2",
+            ".j2k",
+            ".jpf",
+            ".jpx",
+            ".j2c",
+            ".ico",
+            ".cur",
+            ".icns",
+            ".psd",
+            ".ppm",
+            ".pgm",
+            ".pbm",
+        ),
+        *(".pnm", ".pfm", ".qoi", ".tga", ".dds", ".pcx", ".sgi", ".ras", ".fli", ".flc", ".fits", ".xpm", ".xbm"),
+    )
+)
+_SNIFFED_BYTES = 512
+
+
+def open_sources(sources: Sequence[str | Path | Mapping[str, Any]], options: IndexOptions) -> list[Source]:
+    """Every source once, handed-in rows together as one. Raises InputError for one that does not exist."""
+    rows.check_mapping(options.mapping)
+    handed = [source for source in sources if isinstance(source, Mapping)]
+    opened = [_open(Path(source), options) for source in sources if not isinstance(source, Mapping)]
+    if handed:
+        opened.append(_handed_in(handed, options))
+    if not opened:
+        raise InputError("nothing to index: name a folder, a file or a catalog, or hand in rows")
+    return list({source.key: source for source in opened}.values())
+
+
+def _open(path: Path, options: IndexOptions) -> Source:
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            with os.scandir(path):
+                read = lambda: _folder(path)  # noqa: E731
+        elif not stat.S_ISREG(kind):
+            raise InputError(f"{path} is neither a file nor a folder")
+        elif path.suffix.lower() in catalogs.SUFFIXES:
+            read = _catalog(path, options)
+        else:
+            with path.open("rb"):
+                read = lambda: _file(path)  # noqa: E731
+    except OSError as exc:
+        missing = isinstance(exc, FileNotFoundError)
+        raise InputError(f"{path} does not exist" if missing else f"cannot read {path}: {exc.strerror}") from exc
+    key = _key(str(path.resolve()), options)
+    return Source(key, str(path), _checked(read, options), needs_records=stat.S_ISDIR(kind))
+
+
+def _handed_in(handed: Sequence[Mapping[str, Any]], options: IndexOptions) -> Source:
+    numbered = [Row(f"row {number}", row) for number, row in enumerate(handed, start=1)]
+    read = lambda: _records(lambda: iter(numbered), options, folder=Path(), uri=None)  # noqa: E731
+    return Source(_key(ROWS, options), ROWS, _checked(read, options), shares=True)
+
+
+def _key(name: str, options: IndexOptions) -> str:
+    return f"{name} (prefix {options.prefix})" if options.prefix else name
+
+
+def _checked(read: Callable[[], Iterator[Entry]], options: IndexOptions) -> Callable[[], Iterator[Entry]]:
+    """Puts the prefix before ids and skips a second item of the same id."""
+
+    def checked() -> Iterator[Entry]:
+        seen: dict[str, str] = {}
+        for entry in read():
+            if not isinstance(entry, Record):
+                yield entry
+            elif entry.id in seen:
+                yield Skipped(entry.label, f"the id {entry.id!r} is already that of {seen[entry.id]}")
+            else:
+                seen[entry.id] = entry.label
+                yield replace(entry, id=options.prefix + entry.id)
+
+    return checked
+
+
+# -- catalogs and rows -------------------------------------------------------------------------------------------------
+
+
+def _catalog(path: Path, options: IndexOptions) -> Callable[[], Iterator[Entry]]:
+    read = catalogs.open_catalog(path)
+    return lambda: _records(read, options, folder=path.resolve().parent, uri=str(path.resolve()))
+
+
+def _records(read: catalogs.Rows, options: IndexOptions, *, folder: Path, uri: str | None) -> Iterator[Entry]:
+    for row in read():
+        if isinstance(row, Lost):
+            yield row
+            continue
+        try:
+            yield rows.record_of(row, mapping=options.mapping, folder=folder, uri=uri)
+        except UnreadableSource as exc:
+            yield Lost(Skipped(exc.source, exc.reason))
+
+
+# -- files and folders -------------------------------------------------------------------------------------------------
+
+
+def _file(path: Path) -> Iterator[Entry]:
+    reason = _unusable(path, _sniffed(path))
+    yield Skipped(str(path), reason) if reason else _document(path, path.name, str(path))
+
+
+def _folder(root: Path) -> Iterator[Entry]:
+    """Every file below `root` that is not hidden, in the order of their paths."""
+    inside = root.resolve()
+    pending: list[tuple[str, os.DirEntry[str] | None]] = [("", None)]
+    while pending:
+        relative, entry = pending.pop()
+        label = str(root / relative)
+        if _broken(relative):
+            yield Skipped(label.encode("utf-8", "replace").decode(), "the name is not valid Unicode")
+        elif entry is not None and entry.name.startswith("."):
+            continue  # hidden: nobody means .DS_Store when naming a folder
+        elif entry is not None and not entry.is_dir(follow_symlinks=False):
+            yield _folder_file(Path(entry.path), relative, label, inside)
+        else:
+            try:
+                with os.scandir(root / relative) as listed:
+                    below = sorted(listed, key=lambda one: one.name, reverse=True)
+            except OSError as exc:
+                yield Lost(Skipped(label, f"cannot be opened: {exc.strerror}"))
+                continue
+            pending.extend((f"{relative}/{one.name}".lstrip("/"), one) for one in below)
+
+
+def _folder_file(path: Path, relative: str, label: str, inside: Path) -> Entry:
+    try:
+        if path.is_symlink():
+            target = path.resolve(strict=True)
+            if target.is_dir():
+                return Skipped(label, "a link to a folder: links to folders are not followed")
+            if not target.is_relative_to(inside):
+                return Skipped(label, "a link that leaves the folder")
+        if not stat.S_ISREG(path.stat().st_mode):
+            return Skipped(label, "not a regular file")
+        reason = _unusable(path, _sniffed(path))
+    except FileNotFoundError:
+        return Skipped(label, "a link to nothing" if path.is_symlink() else "vanished while it was read")
+    except OSError as exc:
+        return Lost(Skipped(label, f"cannot be opened: {exc.strerror}"))
+    return Skipped(label, reason) if reason else _document(path, relative, label)
+
+
+def _document(path: Path, item_id: str, label: str) -> Record:
+    return Record(item_id, label, document=path, uri=str(path.resolve()))
+
+
+def _sniffed(path: Path) -> str | None:
+    """The MIME type by content where the name tells nothing; None where it does."""
+    if path.suffix.lower() in TEXT_SUFFIXES | PICTURE_SUFFIXES:
+        return None
+    with path.open("rb") as file:
+        return media.sniff(file.read(_SNIFFED_BYTES))
+
+
+def _unusable(path: Path, mime: str | None) -> str:
+    """Why a file is not even tried; empty when it is."""
+    suffix = path.suffix.lower()
+    if suffix in TEXT_SUFFIXES | PICTURE_SUFFIXES or mime is not None:
+        return ""
+    if suffix in catalogs.SUFFIXES:
+        return "a catalog: index it by naming the file itself"
+    return "neither a picture nor a text (.txt, .md)"
+
+
+def _broken(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

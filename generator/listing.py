@@ -1,0 +1,150 @@
+"""Answers that are lists: which items are of a kind, how many there are, which is the cheapest. Each item is cited.
+
+Does not search; says when the search may have left items out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from generator.compose import Unit, named, stated
+from generator.evidence import Source, Statement
+from generator.lexicon import alike
+from generator.question import Question
+from generator.subject import Group
+from generator.support import numeric_fact, priced_names
+from generator.words import fold
+
+_SHOWN = 10
+_COUNTED = 30
+_CUT = "The search looked at a part of the collection; other items may fit too."
+_OPEN = re.compile(r"\b(?:what|who) can i\b|\b(?:some|any)thing\b", re.IGNORECASE)  # names no kind of item
+Found = tuple[list[Unit], list[str]]
+
+
+def listed(question: Question, sources: Sequence[Source], *, full: bool) -> Found:
+    """The items that are what the question names and do what it says, each with the words that show it."""
+    fits = _fitting(question, sources)
+    units = [unit for source, shown in fits[:_SHOWN] for unit in _line(source, shown)]
+    warnings = [f"{len(fits)} items fit; the first {_SHOWN} are shown."] if len(fits) > _SHOWN else []
+    return units, warnings + ([] if full or not units else [_CUT])
+
+
+def count(question: Question, sources: Sequence[Source], *, full: bool) -> Found:
+    """How many items fit, and which."""
+    fits = _fitting(question, sources)
+    lines = [unit for source, _ in fits[:_COUNTED] if (unit := named(source))]
+    if not lines:
+        return [], []
+    warnings = [f"{len(fits)} items fit; the first {_COUNTED} are shown."] if len(fits) > _COUNTED else []
+    lead = f"{'' if full else 'At least '}{len(fits)} found: "
+    first = Unit(lead + lines[0].text, lines[0].evidence, lines[0].end)
+    return [first, *lines[1:]], warnings + ([] if full else [_CUT])
+
+
+def extreme(question: Question, sources: Sequence[Source], *, full: bool) -> Found:
+    """The items of the named kind whose value is smallest or largest; ties are all shown."""
+    if question.extreme is None:
+        return [], []
+    concept, way = question.extreme
+    priced = priced_names(sources)
+    rated = [
+        (found, source) for source, _ in _fitting(question, sources) if (found := numeric_fact(concept, source, priced))
+    ]
+    if not rated:
+        return [], []
+    names = {fact.name for (fact, _), _ in rated}
+    best = (min if way == "min" else max)(value for (_, value), _ in rated)
+    units = [stated(source, fact) for (fact, value), source in rated if value == best][:_SHOWN]
+    warnings = [] if len(names) == 1 else [f"Compared over fields of different names: {', '.join(sorted(names))}."]
+    return units, warnings + ([] if full else [_CUT])
+
+
+def _line(source: Source, shown: Sequence[Statement]) -> list[Unit]:
+    if shown:
+        return [stated(source, statement) for statement in shown]
+    name = named(source)
+    return [name] if name else []
+
+
+def _fitting(question: Question, sources: Sequence[Source]) -> list[tuple[Source, list[Statement]]]:
+    """The items that fit, with the statements that show what their names do not."""
+    found: list[tuple[Source, list[Statement]]] = []
+    seen: set[str] = set()
+    priced = priced_names(sources) if question.bound else frozenset[str]()
+    for group in question.subjects or ((),):
+        whole = question.words if _any_covers(question.words, sources) else group
+        if not whole and question.bound is None and question.extreme is None:
+            continue
+        kind = max((_kinship(whole, source) for source in sources if not source.is_document), default=0)
+        single = kind == 0 and not _OPEN.search(question.text)
+        fits = []
+        for source in sources:
+            if source.is_document or _kinship(whole, source) < kind:
+                continue
+            shown = _shown(whole, source)
+            bound = _bounded(question, source, priced) if shown is not None else None
+            if shown is None or bound is None or source.item.id in seen:
+                continue
+            if single and not (len(shown) == 1 and (_calls_itself(whole, shown[0]) or _names_field(whole, shown[0]))):
+                continue
+            fits.append((source, shown + bound))
+        fits = _meant(fits, whole)
+        seen |= {source.item.id for source, _ in fits}
+        found += fits
+    return found
+
+
+def _any_covers(group: Group, sources: Sequence[Source]) -> bool:
+    return any(_shown(group, source) is not None for source in sources if not source.is_document)
+
+
+def _kinship(group: Group, source: Source) -> int:
+    """2 if the item is of the kind that the group's noun names, 1 if its title or a field has the noun, else 0."""
+    heads = [word for word in group if word.head]
+    if any(alike(word.stem) & source.kinds for word in heads):
+        return 2
+    return int(any(alike(word.stem) & source.identity for word in heads))
+
+
+def _names_field(group: Group, statement: Statement) -> bool:
+    """Whether the noun is not a kind of item but a field of it: "which season is it for"."""
+    return any(word.head and alike(word.stem) & frozenset(statement.name_stems) for word in group)
+
+
+def _calls_itself(group: Group, statement: Statement) -> bool:
+    """Whether the sentence says that the item is one ("is a citrus fruit", "this fruit"), not that it goes with one."""
+    for place, word in enumerate(statement.words):
+        before = {fold(w.raw) for w in statement.words[max(0, place - 6) : place]}
+        if before & {"is", "are", "this", "these"} and any(w.head and word.stem in alike(w.stem) for w in group):
+            return not before & {"with", "for", "to", "in", "be"}
+    return False
+
+
+def _shown(group: Group, source: Source) -> list[Statement] | None:
+    """The one or two statements that carry what the item's name and short fields do not; None if they cannot."""
+    left = [word for word in group if not alike(word.stem) & source.identity]
+    shown: list[Statement] = []
+    while left and len(shown) < 2:
+        best = max(source.statements, key=lambda s: sum(bool(alike(w.stem) & s.stems) for w in left), default=None)
+        if best is None or not any(alike(w.stem) & best.stems for w in left):
+            return None
+        shown.append(best)
+        left = [word for word in left if not alike(word.stem) & best.stems]
+    return None if left else shown
+
+
+def _bounded(question: Question, source: Source, priced: frozenset[str]) -> list[Statement] | None:
+    """The field that keeps the bound, [] without a bound, None if it is broken or not stated."""
+    if question.bound is None:
+        return []
+    found = numeric_fact(question.bound.concept, source, priced)
+    return [found[0]] if found and question.bound.holds(found[1]) else None
+
+
+def _meant(fits: list[tuple[Source, list[Statement]]], group: Group) -> list[tuple[Source, list[Statement]]]:
+    """A question that names one item in full is about that one."""
+    stems_ = frozenset[str]().union(*(alike(word.stem) for word in group))
+    whole = [fit for fit in fits if len(fit[0].is_named_by) > 1 and fit[0].is_named_by <= stems_]
+    return whole or fits

@@ -1,0 +1,250 @@
+"""Reads a question: its form, what it asks for, which words name the thing it is about, bounds and superlatives.
+
+Looks at the question alone; knows no collection, no item and no field.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from generator.concepts import BY_NAME, CONCEPTS, Concept
+from generator.lexicon import EMPTY
+from generator.measures import WHICH_OF, Bound, bound_span, extreme_span, names, read_bound, read_compared, read_extreme
+from generator.words import Word, fold, stem, words
+
+Form = Literal["ask", "list", "count", "extreme", "describe"]
+
+_LIST = re.compile(
+    r"^(?:so |and |well |hi |hello )?(?:(?:do|can|could|does) (?:you|the (?:shop|store)|we) (?:have"
+    r"|sell|carry|stock|offer|recommend|show)"
+    r"|have you(?: got)?|is there|are there|show|list|find|recommend|suggest|any\b|give me (?:a |some )?(?:list|tips)"
+    r"|i need|i want|i am looking|i'm looking|looking for|which|(?:what|who) can i|what should i"
+    r"|what (?:else )?do you (?:have|sell|recommend))"
+    r"|\bwhat\b.*\bdo you (?:have|sell|offer|stock|carry)\W*$|\bwhat\b.*\bare there\W*$"
+)
+_COUNT = re.compile(
+    r"\bhow many (?P<what>.+?) (?:are there|do you (?:have|sell|offer|stock|carry)|does (?:the "
+    r")?\w+ (?:have|sell)|are (?:in|listed|sold|available)|"
+    r"exist|have you got|(?:is|are|cost|costs|under|below|over|above|for)\b)|\bwhat is the number "
+    r"of (?P<of>.+)|\bhow many (?P<only>[^?]+?)\W*$"
+)
+_OF_ONE = re.compile(r"\b(?:does|do|can|will|could|should|fit|fits)\b")  # "how many people can the tent sleep"
+_STOCKED = re.compile(r"\b(?:left|in stock)\b")
+_DESCRIBE = re.compile(
+    r"\b(?:differences? between|compare|comparison)\b|^(?:what (?:is|are)|what's|who is|tell me "
+    r"(?:more )?about|tell me something about|describe|explain|more about|information (?:on|about))\b"
+)
+_KIND_OF = re.compile(r"^(?:the )?(?:kinds?|types?|sorts?) of (?=\w)")
+_ASIDE = re.compile(
+    r"\bset (?:me|you|us|one) back\b|\bright now\b|\bat the moment\b|\bby the way\b"
+)  # says nothing of the subject
+_NOUN = (
+    re.compile(
+        r"\b(?:what|which) (?:is|are|was|were) (?:the |its |their |your )?(?P<n>[^?]+?) (?:of|for"
+        r"|on|at|does|do|that)\b"
+    ),
+    re.compile(
+        r"\b(?:what|which) (?P<n>[^?]+?) (?:is|are|does|do|did|has|have|can|will|should|comes?|was"
+        r"|were|would)\b(?! you (?:have|sell))"
+    ),
+    re.compile(r"\b(?:the|its|their) (?P<n>\w+(?: and (?:the )?\w+)*) of\b"),
+    re.compile(r"\bhow (?:much|many) (?P<n>[^?]+?) (?:is|are|does|do|did|has|have|can|will|should|fit|fits)\b"),
+)
+_POSSESSIVE = re.compile(r"\w['’]s? (?P<n>\w+(?: \w+)?)\W*$")
+_CLAUSES = re.compile(
+    r"(?:,\s*(?:and\s+)?|\s+and\s+|[?;.]\s+(?:and\s+)?)(?=(?:what|how|who|which|where|when|is|are|does|do)\b)", re.I
+)
+_JOINED = re.compile(r"\b(?:and|or|versus|vs|than|und)\b|[,/;+]")
+_VERB = re.compile(
+    r"\b(?:made|used|built|composed|designed|good|suited|meant|known|crafted|constructed|consist\w*|like|available)$"
+)
+_POINTING = re.compile(r"\b(?:this|that|these|those|it|them|here|picture|photo|image|pictured|shown)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A content word of the question. `head`: it names the kind of thing; `proper`: it is written as a name."""
+
+    stem: str
+    raw: str
+    head: bool = False
+    proper: bool = False
+    noun: bool = False  # it ends a run of content words: "warranty", "tent" in "the warranty of the green tent"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is to be stated: a value of one of the concepts, in a statement that carries `words`."""
+
+    concepts: tuple[Concept, ...] = ()
+    words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, read. `subjects` are the things asked about, more than one where they are joined by "and"."""
+
+    text: str
+    form: Form
+    asks: tuple[Ask, ...]
+    words: tuple[Wanted, ...]  # of the whole subject
+    subjects: tuple[tuple[Wanted, ...], ...]
+    bound: Bound | None = None
+    extreme: tuple[Concept, Literal["min", "max"]] | None = None
+    pointing: bool = False  # "this", "it": the subject is not named
+
+
+def read(text: str) -> list[Question]:
+    """The question's clauses, each read; one that names nothing ("and what is it made of?") is about the one before."""
+    clauses = [clause for clause in _CLAUSES.split(text.strip()) if clause.strip()]
+    found: list[Question] = []
+    for clause in clauses if len(clauses) <= 4 else [text]:
+        question = _read(clause)
+        if found and not question.words and question.pointing:
+            question = replace(question, words=found[-1].words, subjects=found[-1].subjects)
+        found.append(question)
+    if len(found) > 1 and any(not question.words and not question.extreme for question in found):
+        return [_read(text)]
+    return found
+
+
+def _read(text: str) -> Question:
+    plain = _plain(text)
+    bound, extreme = read_bound(plain), read_extreme(plain)
+    compared = None if bound or extreme else read_compared(plain)
+    form = _form(plain, bound, extreme is not None)
+    asks, used = ((), frozenset()) if form in ("count", "extreme") else _asks(plain, form)
+    skip = [match.span() for match in (bound_span(plain) if bound else None, extreme_span(plain)) if match]
+    skip += [match.span() for match in _ASIDE.finditer(plain)]
+    if compared:
+        form, asks, used = "ask", (Ask((compared[0],)),), frozenset()
+        skip += [compared[1], match.span() if (match := WHICH_OF.match(plain)) else (0, 0)]
+    concept_words = frozenset[str]().union(
+        *(c.verbs if c.loose else c.words | c.units | c.verbs for ask in asks for c in ask.concepts)
+    )
+    subjects = _subjects(plain, text, skip, used | concept_words | _after_how(plain))
+    flat = tuple(dict.fromkeys(word for group in subjects for word in group))
+    if form == "ask" and not any(ask.concepts or ask.words for ask in asks) and _DESCRIBE.search(plain):
+        form = "describe"
+    return Question(text, form, asks, flat, subjects, bound, extreme, _POINTING.search(plain) is not None)
+
+
+def _plain(text: str) -> str:
+    """Folded letter by letter, so that positions stay those of `text`."""
+    return "".join(folded if len(folded := fold(char)) == 1 else char for char in text.replace("’", "'"))
+
+
+def _form(plain: str, bound: Bound | None, extreme: bool) -> Form:
+    if extreme:
+        return "extreme"
+    counted = _COUNT.search(plain)
+    if counted and not _STOCKED.search(plain) and not _OF_ONE.search(counted["only"] or "") and not _measures(counted):
+        return "count"
+    concept = _asked_concepts(plain)
+    first = re.match(r"(?:which|what) (\w+)", plain)
+    if first and not bound and any(names(concept, first[1]) for concept in CONCEPTS):
+        return "ask"
+    if _LIST.search(plain) and (bound or not concept or {c.name for c in concept} <= {"number", "purpose"}):
+        return "list"
+    return "list" if bound and re.match(r"what|any|are|\w+s? (?:under|below|over|above|between)\b", plain) else "ask"
+
+
+def _measures(counted: re.Match[str]) -> bool:
+    """Whether what is counted is a unit: "how many litres"."""
+    first = words(counted["what"] or counted["of"] or counted["only"] or "")[:1]
+    return any(word.stem in concept.units for word in first for concept in CONCEPTS)
+
+
+def _asked_concepts(plain: str) -> tuple[Concept, ...]:
+    found = [concept for concept in CONCEPTS if concept.asks and concept.asks.search(plain)]
+    if found and found[0].name == "length":
+        return (BY_NAME["length"], BY_NAME["duration"])
+    return tuple(found[:1])
+
+
+def _asks(plain: str, form: Form) -> tuple[tuple[Ask, ...], frozenset[str]]:
+    """What is asked, and the stems that the asking used up."""
+    concepts = _asked_concepts(plain)
+    stock = bool(concepts) and concepts[0].name == "stock"  # "how many mugs do you have left" asks for no mugs
+    noun = "" if form == "list" or stock else _noun(plain)
+    if noun:
+        asks = tuple(_of_noun(piece, concepts) for piece in re.split(r",| and (?:the )?", noun) if _askable(piece))
+        if asks and any(ask.concepts or ask.words for ask in asks):
+            return asks, frozenset().union(*(ask.words for ask in asks))
+    if concepts:
+        how = re.search(r"\bhow (?!many|much)(\w+)", plain)  # a loose concept must state the very thing: "how old"
+        return (Ask(concepts, frozenset({stem(how[1])}) if how and concepts[0].loose else frozenset()),), frozenset()
+    if form == "list":
+        return (Ask(),), frozenset()
+    for word in reversed(words(plain)):
+        named = next((concept for concept in CONCEPTS if word.stem in concept.words), None)
+        if named:
+            return (Ask((named,)),), frozenset()
+    return (Ask(),), frozenset()
+
+
+def _noun(plain: str) -> str:
+    for pattern in (*_NOUN, _POSSESSIVE):
+        match = pattern.search(plain)
+        if match and _askable(match.group("n")) and len(match.group("n").split()) <= 5:
+            return match.group("n")
+    return ""
+
+
+def _askable(noun: str) -> bool:
+    """Whether it can be what is asked for: it names something, and it is not half a verb ("made" of, "used" for)."""
+    if _VERB.search(noun):
+        return False
+    return bool(_content(noun)) or any(names(concept, noun) for concept in CONCEPTS)
+
+
+def _of_noun(noun: str, asked: tuple[Concept, ...]) -> Ask:
+    noun = _KIND_OF.sub("", noun) or noun
+    content = _content(noun)
+    named = next((c for word in reversed(words(noun)) for c in CONCEPTS if word.stem in c.words), None)
+    concepts = (named,) if named else asked
+    known = frozenset[str]().union(*(c.words | c.units for c in concepts if not c.loose))
+    return Ask(concepts, frozenset(content) - known)
+
+
+def _content(text: str) -> list[str]:
+    return [word.stem for word in words(text) if word.is_number or not _is_empty(word)]
+
+
+def _is_empty(word: Word) -> bool:
+    return not word.is_number and (word.stem in EMPTY or fold(word.raw) in EMPTY or len(word.raw) == 1)
+
+
+def _after_how(plain: str) -> frozenset[str]:
+    match = re.search(r"\bhow (\w+)", plain)
+    return frozenset(word.stem for word in words(match.group(1))) if match else frozenset()
+
+
+def _subjects(
+    plain: str, text: str, skip: list[tuple[int, int]], used: frozenset[str]
+) -> tuple[tuple[Wanted, ...], ...]:
+    """The content words left, cut at "and", "or" and commas."""
+    tokens = [w for w in words(text) if not any(a <= w.start < b for a, b in skip)]
+    shouting = sum(w.raw[0].isupper() for w in tokens) > 0.7 * max(1, len(tokens))
+    groups: list[list[Wanted]] = [[]]
+    chunks, last_end, broke = 0, 0, True
+    for word in tokens:
+        if groups[-1] and _JOINED.search(plain[last_end : word.start]):
+            groups.append([])
+            chunks, broke = 0, True
+        if _is_empty(word) or word.stem in used:
+            broke = broke or len(word.raw) > 1
+            chunks += bool(groups[-1]) and len(word.raw) > 1
+            if _JOINED.search(plain[word.start : word.end]):
+                continue
+            last_end = word.end
+            continue
+        proper = word.raw[0].isupper() and word.start > 0 and not shouting
+        if groups[-1] and not broke:
+            groups[-1][-1] = replace(groups[-1][-1], head=False, noun=False)
+        groups[-1].append(Wanted(word.stem, word.raw, head=chunks == 0, proper=proper, noun=True))
+        broke = False
+        last_end = word.end
+    return tuple(tuple(group) for group in groups if group)

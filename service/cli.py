@@ -1,0 +1,370 @@
+"""The terminal door: each command reads its arguments, makes one call on `Sightline` and prints what comes back.
+
+Knows exit codes and which stream a thing belongs on; how it looks is `service.tables`, what it means is the engine's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import typer
+
+from sightline.errors import InputError, SightlineError
+
+if TYPE_CHECKING:
+    from sightline.engine import Sightline
+
+DONE, REPORTED, ACT = 0, 1, 2  # done; done with failures reported; the user must act
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+
+app = typer.Typer(
+    name="sightline",
+    help="Find things in pictures and words, and answer questions with evidence that can be opened.",
+    epilog="Start with: sightline demo. Then: sightline index FOLDER, sightline search 'red shoes', sightline serve.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+WHERE_HELP = 'keep only items whose fields pass, as "price < 50 and colour in (red, blue)"'
+IndexDir = Annotated[Path | None, typer.Option("--index", metavar="DIR", help="index folder (default: .sightline)")]
+Collection = Annotated[str | None, typer.Option("--collection", metavar="NAME", help="collection (default: default)")]
+EncoderSpec = Annotated[
+    str | None, typer.Option("--encoder", metavar="SPEC", help="encoder; `sightline models` lists some")
+]
+StoreSpec = Annotated[str | None, typer.Option("--store", metavar="SPEC", help="faiss, qdrant or qdrant:URL")]
+MllmSpec = Annotated[
+    str | None, typer.Option("--mllm", metavar="SPEC", help="chat model, as ollama:MODEL or openai:MODEL@BASE_URL")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, and nothing else, on stdout")]
+Mapping = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="NAME=KEY", help="read id, title, text or image from another key; repeatable"),
+]
+Picture = Annotated[Path | None, typer.Option("--image", metavar="PATH", help="a picture to search with")]
+Where = Annotated[str | None, typer.Option("--where", metavar="EXPR", help=WHERE_HELP)]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="print the version and exit", is_eager=True)] = False,
+) -> None:
+    if version:
+        from sightline import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command("index", no_args_is_help=True)
+def index_command(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE", help="folders, files, or JSONL/CSV/JSON/Parquet catalogs")
+    ],
+    *,
+    mapping: Mapping = None,
+    prefix: Annotated[str, typer.Option(help="put before every item id, to keep sources apart")] = "",
+    prune: Annotated[
+        bool, typer.Option("--prune", help="remove items of this SOURCE that are no longer there")
+    ] = False,
+    allow_urls: Annotated[
+        bool, typer.Option("--allow-urls", help="fetch pictures that catalogs name by URL (never private addresses)")
+    ] = False,
+    index: IndexDir = None,
+    collection: Collection = None,
+    encoder: EncoderSpec = None,
+    store: StoreSpec = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add pictures, texts and catalogs to an index. Run it again any time: what is unchanged is not embedded again.
+
+    Examples:
+
+      sightline index ~/Pictures
+
+      sightline index catalog.csv --map id=sku --map "image=photos/{sku}.jpg" --prune
+    """
+    from service import progress, tables
+
+    with _open(index, collection, encoder=encoder, store=store) as opened:
+        with progress.shown(tables.console(stderr=True)) as show:
+            report = opened.add(
+                *sources,
+                prefix=prefix,
+                prune=prune,
+                mapping=_mapping(mapping or ()),
+                allow_urls=allow_urls or None,
+                progress=show,
+            )
+        folder = str(opened.settings.index)
+    if as_json:
+        _print_json(report.to_json())
+    else:
+        tables.show_report(tables.console(), report, where=folder)
+    if report.skipped:
+        raise typer.Exit(REPORTED)
+
+
+@app.command(no_args_is_help=True)
+def search(
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="words to search with")] = None,
+    *,
+    image: Picture = None,
+    negative: Annotated[
+        list[str] | None, typer.Option("--not", metavar="TEXT", help="what hits should not show; repeatable")
+    ] = None,
+    where: Where = None,
+    k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=1000, help="how many hits")] = 10,
+    target: Annotated[
+        Literal["image", "text", "any"], typer.Option(help="match pictures, texts, or whichever is better")
+    ] = "any",
+    rerank: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="chat model that looks at the first hits again and re-orders them"),
+    ] = None,
+    index: IndexDir = None,
+    collection: Collection = None,
+    encoder: EncoderSpec = None,
+    store: StoreSpec = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find items by words, by a picture, or by both together.
+
+    Examples:
+
+      sightline search "waterproof hiking boots" --where "price < 150"
+
+      sightline search --image sofa.jpg --not leather -k 5
+
+      sightline search "in blue" --image mug.jpg --target image
+    """
+    from service import tables
+
+    with _open(index, collection, encoder=encoder, store=store, create=False) as opened:
+        results = opened.search(
+            text,
+            image=image,
+            negative=negative or (),
+            k=k,
+            where=where,
+            target=None if target == "any" else target,
+            rerank=rerank,
+        )
+    if as_json:
+        _print_json(results.to_json())
+    else:
+        tables.show_results(tables.console(), results)
+
+
+@app.command(no_args_is_help=True)
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="what you want to know")],
+    *,
+    image: Picture = None,
+    where: Where = None,
+    k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=100, help="how many items to read")] = 8,
+    index: IndexDir = None,
+    collection: Collection = None,
+    encoder: EncoderSpec = None,
+    store: StoreSpec = None,
+    mllm: MllmSpec = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question from what is indexed, with numbered markers that say where each statement stands.
+
+    Without --mllm the answer is quoted, not written. What the index does not say is not answered.
+
+    Examples:
+
+      sightline ask "How much does the camping stove cost?"
+
+      sightline ask "Which of these tents is the lightest?" --where "category = tents" --mllm ollama:qwen3-vl
+    """
+    from service import tables
+
+    with _open(index, collection, encoder=encoder, store=store, mllm=mllm, create=False) as opened:
+        answer = opened.ask(question, image=image, where=where, k=k)
+    if as_json:
+        _print_json(answer.to_json())
+    else:
+        tables.show_answer(tables.console(), answer)
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="address to listen on; others than this machine need SIGHTLINE_API_KEY")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="port to listen on")] = 8000,
+    index: IndexDir = None,
+    collection: Collection = None,
+    encoder: EncoderSpec = None,
+    store: StoreSpec = None,
+    mllm: MllmSpec = None,
+    rerank: Annotated[str | None, typer.Option(metavar="SPEC", help="chat model that re-orders the first hits")] = None,
+    allow_urls: Annotated[bool, typer.Option("--allow-urls", help="let callers upsert pictures by URL")] = False,
+) -> None:
+    """Serve the page at / and the HTTP interface at /v1 (described at /docs).
+
+    Example: sightline serve --index .sightline --port 8000
+    """
+    from service.app import run
+    from sightline.settings import Settings
+
+    run(
+        Settings.read(
+            index=index,
+            collection=collection,
+            encoder=encoder,
+            store=store,
+            mllm=mllm,
+            rerank=rerank,
+            allow_urls=allow_urls or None,
+        ),
+        host=host,
+        port=port,
+        announce=lambda url: print(f"The page: {url}   The HTTP interface: {url}docs   Ctrl-C stops.", file=sys.stderr),
+    )
+
+
+@app.command()
+def info(
+    skipped: Annotated[bool, typer.Option("--skipped", help="list sources that could not be indexed, and why")] = False,
+    index: IndexDir = None,
+    collection: Collection = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is in an index, what built it, how large it is, and what its encoder's licence allows."""
+    from service import tables
+
+    with _open(index, collection, create=False) as opened:
+        facts, left_out = opened.info(), opened.skipped() if skipped else []
+    if as_json:
+        _print_json(facts | ({"skipped_sources": [asdict(one) for one in left_out]} if skipped else {}))
+    elif skipped:
+        tables.show_skipped(tables.console(), left_out)
+    else:
+        tables.show_info(tables.console(), facts)
+
+
+@app.command(no_args_is_help=True)
+def delete(
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="ids of items, as search shows them")],
+    index: IndexDir = None,
+    collection: Collection = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove items, with their pictures, texts and vectors, from an index. The sources themselves are not touched."""
+    with _open(index, collection, create=False) as opened:
+        count = opened.delete(ids)
+    missing = len(set(ids)) - count
+    if as_json:
+        _print_json({"deleted": count, "missing": missing})
+    else:
+        print(f"{count} deleted" + (f", {missing} were not there" if missing else ""))
+    if missing:
+        raise typer.Exit(REPORTED)
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List encoders to choose from, their size and what their licences allow."""
+    from service import tables
+    from sightline.encoders import model_cards
+
+    cards = model_cards()
+    if as_json:
+        _print_json({"models": [asdict(card) for card in cards]})
+    else:
+        tables.show_models(tables.console(), cards)
+
+
+@app.command()
+def demo(
+    catalog: Annotated[
+        str | None, typer.Argument(metavar="CATALOG", help="your own folder or catalog; the sample shop without it")
+    ] = None,
+    question: Annotated[str | None, typer.Option("--question", metavar="Q", help="what to ask it")] = None,
+    mapping: Mapping = None,
+    index: Annotated[Path, typer.Option("--index", metavar="DIR", help="where to keep the demo's index")] = Path(
+        ".sightline-demo"
+    ),
+) -> None:
+    """Index a catalog, search it in four ways and ask it a question, showing every command on the way.
+
+    Examples:
+
+      sightline demo
+
+      sightline demo my_products.csv --question "Which lamp is made of brass?"
+    """
+    from service.demo import play
+
+    play(
+        catalog,
+        question=question,
+        mapping=mapping or (),
+        index=index,
+        run=lambda argv: app(argv, standalone_mode=False),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: a failure is one sentence on stderr, never a traceback."""
+    try:
+        app(list(argv) if argv is not None else None)
+    except SightlineError as exc:
+        _fail(str(exc))
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader has gone: let the exit flush go nowhere
+        sys.exit(DONE)
+    except SystemExit as exc:
+        if exc.code == INTERRUPTED:  # Typer's word for Ctrl-C
+            print("sightline: interrupted; what was done so far is kept", file=sys.stderr)
+        raise
+    except OSError as exc:
+        _fail(f"{exc.strerror or exc}" + (f": {exc.filename}" if exc.filename else ""))
+    except Exception as exc:  # noqa: BLE001 - the outermost door: whatever it is, the user gets a sentence
+        _fail(f"unexpected {type(exc).__name__}: {exc} (this is a fault of Sightline; SIGHTLINE_DEBUG=1 shows where)")
+
+
+def _fail(sentence: str) -> None:
+    """Print a sentence (with SIGHTLINE_DEBUG the traceback too) and exit as the user's turn to act."""
+    if os.environ.get("SIGHTLINE_DEBUG"):
+        traceback.print_exc()
+    print(f"sightline: {' '.join(sentence.split())}", file=sys.stderr)
+    sys.exit(ACT)
+
+
+def _open(index: Path | None, collection: str | None, *, create: bool = True, **settings: str | None) -> Sightline:
+    from sightline.engine import Sightline
+
+    return Sightline.open(index, collection=collection, create=create, **settings)
+
+
+def _mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """`id=sku` as {"id": "sku"}."""
+    split = [pair.partition("=") for pair in pairs]
+    wrong = next((pair for pair, (name, _, key) in zip(pairs, split, strict=True) if not name or not key), None)
+    if wrong is not None:
+        raise InputError(f"--map takes NAME=KEY, as id=sku, not {wrong!r}")
+    return {name: key for name, _, key in split}
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(cast(Any, data), ensure_ascii=False, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The progress of `sightline index`: a bar with rate and time left on a terminal, a line now and then on a pipe.
+
+Knows nothing of what is being indexed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from sightline.types import Progress
+
+LINE_EVERY_S = 10.0  # on a pipe: often enough to show life, rarely enough not to fill a log
+
+
+@contextmanager
+def shown(err: Console) -> Iterator[Callable[[Progress], None]]:
+    """A callback for `Sightline.add` that shows how far it is on `err`."""
+    if not err.is_terminal:
+        yield _lines(err)
+        return
+    columns = (
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", style="dim"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Bar(*columns, console=err, transient=True, expand=True) as bar:
+        task = bar.add_task("indexing", total=None, rate="")
+
+        def show(progress: Progress) -> None:
+            rate = progress.done / progress.seconds if progress.seconds > 0 else 0.0
+            skipped = f"  {progress.skipped} skipped" if progress.skipped else ""
+            bar.update(task, completed=progress.done, total=progress.total, rate=f"{rate:.0f}/s{skipped}")
+
+        yield show
+
+
+def _lines(err: Console) -> Callable[[Progress], None]:
+    due = time.monotonic() + LINE_EVERY_S
+
+    def show(progress: Progress) -> None:
+        nonlocal due
+        if time.monotonic() < due:
+            return
+        due = time.monotonic() + LINE_EVERY_S
+        rate = progress.done / progress.seconds if progress.seconds > 0 else 0.0
+        total = f" of {progress.total:,}" if progress.total is not None else ""
+        left = ""
+        if progress.total is not None and rate > 0:
+            left = f", {max(0, progress.total - progress.done) / rate:.0f} s left"
+        err.print(f"indexed {progress.done:,}{total}, {rate:.1f} a second{left}, {progress.skipped:,} skipped")
+
+    return show

@@ -1,0 +1,213 @@
+"""The HTTP interface: every route checks its body, makes one call on `Sightline` and returns what comes back as JSON.
+
+Knows no engine and no key: `service.guard` has let the request through, `service.failures` words what goes wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from service import failures
+from service.models import AskRequest, ItemsRequest, Name, SearchRequest, body_of, described, picture_of, rows_of
+from service.shelf import Shelf
+from sightline.errors import InputError, NotFound, SightlineError
+from sightline.types import Answer, Citation, Hit, Item
+
+log = logging.getLogger("sightline.service")
+router = APIRouter()
+
+
+def shelf_of(request: Request) -> Shelf:
+    """The collections this application serves."""
+    shelf = request.app.state.shelf
+    assert isinstance(shelf, Shelf)
+    return shelf
+
+
+Collections = Annotated[Shelf, Depends(shelf_of)]
+
+
+@router.get("/healthz", tags=["health"], summary="The process is alive")
+def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz", tags=["health"], summary="The index opens and its encoder is loaded")
+def readyz(shelf: Collections) -> Response:
+    """503 with the reason until then. An index that does not exist yet is ready: it is empty."""
+    try:
+        if shelf.settings.collection in shelf.names():
+            _ = shelf.get(shelf.settings.collection).encoder
+    except SightlineError as exc:
+        return JSONResponse({"status": "not ready"} | failures.body(type(exc).__name__, str(exc)), 503)
+    return JSONResponse({"status": "ready"})
+
+
+@router.get("/v1/collections", tags=["collections"], summary="Which collections there are")
+def list_collections(shelf: Collections) -> dict[str, Any]:
+    return {"collections": shelf.names(), "default": shelf.settings.collection}
+
+
+@router.put("/v1/collections/{name}", tags=["collections"], summary="Make a collection")
+def make_collection(name: Name, shelf: Collections, response: Response) -> dict[str, Any]:
+    """201 when it is new, 200 when it was there; its facts either way."""
+    response.status_code = 201 if shelf.make(name) else 200
+    return shelf.get(name).info()
+
+
+@router.get("/v1/collections/{name}", tags=["collections"], summary="What is in a collection")
+def describe_collection(name: Name, shelf: Collections) -> dict[str, Any]:
+    """Items, parts, encoder, licence, store, sizes, and the fields to filter by."""
+    return shelf.get(name).info()
+
+
+@router.delete("/v1/collections/{name}", tags=["collections"], summary="Delete a collection with everything in it")
+def drop_collection(name: Name, shelf: Collections) -> dict[str, Any]:
+    shelf.drop(name)
+    return {"deleted": name}
+
+
+@router.post(
+    "/v1/collections/{name}/items",
+    tags=["items"],
+    summary="Insert items, or replace those whose id exists",
+    openapi_extra=described(ItemsRequest, files="pictures, named in the rows by their file names"),
+)
+def upsert_items(
+    name: Name, shelf: Collections, body: Annotated[ItemsRequest, Depends(body_of(ItemsRequest))]
+) -> dict[str, Any]:
+    """What became of every row, as `sightline index --json` says it. Found by the next search."""
+    return shelf.get(name).add(*rows_of(body)).to_json()
+
+
+@router.get("/v1/collections/{name}/items/{item_id:path}", tags=["items"], summary="One item with its parts")
+def get_item(name: Name, item_id: str, shelf: Collections) -> dict[str, Any]:
+    return item_json(shelf.get(name).get(item_id))
+
+
+@router.delete("/v1/collections/{name}/items/{item_id:path}", tags=["items"], summary="Delete an item")
+def delete_item(name: Name, item_id: str, shelf: Collections) -> dict[str, Any]:
+    deleted = shelf.get(name).delete([item_id])
+    if not deleted:
+        raise NotFound(f"no item {item_id!r} in collection {name!r}")
+    return {"deleted": deleted}
+
+
+@router.get(
+    "/v1/collections/{name}/parts/{part_id:path}/picture",
+    tags=["items"],
+    summary="The picture of a part, as a JPEG of at most 320 px",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}},
+)
+def get_picture(name: Name, part_id: str, shelf: Collections, request: Request) -> Response:
+    jpeg = shelf.get(name).picture(part_id)
+    headers = {"ETag": f'"{hashlib.sha256(jpeg).hexdigest()[:32]}"', "Cache-Control": "private, max-age=60"}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+
+@router.post(
+    "/v1/collections/{name}/search",
+    tags=["search"],
+    summary="Find items by words, a picture, or both",
+    openapi_extra=described(SearchRequest, files="the picture to search with"),
+)
+def search(
+    name: Name, shelf: Collections, body: Annotated[SearchRequest, Depends(body_of(SearchRequest))]
+) -> dict[str, Any]:
+    """Hits best first, each with the parts that matched. Nothing found is a success with `no_match`.
+
+    As `sightline search --json` says it, and for each hit its `title` and the id of the `picture` to show for it.
+    """
+    rerank = _reranker(body, shelf)
+    found = shelf.get(name).search(
+        body.query,
+        image=picture_of(body),
+        negative=body.negative,
+        k=body.k,
+        where=_where(body),
+        target=None if body.target == "any" else body.target,
+        rerank=rerank,
+    )
+    return found.to_json() | {"hits": [hit_json(hit) for hit in found]}
+
+
+@router.post(
+    "/v1/collections/{name}/ask",
+    tags=["search"],
+    summary="Answer a question with citations",
+    openapi_extra=described(AskRequest, files="a picture the question is about"),
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+def ask(
+    name: Name, shelf: Collections, request: Request, body: Annotated[AskRequest, Depends(body_of(AskRequest))]
+) -> Response:
+    """JSON, or server-sent events with `"stream": true` or `Accept: text/event-stream`.
+
+    Events: `sentence` {"text"}, `citation` as in the answer, `answer` (the whole of it, last), or `error`.
+    """
+    opened, image, where = shelf.get(name), picture_of(body), _where(body)
+    if not (body.stream or "text/event-stream" in request.headers.get("accept", "")):
+        return JSONResponse(opened.ask(body.question, image=image, where=where, k=body.k).to_json())
+    pieces = opened.stream(body.question, image=image, where=where, k=body.k)
+    first = next(pieces, None)  # what is wrong with the request itself still gets its status
+    return StreamingResponse(
+        _events(first, pieces), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """An item in its public shape."""
+    fields = {name: list(value) if isinstance(value, tuple) else value for name, value in item.fields.items()}
+    return {"id": item.id, "title": item.title, "fields": fields, "parts": [part.to_json() for part in item.parts]}
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """A hit in its public shape, with a title and a picture to show for it: the best that matched, else the first."""
+    pictures = (part.id for part in (*hit.parts, *hit.item.parts) if part.modality == "image")
+    return hit.to_json() | {"title": hit.item.title, "picture": next(pictures, None)}
+
+
+def _where(body: SearchRequest | AskRequest) -> str | dict[str, Any] | None:
+    if body.where and body.filter:
+        raise InputError("give `where` or `filter`, not both")
+    return body.where or body.filter
+
+
+def _reranker(body: SearchRequest, shelf: Shelf) -> str | None:
+    """The service's own reranker: a caller may ask for it but not choose it, for a spec can name any server."""
+    if body.rerank and not shelf.settings.rerank:
+        raise InputError("this service has no reranker: start it with --rerank SPEC")
+    return "" if body.rerank is False else None
+
+
+def _events(first: str | Citation | Answer | None, rest: Iterator[str | Citation | Answer]) -> Iterator[str]:
+    try:
+        if first is not None:
+            yield _event(first)
+        for piece in rest:
+            yield _event(piece)
+    except SightlineError as exc:
+        yield _sse("error", failures.body(type(exc).__name__, str(exc)))
+    except Exception:
+        log.exception("an answer broke off")
+        yield _sse("error", failures.unexpected())
+
+
+def _event(piece: str | Citation | Answer) -> str:
+    if isinstance(piece, str):
+        return _sse("sentence", {"text": piece})
+    return _sse("citation" if isinstance(piece, Citation) else "answer", piece.to_json())
+
+
+def _sse(event: str, data: dict[str, Any]) -> str:
+    return f"event: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -1,0 +1,306 @@
+"""What the terminal shows: hits, answers, reports and facts as rich tables, fit for any width and any data.
+
+Knows nothing of commands or engines; everything that came from a catalog is printed as plain text, never as markup.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from sightline.types import AddReport, Answer, FieldValue, Hit, Part, Results, Skipped
+
+NARROW = 64  # columns below which a table would be all wrapping: hits are written one under the other
+LONG_VALUE = 40  # characters beyond which a field's value is a text, not a fact to show at a glance
+BAR = " ▏▎▍▌▋▊▉█"  # eighths of a character cell
+BAR_CELLS = 6
+CHANNELS = {
+    "clip": "picture",
+    "dense": "meaning",
+    "id": "name",
+    "rerank": "reranked",
+}  # as people would say them; others as they are
+JOINERS = "\u200c\u200d"  # not printable by themselves, but emoji and several scripts are spelt with them
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that is plain on a pipe (and with NO_COLOR), where lines are wide unless COLUMNS says otherwise."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 120
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def plain(text: object) -> str:
+    """One line without control characters, so that no catalog can move the cursor or colour the screen."""
+    joined = " ".join(str(text).split())
+    return "".join(char if char.isprintable() or char in JOINERS else "�" for char in joined)
+
+
+def value_of(value: FieldValue | Sequence[Any]) -> str:
+    """A field's value as words."""
+    if isinstance(value, tuple | list):
+        return ", ".join(value_of(one) for one in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.10g}" if isinstance(value, float) else plain(value)
+
+
+def key_fields(items: Iterable[Mapping[str, Any]], *, limit: int = 4) -> list[str]:
+    """The fields worth a glance: those most of `items` have with short values, a number among them if there is one."""
+    items = list(items)
+    counts: Counter[str] = Counter()
+    numbers: set[str] = set()
+    for fields in items:
+        short = [name for name, value in fields.items() if name != "title" and 0 < len(value_of(value)) <= LONG_VALUE]
+        counts.update(short)
+        numbers.update(name for name in short if type(fields[name]) in (int, float))
+    ranked = sorted(counts, key=lambda name: -counts[name])  # stable: the catalog's own order among equals
+    common = [name for name in ranked if counts[name] * 2 >= len(items)]
+    chosen, rest = common[:limit], common[limit:]
+    number = next((name for name in rest if name in numbers), None)
+    return [*chosen[:-1], number] if number and not numbers.intersection(chosen) else chosen
+
+
+def where_of(part: Part) -> str:
+    """Where a part's source is, as a user would open it: relative to here when it is below here."""
+    if not part.uri:
+        return part.id
+    if "://" in part.uri:
+        return plain(part.uri)
+    try:
+        return plain(os.path.relpath(part.uri)) if Path(part.uri).is_relative_to(Path.cwd()) else plain(part.uri)
+    except (OSError, ValueError):
+        return plain(part.uri)
+
+
+def snippet(part: Part, *, limit: int = 160) -> str:
+    """What matched, on one line: the passage in quotes, or where the picture is."""
+    if part.text is None:
+        return where_of(part)
+    text = plain(part.text).lstrip("# ")  # a Markdown heading's marks are no words
+    if len(text) > limit:
+        text = text[:limit].rsplit(" ", 1)[0].rstrip(",;:") + " …"
+    return f"“{text}”"
+
+
+def best_part(hit: Hit) -> Part | None:
+    """The part that says most about why this hit is here: the first that is not merely its title or fields."""
+    telling = (part for part in hit.parts if part.modality != "fields" and part.locator.field != "title")
+    return next(telling, hit.parts[0] if hit.parts else None)
+
+
+def channel(name: str) -> str:
+    """What found a hit, in a word a person would use: the picture, the meaning or the words."""
+    return CHANNELS.get(name, plain(name))
+
+
+def bar(share: float) -> str:
+    """A share of 0-1 as a bar of `BAR_CELLS` cells."""
+    eighths = round(max(0.0, min(1.0, share)) * BAR_CELLS * 8)
+    return BAR[8] * (eighths // 8) + (BAR[eighths % 8] if eighths % 8 else "")
+
+
+def score_of(hit: Hit) -> Text:
+    """Relevance with a bar where it is known; else the bare score, which only orders the hits of one search."""
+    if hit.relevance is not None:
+        return Text.assemble(f"{hit.relevance:.0%}", "\n", (bar(hit.relevance), "green"))
+    return Text(f"{hit.score:.3f}")
+
+
+def hits_table(results: Results, *, width: int) -> RenderableType:
+    """Hits as a table, or as a list on a narrow terminal."""
+    names = key_fields([hit.item.fields for hit in results], limit=4 if width >= 100 else 3)
+    if width < NARROW:
+        return Group(*(_stacked(hit, names) for hit in results))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), expand=True, header_style="bold dim")
+    table.add_column("#", justify="right", width=len(str(len(results))), style="dim")
+    table.add_column("Item", ratio=4, overflow="fold")
+    table.add_column("Score", width=BAR_CELLS)
+    table.add_column("Found by", width=8, style="cyan")
+    table.add_column("Why", ratio=6, overflow="fold")
+    for hit in results:
+        table.add_row(str(hit.rank), _named(hit), score_of(hit), "\n".join(map(channel, hit.via)), _why(hit, names))
+        table.add_row()
+    return table
+
+
+def _named(hit: Hit) -> Text:
+    title = plain(hit.item.title)
+    return (
+        Text(title, style="bold") if title == hit.id else Text.assemble((title, "bold"), "\n", (plain(hit.id), "dim"))
+    )
+
+
+def _why(hit: Hit, names: Sequence[str]) -> Text:
+    facts = _facts(hit, names)
+    part = best_part(hit)
+    lines = [facts] if facts.plain else []
+    if part is not None:
+        lines.append(Text(snippet(part), style=_linked(part)))
+    return Text("\n").join(lines)
+
+
+def _facts(hit: Hit, names: Sequence[str]) -> Text:
+    facts = Text()
+    for name in (name for name in names if name in hit.item.fields):
+        facts.append(" · " if facts.plain else "", style="dim")
+        facts.append(f"{plain(name)} ", style="dim")
+        facts.append(value_of(hit.item.fields[name]))
+    return facts
+
+
+def _linked(part: Part) -> str:
+    """Italic for words; for a picture a style that makes its path clickable in terminals that can."""
+    if part.text is not None:
+        return "italic dim"
+    safe = part.uri and re.fullmatch(r"[^\s\x00-\x1f\]]+", part.uri)
+    if not safe or part.uri is None:
+        return "dim"
+    return f"dim link {part.uri if '://' in part.uri else Path(part.uri).resolve().as_uri()}"
+
+
+def _stacked(hit: Hit, names: Sequence[str]) -> RenderableType:
+    head = Text.assemble((f"{hit.rank}. ", "dim"), (plain(hit.item.title), "bold"))
+    score = f"{hit.relevance:.0%}" if hit.relevance is not None else f"{hit.score:.3f}"
+    line = Text(f"{score} · {', '.join(map(channel, hit.via))}", style="cyan")
+    return Group(head, Padding(Group(line, _why(hit, names)), (0, 0, 1, 3), expand=False))
+
+
+def show_results(out: Console, results: Results) -> None:
+    """Print a search's outcome with its warnings."""
+    for warning in results.warnings:
+        out.print(Text(f"! {plain(warning)}", style="yellow"))
+    if results.no_match:
+        out.print(Text("Nothing in this collection matches.", style="yellow"))
+        return
+    out.print(hits_table(results, width=out.width))
+    found = f"{len(results)} hit{'s' if len(results) != 1 else ''}"
+    out.print(Text(f"{found} in {results.took_ms:.0f} ms", style="dim"))
+
+
+def show_answer(out: Console, answer: Answer) -> None:
+    """Print an answer, then what every marker in it points to."""
+    for warning in answer.warnings:
+        out.print(Text(f"! {plain(warning)}", style="yellow"))
+    text = Text(style="yellow" if answer.abstained else "")
+    for piece in re.split(r"(\[\d+\])", "\n".join(plain(line) for line in answer.text.splitlines())):
+        text.append(piece, style="bold cyan" if re.fullmatch(r"\[\d+\]", piece) else None)
+    out.print(Padding(text, (1, 2), expand=False))
+    if answer.citations:
+        out.print(citations_table(answer, width=out.width))
+    out.print(Text(f"answered in {answer.took_ms:.0f} ms", style="dim"))
+
+
+def citations_table(answer: Answer, *, width: int) -> RenderableType:
+    """One row a citation: its marker, its item, the words relied on and where they stand."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), expand=True, header_style="bold dim")
+    table.add_column("", width=max(3, cell_len(f"[{len(answer.citations)}]")), style="bold cyan")
+    table.add_column("From", ratio=3, overflow="fold")
+    table.add_column("Evidence", ratio=6 if width >= 100 else 5, overflow="fold")
+    for citation in answer.citations:
+        evidence = Text(f"“{plain(citation.quote)}”") if citation.quote else Text("the picture")
+        place = place_of(citation.part)
+        if place:
+            evidence.append(f"\n{place}", style=_linked(citation.part) if citation.part.text is None else "dim")
+        table.add_row(f"[{citation.marker}]", Text(plain(citation.item_id)), evidence)
+    return table
+
+
+def place_of(part: Part) -> str:
+    """A part's locator in words, with its source."""
+    locator = part.locator
+    said = [f"field {plain(locator.field)}"] if locator.field else []
+    said += [f"page {locator.page}"] if locator.page is not None else []
+    said += [f"characters {locator.chars[0]}–{locator.chars[1]}"] if locator.chars else []
+    said += [f"{locator.time_s[0]:.0f}–{locator.time_s[1]:.0f} s"] if locator.time_s else []
+    said += [where_of(part)] if part.uri else []
+    return ", ".join(said)
+
+
+def show_report(out: Console, report: AddReport, *, where: str, shown: int = 10) -> None:
+    """Print what became of every source of one `index`."""
+    names = ("added", "updated", "unchanged", "deleted")
+    counts = [f"{getattr(report, name):,} {name}" for name in names if getattr(report, name)] or ["nothing to do"]
+    line = Text.assemble(("✓ ", "green"), ", ".join(counts), (f" in {report.seconds:.1f} s", "dim"))
+    if report.images:
+        line.append(f" · {report.images:,} pictures, {report.images_per_second:.1f} a second", style="dim")
+    out.print(line)
+    out.print(Text(f"  {where}", style="dim"))
+    if report.skipped:
+        out.print(Text(f"! {len(report.skipped):,} could not be indexed:", style="yellow"))
+        show_skipped(out, report.skipped[:shown])
+        if len(report.skipped) > shown:
+            out.print(Text(f"  … all of them: sightline info --skipped --index {where}", style="dim"))
+
+
+def show_skipped(out: Console, skipped: Sequence[Skipped]) -> None:
+    """Print sources that could not be indexed, each with its reason."""
+    for one in skipped:
+        out.print(
+            Padding(Text.assemble(plain(one.source), (f": {plain(one.reason)}", "dim")), (0, 0, 0, 2), expand=False)
+        )
+
+
+def bytes_of(count: int) -> str:
+    """A size as people read it: 1 kB is 1000 bytes."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("unreachable: GB has no upper limit")
+
+
+def show_info(out: Console, info: Mapping[str, Any]) -> None:
+    """Print what is in a collection, what built it and how large it is."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = {
+        "items": f"{info['items']:,}",
+        "parts": f"{info['parts']:,} ({info['vectors']:,} with vectors)",
+        "collection": f"{info['collection']}  (of: {', '.join(info['collections'])})",
+        "encoder": f"{info['encoder']}" + (f", {info['dim']} numbers a vector" if info["dim"] else ""),
+        "licence": info["licence"],
+        "store": f"{info['store']}, {info['kind']}",
+        "in memory": bytes_of(info["bytes_memory"]),
+        "on disk": bytes_of(info["bytes_disk"]),
+        "skipped": f"{info['skipped']:,}" + ("  (see them with: sightline info --skipped)" if info["skipped"] else ""),
+    }
+    for name, value in rows.items():
+        table.add_row(name, Text(plain(value)))
+    fields = ", ".join(
+        f"{plain(one['name'])} ({one['count']}{', numbers' if one['numeric'] else ''})" for one in info["fields"]
+    )
+    table.add_row("fields", Text(fields or "none"))
+    out.print(table)
+
+
+def show_models(out: Console, cards: Sequence[Any]) -> None:
+    """Print the encoders one can choose, with what their licences allow."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), expand=True, header_style="bold dim")
+    table.add_column("Encoder", ratio=5, overflow="fold")
+    table.add_column("Dim", justify="right", width=5)
+    table.add_column("Size", justify="right", width=9)
+    table.add_column("Licence", ratio=3, overflow="fold")
+    table.add_column("Note", ratio=5, overflow="fold")
+    for card in cards:
+        size = bytes_of(card.size_bytes) if card.size_bytes else "–"
+        named = Text.assemble((plain(card.name), "bold"), "\n", (plain(card.spec), "cyan"))
+        if card.name == card.spec:
+            named = Text(plain(card.spec), style="bold cyan")
+        table.add_row(named, str(card.dim or "–"), size, Text(plain(card.licence)), Text(plain(card.note), style="dim"))
+        table.add_row()
+    out.print(table)

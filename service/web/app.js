@@ -1,0 +1,290 @@
+// The page: reads what is asked, keeps it in the address so that Back works, and shows what comes back.
+
+import * as api from "./api.js";
+import { showAnswer, showAsking, showSentences } from "./answer.js";
+import { openDetail } from "./detail.js";
+import { make } from "./dom.js";
+import { showError, showHits, showLoading, showNote } from "./gallery.js";
+
+const PAGE = 24; // hits a page: fills whole rows of 2, 3, 4 and 6
+const $ = (id) => document.getElementById(id);
+const page = { collection: "default", file: null, like: null, running: null };
+
+const target = () => document.querySelector("input[name=target]:checked").value;
+const say = (text) => ($("status").textContent = text);
+
+// -- what is asked, and the address that says it ------------------------------------------------------------------
+
+function asked(mode) {
+  return {
+    mode,
+    q: $("query").value.trim(),
+    where: $("where").value.trim(),
+    without: $("without").value.trim(),
+    target: target(),
+    like: page.like?.id ?? "",
+    part: page.like?.part ?? "",
+    c: page.collection,
+  };
+}
+
+function remember(state) {
+  const kept = Object.entries(state).filter(([, value]) => value && value !== "any" && value !== "search");
+  const address = `?${new URLSearchParams(kept)}`;
+  if (address !== location.search) history.pushState(null, "", address);
+  document.title = state.q ? `${state.q} · Sightline` : "Sightline";
+}
+
+async function restore() {
+  const state = new URLSearchParams(location.search);
+  const text = (name) => state.get(name) ?? "";
+  $("query").value = text("q");
+  $("where").value = text("where");
+  $("without").value = text("without");
+  const radio = document.querySelector(`input[name=target][value="${CSS.escape(text("target") || "any")}"]`);
+  if (radio) radio.checked = true;
+  forget();
+  if (text("c") && text("c") !== page.collection) await choose(text("c"));
+  if (text("like")) resemble({ id: text("like"), part: text("part") });
+  if (text("q") || text("like")) await (text("mode") === "ask" ? ask() : search());
+  else land();
+}
+
+function land() {
+  page.running?.abort();
+  document.body.classList.add("landing");
+  $("answer").hidden = true;
+  $("results").replaceChildren();
+  say("");
+}
+
+// -- the picture to search with -------------------------------------------------------------------------------------
+
+function forget() {
+  page.file = page.like = null;
+  $("file").value = "";
+  $("picture").hidden = true;
+}
+
+function take(file) {
+  page.like = null;
+  page.file = file;
+  const url = URL.createObjectURL(file);
+  $("preview").onload = $("preview").onerror = () => URL.revokeObjectURL(url);
+  $("preview").src = url;
+  $("picture-name").textContent = file.name && file.name !== "image.png" ? file.name : "your picture";
+  $("picture").hidden = false;
+}
+
+function resemble(like) {
+  page.file = null;
+  page.like = like;
+  $("picture-name").textContent = `like ${like.title ?? like.id}`;
+  $("preview").removeAttribute("src");
+  if (like.part) api.showPicture($("preview"), page.collection, like.part).catch(() => {});
+  $("picture").hidden = false;
+}
+
+// The picture of a request; an item liked for its words gives none.
+async function image() {
+  if (page.file) return page.file;
+  return page.like?.part ? api.pictureBlob(page.collection, page.like.part) : null;
+}
+
+// -- the two things one can do --------------------------------------------------------------------------------------
+
+async function run(mode, work) {
+  page.running?.abort();
+  const running = (page.running = new AbortController());
+  document.body.classList.remove("landing");
+  remember(asked(mode));
+  $("results").setAttribute("aria-busy", "true");
+  try {
+    await work(running.signal);
+  } catch (error) {
+    if (error.name === "AbortError" || running.signal.aborted) return;
+    $("answer").hidden = true;
+    say("");
+    showError($("results"), error.message);
+  } finally {
+    if (page.running === running) $("results").removeAttribute("aria-busy");
+  }
+}
+
+function search(k = PAGE) {
+  const fields = { query: $("query").value.trim(), where: $("where").value.trim(), target: target(), k };
+  fields.negative = $("without").value.split(",").map((text) => text.trim());
+  const like = page.like;
+  if (!fields.query && !page.file && !like) return $("query").focus();
+  return run("search", async (signal) => {
+    $("answer").hidden = true;
+    say("Searching…");
+    if (k === PAGE) showLoading($("results"));
+    if (like && !like.part && !fields.query) fields.query = like.title ?? like.id;
+    const found = await api.search(page.collection, { ...fields, k: k + (like ? 1 : 0) }, await image(), signal);
+    const hits = found.hits.filter((hit) => hit.id !== like?.id).slice(0, k);
+    if (!hits.length) {
+      say("Nothing matches.");
+      const tips = "Try other words, or fewer of them";
+      showNote($("results"), "Nothing matches", fields.where ? `${tips}, or loosen the filter.` : `${tips}.`);
+      return;
+    }
+    const count = `${hits.length} ${hits.length === 1 ? "item" : "items"}`;
+    say([`${count} in ${Math.round(found.took_ms)} ms`, ...found.warnings].join(" · "));
+    const onMore = hits.length === k && k < 1000 ? () => search(Math.min(1000, k + PAGE)) : null;
+    const onOpen = (hit) => open(hit.id, { hit });
+    showHits($("results"), hits, { collection: page.collection, onOpen, onMore });
+  });
+}
+
+function ask() {
+  const fields = { question: $("query").value.trim(), where: $("where").value.trim() };
+  if (!fields.question) return $("query").focus();
+  return run("ask", async (signal) => {
+    say("Reading what is indexed…");
+    $("results").replaceChildren();
+    const text = showAsking($("answer"));
+    const onOpen = (citation) => open(citation.id, { citation });
+    const [sentences, citations] = [[], new Map()];
+    let whole = null;
+    const show = () => showSentences(text, sentences, citations, onOpen);
+    await api.ask(page.collection, fields, await image(), signal, {
+      sentence: (data) => (sentences.push(data.text), show()),
+      citation: (data) => (citations.set(data.marker, data), show()),
+      answer: (data) => (whole = data),
+    });
+    if (!whole) throw new Error("The answer broke off.");
+    const sources = whole.citations.length === 1 ? "1 piece of evidence" : `${whole.citations.length} pieces of evidence`;
+    say(whole.abstained ? "No answer was found." : `${sources}, ${(whole.took_ms / 1000).toFixed(1)} s`);
+    await showAnswer($("answer"), whole, { collection: page.collection, onOpen });
+  });
+}
+
+async function open(id, { hit, citation } = {}) {
+  try {
+    await openDetail($("detail"), id, { collection: page.collection, hit, citation, onLike });
+  } catch (error) {
+    showError($("results"), error.message);
+  }
+}
+
+function onLike(item, part) {
+  const pictures = item.parts.filter((one) => one.modality === "image").map((one) => one.id);
+  resemble({ id: item.id, title: item.title, part: part ?? pictures[0] ?? "" });
+  $("query").value = "";
+  search();
+  scrollTo({ top: 0 });
+}
+
+// -- what there is to search ----------------------------------------------------------------------------------------
+
+// A field as a filter names it: anything but a plain word in backticks.
+const KEYWORDS = /^(and|or|not|in|exists|true|false|id)$/i;
+const named = ({ name }) =>
+  /^[A-Za-z_]\w*$/.test(name) && !KEYWORDS.test(name) ? name : `\`${name.replace(/[\\`]/g, "\\$&")}\``;
+
+function hint(field) {
+  const add = () => {
+    const before = $("where").value.trimEnd();
+    $("where").value = `${before}${before ? " and " : ""}${named(field)} ${field.numeric ? "< " : "= "}`;
+    $("where").focus();
+  };
+  return make("button", { type: "button", class: "hint", title: "Filter by it", onclick: add }, field.name);
+}
+
+async function choose(name) {
+  page.collection = name;
+  $("collection").value = name;
+  const facts = await api.facts(name);
+  $("facts").textContent = `${facts.items.toLocaleString()} ${facts.items === 1 ? "item" : "items"}`;
+  $("facts").title = `${facts.encoder}, ${facts.store}`;
+  const fields = facts.fields.filter((field) => field.name !== "title").sort((a, b) => b.count - a.count).slice(0, 10);
+  const examples = [fields.find((field) => field.numeric), fields.find((field) => !field.numeric)];
+  $("where").placeholder = examples.map((field, n) => field && `${named(field)} ${n ? "in (…, …)" : "< 50"}`).filter(Boolean).join(" and ");
+  $("hints").hidden = !fields.length;
+  $("hints").replaceChildren(make("span", {}, "Fields:"), ...fields.map(hint));
+  if (!facts.items) return empty();
+}
+
+function empty() {
+  say("");
+  document.body.classList.remove("landing");
+  const again = make("button", { type: "button", class: "primary", onclick: () => location.reload() }, "Look again");
+  showNote(
+    $("results"),
+    "Nothing is indexed yet",
+    "Add a folder of pictures and texts, or a catalog, in a terminal:",
+    make("pre", {}, make("code", {}, "sightline index FOLDER_OR_CATALOG")),
+    make("p", { class: "muted" }, "Use the same --index as this service. What is added is found at once."),
+    again,
+  );
+}
+
+async function start() {
+  const known = await api.collections();
+  if (!known.collections.length) return empty();
+  $("collection").replaceChildren(...known.collections.map((name) => make("option", { value: name }, name)));
+  $("collection-label").hidden = known.collections.length < 2;
+  await choose(known.collections.includes(known.default) ? known.default : known.collections[0]);
+  await restore();
+}
+
+// -- events ---------------------------------------------------------------------------------------------------------
+
+api.onKeyNeeded(
+  (wrong) =>
+    new Promise((resolve) => {
+      if (wrong) $("key-wrong").textContent = "That key was not right. Try again.";
+      $("key-value").value = "";
+      $("key").onclose = () => resolve($("key-value").value || null);
+      if (!$("key").open) $("key").showModal();
+    }),
+);
+
+$("form").addEventListener("submit", (event) => (event.preventDefault(), search()));
+$("ask").addEventListener("click", ask);
+$("more-options").addEventListener("click", () => {
+  const expanded = $("form").classList.toggle("expanded");
+  $("more-options").setAttribute("aria-expanded", String(expanded));
+});
+$("forget").addEventListener("click", () => (forget(), $("query").focus()));
+$("file").addEventListener("change", () => $("file").files[0] && (take($("file").files[0]), search()));
+$("collection").addEventListener("change", async () => (await choose($("collection").value), $("query").value ? search() : land()));
+$("detail").addEventListener("click", (event) => event.target === $("detail") && $("detail").close());
+for (const radio of document.querySelectorAll("input[name=target]")) {
+  radio.addEventListener("change", () => document.body.classList.contains("landing") || search());
+}
+addEventListener("popstate", restore);
+
+addEventListener("keydown", (event) => {
+  const typing = event.target.matches("input, select, textarea");
+  if (event.key === "/" && !typing && !document.querySelector("dialog[open]")) {
+    event.preventDefault();
+    $("query").select();
+  }
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form === $("form")) {
+    event.preventDefault();
+    ask();
+  }
+});
+
+const pictureIn = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/") || !file.type);
+const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+const dropping = (on) => document.body.classList.toggle("dropping", on);
+
+addEventListener("dragover", (event) => carriesFiles(event) && (event.preventDefault(), dropping(true)));
+addEventListener("dragleave", (event) => event.relatedTarget === null && dropping(false));
+addEventListener("drop", (event) => {
+  if (!carriesFiles(event)) return;
+  event.preventDefault();
+  dropping(false);
+  const file = pictureIn(event.dataTransfer);
+  if (file) (take(file), search());
+  else say("That is not a picture.");
+});
+addEventListener("paste", (event) => {
+  const file = pictureIn(event.clipboardData);
+  if (file) (event.preventDefault(), take(file), search());
+});
+
+start().catch((error) => showError($("results"), error.message));

@@ -1,0 +1,104 @@
+// The hits as a gallery of cards, and what stands there while there are none. Knows nothing of requests.
+
+import { showPicture } from "./api.js";
+import { make, words } from "./dom.js";
+
+const CHANNELS = {
+  clip: ["picture", "Found by what the picture shows"],
+  dense: ["meaning", "Found by what the text means"],
+  words: ["words", "Found by the words themselves"],
+  id: ["name", "Found by its name or id"],
+  rerank: ["reranked", "Looked at again by a chat model"],
+};
+const LONG_VALUE = 40; // beyond it a value is a text, not a fact to show at a glance
+
+// The fields most hits have with short values, a number among them where there is one.
+export function keyFields(hits, limit = 3) {
+  const counts = new Map();
+  const numbers = new Set();
+  for (const { fields } of hits) {
+    for (const [name, value] of Object.entries(fields)) {
+      const text = words(value);
+      if (name === "title" || !text || text.length > LONG_VALUE) continue;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+      if (typeof value === "number") numbers.add(name);
+    }
+  }
+  const common = [...counts].filter(([, count]) => count * 2 >= hits.length);
+  const ranked = common.sort((a, b) => b[1] - a[1]).map(([name]) => name);
+  const chosen = ranked.slice(0, limit);
+  const number = ranked.slice(limit).find((name) => numbers.has(name));
+  return number && !chosen.some((name) => numbers.has(name)) ? [...chosen.slice(0, -1), number] : chosen;
+}
+
+// A string says what it is by itself ("blue"); a number or a yes needs its name ("price 14.5").
+function fact(name, value) {
+  const text = typeof value === "string" || Array.isArray(value) ? words(value) : `${name} ${words(value)}`;
+  return make("span", { title: `${name}: ${words(value)}` }, text);
+}
+
+function picture(hit, collection) {
+  const frame = make("span", { class: "frame" });
+  if (hit.picture) {
+    const img = make("img", { alt: "", loading: "lazy", decoding: "async" });
+    img.addEventListener("load", () => img.classList.add("there"), { once: true });
+    showPicture(img, collection, hit.picture).catch(() => frame.classList.add("missing"));
+    frame.append(img);
+    return frame;
+  }
+  const passage = hit.parts.find((part) => part.modality === "text" && part.locator.field !== "title") ?? hit.parts[0];
+  frame.classList.add("passage");
+  frame.append((passage?.text ?? "").replace(/^#+\s*/, "")); // a Markdown heading's marks are no words
+  return frame;
+}
+
+function card(hit, { collection, names, onOpen }) {
+  const shown = names.filter((name) => name in hit.fields);
+  const parted = shown.flatMap((name, n) => [n ? " · " : null, fact(name, hit.fields[name])]);
+  const facts = make("span", { class: "facts" }, ...parted);
+  const via = hit.via.map((channel) => {
+    const [name, title] = CHANNELS[channel] ?? [channel, channel];
+    return make("span", { class: "via", title }, name);
+  });
+  const known = hit.relevance !== null;
+  const score = known ? `${Math.round(hit.relevance * 100)} %` : hit.score.toFixed(3);
+  return make(
+    "li",
+    {},
+    make(
+      "button",
+      { type: "button", class: "card", onclick: () => onOpen(hit) },
+      picture(hit, collection),
+      make(
+        "span",
+        { class: "caption" },
+        make("span", { class: "title" }, hit.title),
+        shown.length ? facts : null,
+        make("span", { class: "found" }, ...via, make("span", { class: "score", title: known ? "relevance" : "score" }, score)),
+      ),
+    ),
+  );
+}
+
+export function showHits(where, hits, { collection, onOpen, onMore }) {
+  const names = keyFields(hits);
+  const cards = hits.map((hit) => card(hit, { collection, names, onOpen }));
+  where.replaceChildren(make("ol", { class: "gallery" }, ...cards));
+  if (onMore) where.append(make("button", { type: "button", class: "secondary more", onclick: onMore }, "Show more"));
+}
+
+export function showLoading(where, count = 8) {
+  const ghosts = Array.from({ length: count }, () => make("li", { class: "ghost" }));
+  where.replaceChildren(make("ol", { class: "gallery", "aria-hidden": "true" }, ...ghosts));
+}
+
+export function showNote(where, title, ...lines) {
+  const body = lines.map((line) => (typeof line === "string" ? make("p", {}, line) : line));
+  where.replaceChildren(make("div", { class: "note" }, make("h2", {}, title), ...body));
+}
+
+export function showError(where, message) {
+  showNote(where, "That did not work", message.charAt(0).toUpperCase() + message.slice(1));
+  where.firstChild.classList.add("error");
+  where.firstChild.setAttribute("role", "alert");
+}

@@ -6,14 +6,15 @@ PIP     := $(BIN)/pip --disable-pip-version-check
 INPUTS  := pyproject.toml constraints.txt
 CATALOG ?=
 Q       ?=
+MAP     ?=
 
 .PHONY: demo test check lint types imports catalog bench clean help
 
 help:             ## what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.base   ## index the sample catalog, search it, ask it (CATALOG=… Q=… for your own)
-	@$(BIN)/sightline demo $(if $(CATALOG),"$(CATALOG)") $(if $(Q),--question "$(Q)")
+demo: $(VENV)/.base   ## index the sample catalog, search it, ask it (CATALOG=… Q=… MAP="id=Id title=Name" for your own)
+	@$(BIN)/sightline demo $(if $(CATALOG),"$(CATALOG)") $(foreach m,$(MAP),--map "$(m)") $(if $(Q),--question "$(Q)")
 
 test: $(VENV)/.test   ## the tests that need no torch and no data
 	@$(BIN)/python -m pytest

@@ -112,7 +112,7 @@ CONCEPTS: tuple[Concept, ...] = (
     _extent("width", "width wide breite largeur ancho", "wide|width|broad", r"\bhow (?:wide|broad)\b"),
     _extent("depth", "depth deep tiefe profondeur", "deep|depth", r"\bhow deep\b"),
     _extent("thickness", "thickness thick dicke", "thick|thickness", r"\bhow thick\b"),
-    _extent("distance", "distance range", "away|from|apart|distance|range|least", r"\bhow far\b"),
+    _extent("distance", "distance range", "away|from|apart|distance|range|least|within|radius", r"\bhow far\b"),
     _extent("diameter", "diameter durchmesser", "diameter|across|wide", r"\bwhat diameter\b"),
     Concept(
         "size",
@@ -153,7 +153,7 @@ CONCEPTS: tuple[Concept, ...] = (
     ),
     Concept(
         "origin",
-        stemmed("origin country herkunft herkunftsland provenance origen"),
+        stemmed("origin country region culture herkunft herkunftsland provenance origen"),
         asks=_re(
             r"\bwhere\b.*\b(?:made|from|produced?|manufactured|grown|grow|built|come)\b"
             r"|\b(?:which|what) country\b"
@@ -167,8 +167,21 @@ CONCEPTS: tuple[Concept, ...] = (
     Concept(
         "author",
         stemmed("author writer autor"),
-        asks=_re(r"\bwho (?:wrote|is the author)\b|\bwritten by\b"),
+        asks=_re(r"\bwho (?:wrote|is the author)\b|\bwho did write\b|\bwritten by\b"),
         shape=_re(r"\b(?:written|by)\b"),
+        cue=_re(r"\b(?:written|wrote|author|writer)\b"),
+        verbs=stemmed("write written wrote"),
+    ),
+    Concept(
+        "artist",
+        stemmed("artist painter sculptor illustrator composer photographer kunstler"),
+        asks=_re(
+            r"\bwho (?:painted|drew|sculpted|carved|composed|illustrated|engraved|photographed)\b"
+            r"|\b(?:painted|drawn|composed|illustrated|photographed) by\b"
+        ),
+        shape=_re(r"\b(?:painted|drawn|sculpted|carved|composed|illustrated|engraved|photographed|by)\b"),
+        cue=_re(r"\b(?:painted|drawn|sculpted|carved|composed|illustrated|engraved|photographed) (?:\w+ )?by\b"),
+        verbs=stemmed("paint draw drew drawn sculpt carve compose illustrate engrave photograph"),
     ),
     Concept(
         "maker",

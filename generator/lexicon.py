@@ -63,7 +63,7 @@ models version information info detail details data fact facts policy rule rules
 choices possible able part parts entry entries specific particular certain whole entire total cost costs costing price
 prices priced pay paying charge charged spend money expensive cheap cheaper cheapest worth fit fits made built
 constructed crafted consist composed someone somebody anyone person's people's happen happens anybody everything
-nothing something's let's im i'm i'd id ive i'll
+nothing something's let's im i'm i'd id ive i'll myself yourself ourselves themselves itself
 """
 
 EMPTY: frozenset[str] = frozenset(stem(word) for word in _EMPTY.split()) | frozenset([*_EMPTY.split(), "collection"])
@@ -104,6 +104,10 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "centimeter centimetre cm",
         "millimeter millimetre mm",
         "milliliter millilitre ml",
+        "watt wattage w",
+        "volt voltage v",
+        "safe proof",
+        "collect pickup pick",
     )
 )
 

@@ -113,7 +113,7 @@ def read_compared(plain: str) -> tuple[Concept, tuple[int, int]] | None:
     """The concept by which things are compared, and where the question says so."""
     for pattern, name in _COMPARATIVES:
         match = re.search(rf"\b(?:{pattern})\b", plain)
-        if match and re.search(r"\b(?:or|than|and|versus|vs)\b", plain):
+        if match and re.search(r"\b(?:or|than|and|versus|vs)\b|^(?:which|what)\b", plain):
             return BY_NAME[name], match.span()
     return None
 

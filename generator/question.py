@@ -57,6 +57,11 @@ _CLAUSES = re.compile(
     r"(?:,\s*(?:and\s+)?|\s+and\s+|[?;.]\s+(?:and\s+)?)(?=(?:what|how|who|which|where|when|is|are|does|do)\b)", re.I
 )
 _JOINED = re.compile(r"\b(?:and|or|versus|vs|than|und)\b|[,/;+]")
+_AUXILIARY = re.compile(r"(?:does|do|did|is|are|was|were|can|could|will|would|should|has|have)\b")
+_FIRM = re.compile(
+    r"\b(?:do|does|did|can|could|will|would|are|have) (?:you|we|they|the (?:shop|store|company))\b"
+    r"(?! (?:have|sell|carry|stock|offer|recommend|show|suggest|list|find|tell|know|make|produce|got)\b)"
+)
 _VERB = re.compile(
     r"\b(?:made|used|built|composed|designed|good|suited|meant|known|crafted|constructed|consist\w*|like|available)$"
 )
@@ -94,6 +99,7 @@ class Question:
     bound: Bound | None = None
     extreme: tuple[Concept, Literal["min", "max"]] | None = None
     pointing: bool = False  # "this", "it": the subject is not named
+    firm: bool = False  # about the seller, not the goods: "which wood do you use"
 
 
 def read(text: str) -> list[Question]:
@@ -128,7 +134,8 @@ def _read(text: str) -> Question:
     flat = tuple(dict.fromkeys(word for group in subjects for word in group))
     if form == "ask" and not any(ask.concepts or ask.words for ask in asks) and _DESCRIBE.search(plain):
         form = "describe"
-    return Question(text, form, asks, flat, subjects, bound, extreme, _POINTING.search(plain) is not None)
+    pointing, firm = _POINTING.search(plain) is not None, _FIRM.search(plain) is not None
+    return Question(text, form, asks, flat, subjects, bound, extreme, pointing, firm)
 
 
 def _plain(text: str) -> str:
@@ -167,7 +174,8 @@ def _asked_concepts(plain: str) -> tuple[Concept, ...]:
 def _asks(plain: str, form: Form) -> tuple[tuple[Ask, ...], frozenset[str]]:
     """What is asked, and the stems that the asking used up."""
     concepts = _asked_concepts(plain)
-    stock = bool(concepts) and concepts[0].name == "stock"  # "how many mugs do you have left" asks for no mugs
+    stock = bool(concepts) and concepts[0].name == "stock" and not re.search(r"\b(?:what|which) \w", plain)
+    # "how many mugs do you have left" asks for no mugs
     noun = "" if form == "list" or stock else _noun(plain)
     if noun:
         asks = tuple(_of_noun(piece, concepts) for piece in re.split(r",| and (?:the )?", noun) if _askable(piece))
@@ -195,7 +203,7 @@ def _noun(plain: str) -> str:
 
 def _askable(noun: str) -> bool:
     """Whether it can be what is asked for: it names something, and it is not half a verb ("made" of, "used" for)."""
-    if _VERB.search(noun):
+    if _VERB.search(noun) or _AUXILIARY.match(noun):
         return False
     return bool(_content(noun)) or any(names(concept, noun) for concept in CONCEPTS)
 

@@ -63,8 +63,10 @@ def fold(text: str) -> str:
 def stem(word: str) -> str:
     """One form for the inflections of an English word; other words come back folded."""
     word = fold(word)
-    if word in _IRREGULAR or word in _NUMBER_WORDS:
-        return _IRREGULAR.get(word) or _NUMBER_WORDS[word]
+    if word in _IRREGULAR:
+        return _mute(_IRREGULAR[word])
+    if word in _NUMBER_WORDS:
+        return _NUMBER_WORDS[word]
     if len(word) <= 3 or not word.isascii() or not word.isalpha():
         return word
     word = _suffix(_plural(word))
@@ -72,9 +74,11 @@ def stem(word: str) -> str:
         word = word[:-3] + "or"
     if len(word) > 4 and word[-3:] in ("tre", "bre"):
         word = word[:-2] + "er"
-    if len(word) > 3 and word.endswith("e"):
-        word = word[:-1]
-    return word
+    return _mute(word)
+
+
+def _mute(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 
 def _plural(word: str) -> str:
@@ -97,6 +101,8 @@ def _suffix(word: str) -> str:
             return root[:-1] if doubled else root
     if word.endswith(("tion", "sion")) and len(word) > 6:
         return word[:-3]
+    if word.endswith("able") and len(word) > 7:
+        return word[:-4]
     return word
 
 
@@ -162,8 +168,9 @@ def nearest(word: str, vocabulary: Iterable[str]) -> str | None:
     """The one word of the vocabulary that `word` is a small slip of, or None.
 
     Up to six letters only a lost, doubled or swapped letter counts: another letter makes another word (books, boots).
+    Of five letters, only two swapped or one of a pair lost: plnat, ketle.
     """
-    if len(word) < 6 or not word.isalpha():
+    if len(word) < 5 or not word.isalpha():
         return None
     allowed = 2 if len(word) >= 9 else 1
     close = {other: edits(word, other) for other in vocabulary if _may_slip(word, other)}
@@ -174,7 +181,13 @@ def nearest(word: str, vocabulary: Iterable[str]) -> str | None:
 def _may_slip(word: str, other: str) -> bool:
     if len(other) < 5 or other[0] != word[0] or abs(len(other) - len(word)) > 2 or not other.isalpha():
         return False
+    if len(word) == 5:
+        return sorted(other) == sorted(word) or _undoubled(other) == _undoubled(word)
     return len(word) >= 7 or len(other) != len(word) or sorted(other) == sorted(word)
+
+
+def _undoubled(word: str) -> str:
+    return re.sub(r"(.)\1", r"\1", word)
 
 
 def edits(a: str, b: str) -> int:

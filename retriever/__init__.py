@@ -1,0 +1,7 @@
+"""The retriever: from a query to ranked hits. Knows engines through `sightline.protocols` only."""
+
+from __future__ import annotations
+
+from retriever.retrieval import search
+
+__all__ = ["search"]

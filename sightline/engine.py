@@ -179,11 +179,12 @@ class Sightline:
         """The k items that match words, a picture, or both together, best first.
 
         `query` is words, a picture (a Path or an array) or a whole `Query`; `image` adds a picture to it;
-        `negative` are words the hits should not show. Raises InputError for an empty query or a filter on an unknown field.
+        `negative` are words the hits should not show; `rerank` is a chat model's spec, "" for none.
+        Raises InputError for an empty query or an unknown field.
         """
         started = time.perf_counter()
         asked = self._query(query, image=image, negative=negative, where=where, target=target)
-        spec = rerank or self.settings.rerank
+        spec = self.settings.rerank if rerank is None else rerank
         found = retriever.search(
             asked,
             k=k,

@@ -1,0 +1,24 @@
+"""Rerankers: engines that read a query and its hits together. One file per engine, each imported when asked for.
+
+Knows the forms of a spec; knows nothing of how the hits were found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sightline.protocols import Reranker
+from sightline.types import Part, Pixels
+
+__all__ = ["open_reranker"]
+
+
+def open_reranker(spec: str, *, picture: Callable[[Part], Pixels | None], timeout_s: float) -> Reranker:
+    """A chat model as a reranker; `spec` is any that `sightline.mllms.open_chat` takes.
+
+    `picture` gives the pixels of an image part, None where there are none. Raises ConfigError, MissingExtra.
+    """
+    from sightline.mllms import open_chat
+    from sightline.rerankers.chat import ChatReranker
+
+    return ChatReranker(open_chat(spec, logprobs=True), picture, timeout_s=timeout_s)

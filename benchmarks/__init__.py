@@ -1,0 +1,1 @@
+"""What is measured, and how: `python -m benchmarks.retrieval --data DIR`, `python -m benchmarks.speed`."""

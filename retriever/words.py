@@ -1,0 +1,89 @@
+"""The lexical channel: which items say the words of a query, and how much of it they account for.
+
+Knows a store's BM25 by its protocol only: which words weigh much is asked of the store, not guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from retriever.fusion import Vote
+from sightline.filters import And, Filter, HasId
+from sightline.protocols import Store
+from sightline.types import Modality, PartHit
+
+SAID: frozenset[Modality] = frozenset({"text", "fields"})
+CUT = 0.25  # an item that accounts for less of the query than this has matched by chance
+ALL = 100_000  # parts: more than the items of any pool have
+SAYS = 0.5  # of a word's weight for saying it at all; the rest is for how prominently
+MOST_WORDS = 16  # of a very long query, the words beyond this are not asked for
+
+# Words of asking and of grammar. The store's BM25 already gives little to what is common in a collection; these can be
+# rare there ("something", "show") and still say nothing about what is sought.
+_ENGLISH = """
+a about all am an and any anything are as at be but by can could do does everything find for from get give had has have
+how i if in into is it its like list look looking me my need of on or our over please search see show some something
+than that the their them then there these they thing things this those to under up us want was we were what when where
+which while who whose why will with would you your
+"""
+FUNCTION_WORDS = frozenset(_ENGLISH.split())
+
+
+def content_words(text: str) -> list[str]:
+    """The distinct words of a text that carry meaning, in order; all of its words when none does."""
+    words = list(dict.fromkeys(re.findall(r"\w+(?:['’-]\w+)*", text.casefold())))
+    return [word for word in words if word not in FUNCTION_WORDS] or words
+
+
+def by_words(store: Store, text: str, *, pool: int, where: Filter | None) -> list[Vote]:
+    """Parts that say the words of `text`, the items that account for most of it first.
+
+    A word weighs the best BM25 it has in the pool, and one that nobody says as much as the rarest, for nothing here
+    accounts for it: "a cat on an outdoor couch" is not answered by everything that says "outdoor". An item gets half of
+    a word's weight for saying it in any part, and the other half in proportion to its BM25: BM25 alone rewards short
+    parts so much that one word in a title beats both words in a passage.
+    """
+    words = content_words(text)[:MOST_WORDS]
+    hits = store.search_text(" ".join(words), pool, where=where, modalities=SAID)
+    if not hits:
+        return []
+    by_word = _by_word(store, words, hits, where)
+    weights = [max(scores.values(), default=0.0) for scores in by_word]
+    weights = [weight or max(weights) for weight in weights]
+    if not any(weights):
+        return []
+    share = dict.fromkeys((hit.item_id for hit in hits), 0.0)
+    for scores, weight in zip(by_word, weights, strict=True):
+        for item, bm25 in scores.items():
+            share[item] += (SAYS * weight + (1 - SAYS) * bm25) / sum(weights)
+    kept = [hit for hit in hits if share[hit.item_id] >= CUT]
+    kept.sort(key=lambda hit: (-share[hit.item_id], hit.item_id, -hit.score, hit.part_id))
+    return [Vote(hit.part_id, hit.item_id, share[hit.item_id], share[hit.item_id]) for hit in kept]
+
+
+def _by_word(
+    store: Store, words: Sequence[str], hits: Sequence[PartHit], where: Filter | None
+) -> list[dict[str, float]]:
+    """For each word, item -> the best BM25 the word has in a part of it, over the items of `hits`."""
+    if len(words) == 1:
+        return [_best_of_items(hits)]
+    items = HasId(tuple(sorted({hit.item_id for hit in hits})))
+    narrowed = items if where is None else And((where, items))
+    return [_best_of_items(store.search_text(word, ALL, where=narrowed, modalities=SAID)) for word in words]
+
+
+def _best_of_items(hits: Sequence[PartHit]) -> dict[str, float]:
+    best: dict[str, float] = {}
+    for hit in hits:
+        best[hit.item_id] = max(hit.score, best.get(hit.item_id, 0.0))
+    return best
+
+
+def saying_all(store: Store, text: str, items: frozenset[str], *, where: Filter) -> frozenset[str]:
+    """Those of `items` that say every content word of `text`, in whatever parts. `where` must select them."""
+    words = content_words(text)
+    for word in words:
+        hits = store.search_text(word, ALL, where=where, modalities=SAID)
+        items &= {hit.item_id for hit in hits}
+    return items if words else frozenset()

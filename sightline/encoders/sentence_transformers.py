@@ -1,0 +1,130 @@
+"""Any sentence-transformers model, from a folder or the hub: texts, and pictures where the model reads them.
+
+Queries and documents get the prompts the model was trained with. Does not know which other encoder shares an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sightline.encoders import fingerprint, hub
+from sightline.encoders.content import BATCH, embed, split_long
+from sightline.encoders.torchvision_repair import repair
+from sightline.errors import ConfigError, EngineError, MissingExtra
+from sightline.types import Content, Modality, Pixels, Space, Vectors
+
+INSTEAD = "Give a folder on this machine instead: sentence-transformers:/path/to/model"
+UNLIMITED = 1 << 30  # tokens: of a model that says nothing about the longest text it reads
+
+
+class SentenceTransformersEncoder:
+    """Texts in a space of their own, or with pictures where the model has both. Safe to share between threads."""
+
+    def __init__(self, reference: str, *, threads: int | None = None, device: str | None = None) -> None:
+        """`reference` is a folder or an id on the hub; `device` None means the GPU where there is one.
+
+        `threads` is torch's, for the whole process. Raises ConfigError, MissingExtra.
+        """
+        folder = Path(reference).expanduser()
+        where = str(folder.resolve()) if folder.is_dir() else reference
+        self._model = _loaded(where, local=folder.is_dir(), threads=threads, device=device)
+        self._alone = Lock()  # the tokenizer keeps the way it cuts in itself
+        modalities: set[Modality] = {"text"}
+        if self._model.supports("image"):
+            modalities.add("image")
+        self._limit = int(self._model.max_seq_length or UNLIMITED)
+        modules = [(type(module).__name__, getattr(module, "pooling_mode", None)) for module in self._model]
+        settings = {"prompts": self._model.prompts, "limit": self._limit, "modules": modules}
+        printed = fingerprint.of_state(self._model.state_dict(), settings)
+        dim = int(self._model.get_embedding_dimension() or self._texts(["a"]).shape[1])
+        self._space = Space(f"sentence-transformers:{where}", dim, printed, frozenset(modalities))
+
+    @property
+    def space(self) -> Space:
+        return self._space
+
+    def encode_documents(self, contents: Sequence[Content]) -> Vectors:
+        """(n, dim) unit rows, one a content, in order, with the model's document prompt.
+
+        Raises InputError, UnsupportedModality, EngineError; see `content.embed`.
+        """
+        prompt = self._prompt("document", "passage", "corpus")
+        return self._embed(contents, partial(self._texts, role="document"), prompt)
+
+    def encode_queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Vectors:
+        """Like `encode_documents`, with the model's query prompt, or `instruction` in its place, before each text."""
+        prompt = self._prompt("query") if instruction is None else instruction
+        return self._embed(contents, partial(self._texts, role="query", prompt=instruction), prompt)
+
+    def _embed(self, contents: Sequence[Content], texts: Any, prompt: str) -> Vectors:
+        room = self._limit - (self._count(prompt) if prompt else 0)
+        if room < 8:
+            raise ConfigError(
+                f"{self._space.name} reads {self._limit} tokens, and its prompt or instruction fills them"
+            )
+        windows = partial(split_long, limit=room, count=self._count)
+        return embed(contents, space=self._space, texts=texts, pictures=self._pictures, windows=windows)
+
+    def _texts(self, texts: Sequence[str], *, role: str = "document", prompt: str | None = None) -> NDArray[np.float32]:
+        encode = self._model.encode_query if role == "query" else self._model.encode_document
+        return self._run(encode, list(texts), prompt=prompt)
+
+    def _pictures(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        return self._run(self._model.encode_document, [Image.fromarray(pixels) for pixels in pictures], prompt=None)
+
+    def _run(self, encode: Any, values: list[Any], *, prompt: str | None) -> NDArray[np.float32]:
+        try:
+            with self._alone:
+                made = encode(values, prompt=prompt, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True)
+        except (RuntimeError, ValueError, MemoryError) as exc:  # torch and transformers say everything by these
+            reason = str(exc).partition("\n")[0][:200]
+            raise EngineError(f"{type(self._model).__name__} could not embed its input: {reason}") from exc
+        return np.asarray(made, dtype=np.float32)
+
+    def _prompt(self, *names: str) -> str:
+        return next((self._model.prompts[name] for name in names if self._model.prompts.get(name)), "")
+
+    def _count(self, text: str) -> int:
+        """Tokens of a text, special ones included, before the model would cut it."""
+        with self._alone:
+            return len(self._model.tokenizer(text, truncation=False, verbose=False)["input_ids"])
+
+
+def _loaded(where: str, *, local: bool, threads: int | None, device: str | None) -> Any:
+    """The model from its folder or the cache, else fetched, if the hub can be reached."""
+    try:
+        import torch
+
+        repair()
+        import sentence_transformers
+        from transformers.utils import logging
+    except ImportError as exc:
+        raise MissingExtra("sentence-transformers", "text") from exc
+    if threads is not None:
+        torch.set_num_threads(threads)
+    logging.disable_progress_bar()
+    spec = f"sentence-transformers:{where}"
+    build = partial(sentence_transformers.SentenceTransformer, where, device=device)
+    try:
+        return build(local_files_only=True).eval()
+    except Exception as exc:  # a folder that is no model may raise anything
+        if local or not isinstance(exc, OSError):
+            raise _refused(spec, exc) from exc
+    hub.reach(hub.endpoint(), spec=spec, instead=INSTEAD)
+    try:
+        return build().eval()
+    except Exception as exc:  # as above
+        raise _refused(spec, exc) from exc
+
+
+def _refused(spec: str, exc: Exception) -> ConfigError:
+    reason = str(exc).strip().partition("\n")[0].rstrip(".")[:200]
+    return ConfigError(f"cannot load {spec!r}: {reason or type(exc).__name__}. {INSTEAD}")

@@ -213,7 +213,7 @@ def _shown_by(hit: Hit) -> Part:
 
 
 def _called(source: Source) -> str:
-    return source.label or source.item.id
+    return source.called or source.item.id
 
 
 def _close(question: str, hits: Sequence[Hit]) -> list[str]:

@@ -17,8 +17,8 @@ from sightline.types import Citation, Part
 NOTHING = "Nothing in this collection answers that."
 _BRACKETED = re.compile(r"\[(\s*\^?\d[\d\s,;–-]*)\]")
 _CODES = frozenset({"eur", "usd", "gbp", "chf", "jpy", "sek", "nok", "dkk", "pln", "czk", "cad", "aud", "inr", "cny"})
-_MEASURES = "kg g mg lb lbs oz l ml cl mm cm dm m km inch ft days months years w v mah lumens celsius"
-_UNITS = frozenset(_MEASURES.split())
+_MEASURES = "kg g mg lb lbs oz l ml cl mm cm dm m km inch ft days months years lumens celsius"
+_UNITS = {unit: unit for unit in _MEASURES.split()} | {"w": "W", "v": "V", "mah": "mAh"}  # as they are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,13 @@ def defused(text: str) -> str:
 
 def stated(source: Source, statement: Statement) -> Unit:
     """A fact as `Title: price 109.99 [1].`, a sentence as `Title: “…” [1]`, a title as `Title [1].`"""
-    lead = f"{source.label}: " if source.label else ""
+    lead = f"{source.called}: " if source.label else ""
     evidence: tuple[tuple[Part, str | None], ...] = ((statement.part, statement.quote),)
     if statement.naming:
-        return Unit(source.label or statement.value, evidence, ".")
+        return Unit(source.called or statement.value, evidence, ".")
     if statement.is_fact:
-        told = readable(statement.name, statement.value)
+        known = source.item.fields.get(statement.name)
+        told = readable(statement.name, ("no", "yes")[known] if isinstance(known, bool) else statement.value)
         coin = _currency_of(source, statement)
         if coin:
             told, evidence = f"{told} {coin.value}", (*evidence, (coin.part, coin.quote))
@@ -105,7 +106,7 @@ def readable(name: str, value: str) -> str:
     spoken = name_words(name)
     last = stem(spoken[-1]) if len(spoken) > 1 else ""
     if last in _CODES or (spoken[-1:] and spoken[-1].casefold() in _UNITS and len(spoken) > 1):
-        unit = last.upper() if last in _CODES else spoken[-1]
+        unit = last.upper() if last in _CODES else _UNITS[spoken[-1].casefold()]
         spoken = spoken[:-1]
         value = value if unit.casefold() in value.casefold() else f"{value} {unit}"
     shown = [word.casefold() if len(spoken) > 1 and not word.isupper() else word for word in spoken]

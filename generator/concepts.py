@@ -70,7 +70,9 @@ def _extent(name: str, words: str, cue: str, asks: str) -> Concept:
 CONCEPTS: tuple[Concept, ...] = (
     Concept(
         "material",
-        stemmed("material fabric composition textile cloth substance stoff werkstoff matiere tissu tejido materiale"),
+        stemmed(
+            "material fabric composition textile cloth substance medium stoff werkstoff matiere tissu tejido materiale"
+        ),
         asks=_re(
             r"\b(?:made|built|constructed|crafted|woven|manufactured|knitted|sewn) (?:up |out )?(?:of|from|with)\b"
             r"|\b(?:consists?|composed|comprised|comprises?) (?:of|from)?"

@@ -6,6 +6,7 @@ Does not know the question.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +22,12 @@ _IDENTITY_WORDS = 6  # a value of at most so many words says which item it is (b
 _FIRST_RUN = re.compile(r"[,(:;|/]|\s[-–—]\s|\b(?:for|with|in|by|of|from|and)\b", re.IGNORECASE)
 _POINTS_BACK = re.compile(r"(?:\W*\w+){0,3}?\W*\b(?:it|they|them|its|their|those|these|this)\b", re.IGNORECASE)
 _COLOUR = re.compile(COLOURS, re.IGNORECASE)
+_CALLS_ITSELF = re.compile(
+    r"an? (?P<noun>(?:[\w'’-]+ ){0,3}?[\w'’-]+)(?=[,.;:(]| (?:for|with|in|by|of|from|and|that|which|to|on)\b|$)",
+    re.IGNORECASE,
+)  # "A small tent for one."
+_CATALOG = re.compile(r"([^/\\]+)\.(?:jsonl|ndjson|json|csv|tsv|parquet)$", re.IGNORECASE)
+_NO = frozenset({"false", "no", "nein", "non", "nej", "nee", "nei"})
 _NAMING = frozenset(stem(word) for word in ("title", "name", "label", "headline", "caption", "heading"))
 
 
@@ -40,6 +47,11 @@ class Statement:
     @property
     def is_fact(self) -> bool:
         return bool(self.name)
+
+    @property
+    def denies(self) -> bool:
+        """A field that says no: `pet_safe: False`."""
+        return self.is_fact and self.value.strip().casefold() in _NO
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
@@ -65,6 +77,20 @@ class Source:
     facts: tuple[Statement, ...]
     sentences: tuple[Statement, ...]
     title: Statement | None
+    twin: bool = False  # another hit has the same title
+
+    @property
+    def called(self) -> str:
+        """Its label, with its id where the label alone does not tell it from another; "" without a label."""
+        return f"{self.label} ({self.item.id})" if self.label and self.twin else self.label
+
+    @cached_property
+    def filed(self) -> frozenset[str]:
+        """The noun that its catalog's file is named after: everything in books.parquet is a book."""
+        uris = [part.uri for part in self.item.parts if part.modality == "fields" and part.uri]
+        named = [found for uri in uris if (found := _CATALOG.search(uri))]
+        last = [words(found[1])[-1:] for found in named]
+        return frozenset(w.stem for run in last for w in run if not w.is_number and w.stem not in EMPTY)
 
     @cached_property
     def title_stems(self) -> frozenset[str]:
@@ -78,7 +104,7 @@ class Source:
             for f in self.facts
             if len(f.words) <= _IDENTITY_WORDS and not _bare_number(f.value)
         )
-        return self.title_stems.union(stems(self.item.id), *short)
+        return self.title_stems.union(stems(self.item.id), self.filed, *short)
 
     @cached_property
     def said(self) -> frozenset[str]:
@@ -92,12 +118,16 @@ class Source:
 
     @cached_property
     def kinds(self) -> frozenset[str]:
-        """What it is: the noun its title comes down to, the last word of each short field ("Boots", "Rain jackets")."""
+        """What it is: the noun its title comes down to, or its first sentence ("A small tent for one."), and the last
+        word of each short field ("Boots", "Rain jackets").
+        """
         short = [f for f in self.facts if not f.naming and f.words and len(f.words) <= _IDENTITY_WORDS]
         run = list(words(_FIRST_RUN.split(self.label, maxsplit=1)[0]))
         while len(run) > 1 and (len(run[-1].raw) < 3 or run[-1].is_number or _COLOUR.fullmatch(run[-1].raw)):
             run.pop()
-        return frozenset([*(word.stem for word in run[-1:]), *(fact.words[-1].stem for fact in short)])
+        said = [found for s in self.sentences[:1] if (found := _CALLS_ITSELF.match(s.quote))]
+        last = [*run[-1:], *(words(found["noun"])[-1] for found in said), *(fact.words[-1] for fact in short)]
+        return frozenset(word.stem for word in last)
 
     @cached_property
     def is_named_by(self) -> frozenset[str]:
@@ -111,7 +141,9 @@ class Source:
 
 def sources(hits: Sequence[Hit]) -> list[Source]:
     """The hits as evidence, in their order."""
-    return [source(hit.item, hit.rank) for hit in hits]
+    found = [source(hit.item, hit.rank) for hit in hits]
+    labels = Counter(one.label.casefold() for one in found)
+    return [replace(one, twin=True) if labels[one.label.casefold()] > 1 else one for one in found]
 
 
 def source(item: Item, rank: int) -> Source:

@@ -45,7 +45,7 @@ def extract(
     """The answer to one clause. `full`: the sources are all that the search could find, none was cut off."""
     question = mend(question, sources)
     draft = Draft()
-    if question.form in ("list", "count", "extreme"):
+    if question.form in ("list", "count", "extreme") and not question.firm:
         shape = {"list": listed, "count": count, "extreme": extreme}[question.form]
         draft.units, draft.warnings = shape(question, sources, full=full)
         if draft or question.bound or question.form == "extreme":
@@ -109,6 +109,8 @@ def _find(
     for source in sources:
         if question.form == "list" and not source.is_document:
             continue  # what the items say was looked at when the list was made
+        if question.firm and not source.is_document and not carried(group, source.title_stems):
+            continue  # what one item says is not the seller's practice
         statements = [*source.statements, *([source.title] if source.title and not _has_title(source) else [])]
         rated = [(strength(ask, s, source, named), s) for s in statements]
         found += [
@@ -123,15 +125,23 @@ def _find(
         names = priced_names(sources)
         priced = ((source, fact) for source in sources for fact in source.facts if fact.name in names)
         found = [f for source, fact in priced if (f := about(group, source, fact, BY_SHAPE / 2, sources, lenient=True))]
+    found = found if lenient else _predicated(found, group)
     return _best(choose(found, group), ask, group, question.text, similarity)
 
 
 def _narrowed(ask: Ask, group: Group, sources: Sequence[Source]) -> Ask:
     """Of a thing, "how long is" asks for an extent; of anything else (a warranty, a journey), for a duration too."""
-    if len(ask.concepts) < 2:
+    if len(ask.concepts) < 2 or ask.words:
         return ask
     thing = any(not s.is_document and carried(group, s.identity) == len(group) for s in sources)
     return replace(ask, concepts=ask.concepts[:1] if thing else ask.concepts)
+
+
+def _predicated(found: list[Finding], group: Group) -> list[Finding]:
+    """A question that is to be confirmed ends in what is to be: "Is the bag by Ada a rucksack?" is not about Ada."""
+    told = [w for w in group if not any(alike(w.stem) & f.source.title_stems for f in found)]
+    last = alike(told[-1].stem) if told else frozenset[str]()
+    return [f for f in found if last & (f.statement.stems | f.statement.context)] or found
 
 
 def _has_title(source: Source) -> bool:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from generator.compose import Unit, named, stated
 from generator.evidence import Source, Statement
 from generator.lexicon import alike
-from generator.question import Question
+from generator.question import Question, Wanted
 from generator.subject import Group
 from generator.support import numeric_fact, priced_names
 from generator.words import fold
@@ -20,6 +21,7 @@ _SHOWN = 10
 _COUNTED = 30
 _CUT = "The search looked at a part of the collection; other items may fit too."
 _OPEN = re.compile(r"\b(?:what|who) can i\b|\b(?:some|any)thing\b", re.IGNORECASE)  # names no kind of item
+_NOT = frozenset({"not", "no", "never", "without", "isn", "aren", "don", "doesn", "cannot", "neither", "nor"})
 Found = tuple[list[Unit], list[str]]
 
 
@@ -34,13 +36,12 @@ def listed(question: Question, sources: Sequence[Source], *, full: bool) -> Foun
 def count(question: Question, sources: Sequence[Source], *, full: bool) -> Found:
     """How many items fit, and which."""
     fits = _fitting(question, sources)
-    lines = [unit for source, _ in fits[:_COUNTED] if (unit := named(source))]
+    lines = [_counted(unit, shown) for source, shown in fits[:_COUNTED] if (unit := named(source))]
     if not lines:
         return [], []
     warnings = [f"{len(fits)} items fit; the first {_COUNTED} are shown."] if len(fits) > _COUNTED else []
     lead = f"{'' if full else 'At least '}{len(fits)} found: "
-    first = Unit(lead + lines[0].text, lines[0].evidence, lines[0].end)
-    return [first, *lines[1:]], warnings + ([] if full else [_CUT])
+    return _led(lead, lines), warnings + ([] if full else [_CUT])
 
 
 def extreme(question: Question, sources: Sequence[Source], *, full: bool) -> Found:
@@ -57,8 +58,18 @@ def extreme(question: Question, sources: Sequence[Source], *, full: bool) -> Fou
     names = {fact.name for (fact, _), _ in rated}
     best = (min if way == "min" else max)(value for (_, value), _ in rated)
     units = [stated(source, fact) for (fact, value), source in rated if value == best][:_SHOWN]
+    units = _led(f"Of {len(rated)} found: " if len(rated) > 1 else "The only one found: ", units)
     warnings = [] if len(names) == 1 else [f"Compared over fields of different names: {', '.join(sorted(names))}."]
     return units, warnings + ([] if full else [_CUT])
+
+
+def _led(lead: str, units: Sequence[Unit]) -> list[Unit]:
+    return [replace(units[0], text=lead + units[0].text), *units[1:]]
+
+
+def _counted(unit: Unit, shown: Sequence[Statement]) -> Unit:
+    """An item by its name, with the evidence that it is one of those counted."""
+    return replace(unit, evidence=(*unit.evidence, *((s.part, s.quote) for s in shown)))
 
 
 def _line(source: Source, shown: Sequence[Statement]) -> list[Unit]:
@@ -77,13 +88,13 @@ def _fitting(question: Question, sources: Sequence[Source]) -> list[tuple[Source
         whole = question.words if _any_covers(question.words, sources) else group
         if not whole and question.bound is None and question.extreme is None:
             continue
-        kind = max((_kinship(whole, source) for source in sources if not source.is_document), default=0)
-        single = kind == 0 and not _OPEN.search(question.text)
+        kind, filed = _kind(whole, sources)
+        single = bool(whole) and kind == 0 and not _OPEN.search(question.text)
         fits = []
         for source in sources:
-            if source.is_document or _kinship(whole, source) < kind:
+            if source.is_document or (_kinship(whole, source) < kind and not (filed and _is_filed(whole, source))):
                 continue
-            shown = _shown(whole, source)
+            shown = _shown(whole, source, denied=question.negated)
             bound = _bounded(question, source, priced) if shown is not None else None
             if shown is None or bound is None or source.item.id in seen:
                 continue
@@ -98,6 +109,22 @@ def _fitting(question: Question, sources: Sequence[Source]) -> list[tuple[Source
 
 def _any_covers(group: Group, sources: Sequence[Source]) -> bool:
     return any(_shown(group, source) is not None for source in sources if not source.is_document)
+
+
+def _kind(group: Group, sources: Sequence[Source]) -> tuple[int, bool]:
+    """How near kin the items are that are meant, and whether all of a catalog named after the noun are meant too.
+
+    They are where few of them have the noun in their own name: in plants.csv, the one "Snake plant" is not all.
+    """
+    things = [source for source in sources if not source.is_document]
+    kind = max((_kinship(group, source) for source in things), default=0)
+    near = sum(_kinship(group, source) == kind for source in things)
+    filed = sum(_is_filed(group, source) for source in things)
+    return kind, near <= filed and 2 * sum(_kinship(group, s) == 2 for s in things) <= filed
+
+
+def _is_filed(group: Group, source: Source) -> bool:
+    return any(word.head and alike(word.stem) & source.filed for word in group)
 
 
 def _kinship(group: Group, source: Source) -> int:
@@ -122,17 +149,33 @@ def _calls_itself(group: Group, statement: Statement) -> bool:
     return False
 
 
-def _shown(group: Group, source: Source) -> list[Statement] | None:
-    """The one or two statements that carry what the item's name and short fields do not; None if they cannot."""
-    left = [word for word in group if not alike(word.stem) & source.identity]
+def _shown(group: Group, source: Source, *, denied: bool = False) -> list[Statement] | None:
+    """The one or two statements that carry what the item's name and kind do not; None if they cannot.
+
+    `denied`: they must deny it ("which are not dishwasher safe"); otherwise none that denies it counts.
+    """
+    plain = source.title_stems | source.kinds | source.filed
+    left = [word for word in group if not alike(word.stem) & plain]
     shown: list[Statement] = []
     while left and len(shown) < 2:
-        best = max(source.statements, key=lambda s: sum(bool(alike(w.stem) & s.stems) for w in left), default=None)
+        fit = [s for s in source.statements if _denies(s, left) == denied]
+        best = max(fit, key=lambda s: sum(bool(alike(w.stem) & s.stems) for w in left), default=None)
         if best is None or not any(alike(w.stem) & best.stems for w in left):
-            return None
+            break
         shown.append(best)
         left = [word for word in left if not alike(word.stem) & best.stems]
-    return None if left else shown
+    if denied and not shown:
+        return None
+    return None if any(not alike(word.stem) & source.identity for word in left) else shown
+
+
+def _denies(statement: Statement, wanted: Sequence[Wanted]) -> bool:
+    """Whether it says no to one of the words: a field that is false, or "not suitable for induction"."""
+    if statement.is_fact:
+        return statement.denies
+    said = statement.words
+    places = [place for place, word in enumerate(said) if any(word.stem in alike(w.stem) for w in wanted)]
+    return any(fold(word.raw) in _NOT for place in places for word in said[max(0, place - 4) : place])
 
 
 def _bounded(question: Question, source: Source, priced: frozenset[str]) -> list[Statement] | None:

@@ -58,6 +58,7 @@ _CLAUSES = re.compile(
 )
 _JOINED = re.compile(r"\b(?:and|or|versus|vs|than|und)\b|[,/;+]")
 _AUXILIARY = re.compile(r"(?:does|do|did|is|are|was|were|can|could|will|would|should|has|have)\b")
+_NEGATED = re.compile(r"\b(?:not|without|isn't|aren't|don't|doesn't|cannot|can't)\b")
 _FIRM = re.compile(
     r"\b(?:do|does|did|can|could|will|would|are|have) (?:you|we|they|the (?:shop|store|company))\b"
     r"(?! (?:have|sell|carry|stock|offer|recommend|show|suggest|list|find|tell|know|make|produce|got)\b)"
@@ -99,6 +100,7 @@ class Question:
     bound: Bound | None = None
     extreme: tuple[Concept, Literal["min", "max"]] | None = None
     pointing: bool = False  # "this", "it": the subject is not named
+    negated: bool = False  # "which are not", "without"
     firm: bool = False  # about the seller, not the goods: "which wood do you use"
 
 
@@ -134,8 +136,8 @@ def _read(text: str) -> Question:
     flat = tuple(dict.fromkeys(word for group in subjects for word in group))
     if form == "ask" and not any(ask.concepts or ask.words for ask in asks) and _DESCRIBE.search(plain):
         form = "describe"
-    pointing, firm = _POINTING.search(plain) is not None, _FIRM.search(plain) is not None
-    return Question(text, form, asks, flat, subjects, bound, extreme, pointing, firm)
+    pointing, negated, firm = (p.search(plain) is not None for p in (_POINTING, _NEGATED, _FIRM))
+    return Question(text, form, asks, flat, subjects, bound, extreme, pointing, negated, firm)
 
 
 def _plain(text: str) -> str:
@@ -177,6 +179,8 @@ def _asks(plain: str, form: Form) -> tuple[tuple[Ask, ...], frozenset[str]]:
     stock = bool(concepts) and concepts[0].name == "stock" and not re.search(r"\b(?:what|which) \w", plain)
     # "how many mugs do you have left" asks for no mugs
     noun = "" if form == "list" or stock else _noun(plain)
+    if noun and concepts and concepts[0].name == "stock":
+        concepts = ()  # "in which sizes is it available"
     if noun:
         asks = tuple(_of_noun(piece, concepts) for piece in re.split(r",| and (?:the )?", noun) if _askable(piece))
         if asks and any(ask.concepts or ask.words for ask in asks):

@@ -13,7 +13,7 @@ from generator.concepts import BY_NAME, CONCEPTS, Concept
 from generator.evidence import Source, Statement
 from generator.lexicon import EMPTY, MODIFIERS, alike
 from generator.question import Ask
-from generator.words import name_words, parse_number, within
+from generator.words import name_words, parse_number, within, words
 
 NAMED, BY_UNIT, BY_SHAPE, SAID = 3.0, 2.5, 2.0, 1.5  # how plainly a statement states it, the plainest first
 PREFERRED = 0.3  # more, where a sentence says it in so many words
@@ -67,6 +67,7 @@ def _fact(concept: Concept, asked: frozenset[str], fact: Statement, source: Sour
         (NAMED - cost, bool(names & concept.words) or _names_it(concept, fact.name)),
         (BY_UNIT - cost, bool(frozenset(fact.name_stems[-1:]) & concept.units)),
         (BY_SHAPE - cost, _has_shape(concept, fact)),
+        (BY_SHAPE - cost, bool(names & known) and concept.shape is not None and bool(concept.shape.search(fact.value))),
         (SAID, bool(names & concept.also)),
     )
     return next((rate for rate, told in ways if told), 0.0)
@@ -105,12 +106,21 @@ def _sentence(concept: Concept, asked: frozenset[str], said: Statement) -> float
         return BY_UNIT if _near(asked, said) else 0.0
     if concept.shape is None or not concept.shape.search(said.quote):
         return 0.0
-    if concept.cue is not None and not concept.cue.search(said.quote):
+    if concept.cue is not None and not concept.cue.search(said.quote) and not _measured_noun(concept, asked, said):
         return 0.0
     if not _near(asked, said) or not _near_number(concept, asked, said):
         return 0.0
     preferred = concept.prefer is not None and concept.prefer.search(said.quote) is not None
     return SAID + (PREFERRED if preferred else 0.0)
+
+
+def _measured_noun(concept: Concept, asked: frozenset[str], said: Statement) -> bool:
+    """Whether the length of a thing stands right before its name: "a 20 cm blade"."""
+    if concept.name != "length" or concept.shape is None or not asked:
+        return False
+    wanted = frozenset[str]().union(*(alike(word) for word in asked))
+    after = (words(said.quote[found.end() :])[:1] for found in concept.shape.finditer(said.quote))
+    return any(word.stem in wanted for run in after for word in run)
 
 
 def _near(asked: frozenset[str], said: Statement) -> bool:

@@ -19,6 +19,9 @@ SUFFIXES = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet"})
 Rows: TypeAlias = Callable[[], Iterator[Row | Lost]]
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})?(?:(?<=\d)|(?=\.\d))(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?")
+_COMMA_NUMBER = re.compile(
+    r"-?(?:\d{1,3}(?:\.\d{3})+|0|[1-9]\d{0,14})(?:,\d{1,15})?"
+)  # as where ; stands between cells
 _BOM = b"\xef\xbb\xbf"
 _CELL_CHARS = 32_000_000  # a cell may hold a whole picture as a data URI; the csv module's own limit is 131,072
 _PARQUET_ROWS = 1024  # read at a time
@@ -36,6 +39,8 @@ def open_catalog(path: Path) -> Rows:
         return lambda: _parquet(path)
     if start == b"[" and path.suffix.lower() not in (".csv", ".tsv"):
         return lambda: _json_array(path)
+    if start == b"{" and path.suffix.lower() == ".json":
+        return lambda: _json_object(path)
     if start == b"{" or path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
         return lambda: _json_lines(path)
     return _csv(path)
@@ -53,7 +58,7 @@ def _json_lines(path: Path) -> Iterator[Row | Lost]:
         for number, line in enumerate(file, start=1):
             if line.removeprefix(_BOM).strip():
                 where = f"{path.name}:{number}"
-                values, reason = _parsed(line.removeprefix(_BOM))
+                values, reason = _parsed(line.removeprefix(_BOM).rstrip(), line=False)
                 yield _row(where, values) if reason is None else _lost(where, reason)
 
 
@@ -66,18 +71,31 @@ def _json_array(path: Path) -> Iterator[Row | Lost]:
         yield _row(f"{path.name}:{number}", value)
 
 
+def _json_object(path: Path) -> Iterator[Row | Lost]:
+    """One object: the rows are its only list of objects ({"products": [...]}), else it is the only row; else lines."""
+    values, reason = _parsed(path.read_bytes().removeprefix(_BOM))
+    if reason is not None:
+        yield from _json_lines(path)
+        return
+    lists = [value for value in values.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    wrapped = len(lists) == 1 and not any(key.casefold() == "id" for key in values)
+    for number, value in enumerate(lists[0] if wrapped else [values], start=1):
+        yield _row(f"{path.name}:{number}", value)
+
+
 def _row(where: str, values: Any) -> Row | Lost:
     return Row(where, values) if isinstance(values, dict) else _lost(where, "the row is not a JSON object")
 
 
-def _parsed(data: bytes) -> tuple[Any, str | None]:
+def _parsed(data: bytes, *, line: bool = True) -> tuple[Any, str | None]:
     """(value, None), or (None, why it cannot be read). NaN and Infinity, which JSON does not have, read as null."""
     try:
         return json.loads(data.decode("utf-8"), parse_constant=lambda _: None), None
     except UnicodeDecodeError:
         return None, "not UTF-8 text"
     except json.JSONDecodeError as exc:
-        return None, f"not JSON: {exc.msg.lower()} at line {exc.lineno}, column {exc.colno}"
+        place = f"line {exc.lineno}, column {exc.colno}" if line else f"column {exc.colno}"
+        return None, f"not JSON: {exc.msg.lower()} at {place}"
     except RecursionError:
         return None, "not readable JSON: nested too deeply"
 
@@ -91,11 +109,11 @@ def _csv(path: Path) -> Rows:
     with _text(path) as file:
         first = file.readline()
     separator = max(",;\t|", key=first.count)
-    numeric = _numeric_columns(path, separator)
-    return lambda: _csv_rows(path, separator, numeric)
+    numeric, commas = _numeric_columns(path, separator)
+    return lambda: _csv_rows(path, separator, numeric, commas)
 
 
-def _csv_rows(path: Path, separator: str, numeric: frozenset[str]) -> Iterator[Row | Lost]:
+def _csv_rows(path: Path, separator: str, numeric: frozenset[str], commas: frozenset[str]) -> Iterator[Row | Lost]:
     with _text(path) as file:
         reader = csv.reader(file, delimiter=separator)
         header: list[str] | None = None
@@ -111,22 +129,32 @@ def _csv_rows(path: Path, separator: str, numeric: frozenset[str]) -> Iterator[R
             if header is None:
                 header = _header(cells)
             elif any(cell.strip() for cell in cells):
-                yield _csv_row(where, header, cells, numeric)
+                yield _csv_row(where, header, cells, numeric, commas)
 
 
-def _csv_row(where: str, header: list[str], cells: list[str], numeric: frozenset[str]) -> Row | Lost:
+def _csv_row(
+    where: str, header: list[str], cells: list[str], numeric: frozenset[str], commas: frozenset[str]
+) -> Row | Lost:
     if len(cells) > len(header):
         return _lost(where, f"the row has {len(cells)} cells, the header {len(header)}")
     if any("\udc80" <= sign <= "\udcff" for cell in cells for sign in cell):
         return _lost(where, "not UTF-8 text")
-    return Row(where, {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}, numeric)
+    values = {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}
+    values |= {name: cell.replace(".", "").replace(",", ".") for name, cell in values.items() if name in commas}
+    return Row(where, values, numeric | commas)
 
 
-def _numeric_columns(path: Path, separator: str) -> frozenset[str]:
-    """Columns whose every non-empty cell is a number; "007" is none, nor is one of more than 15 digits."""
+def _numeric_columns(path: Path, separator: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Columns whose every non-empty cell is a number, and those where it is one with a decimal comma (1.249,90).
+
+    "007" is none, nor is one of more than 15 digits. Commas count where cells are not cut at them, and not where
+    every one could part thousands ("1,299").
+    """
     header: list[str] = []
     filled: set[str] = set()
     texts: set[str] = set()
+    no_comma_numbers: set[str] = set()
+    decimal: set[str] = set()
     with _text(path) as file:
         reader = csv.reader(file, delimiter=separator)
         while True:
@@ -135,7 +163,8 @@ def _numeric_columns(path: Path, separator: str) -> frozenset[str]:
             except csv.Error:
                 continue
             if cells is None:
-                return frozenset(filled - texts)
+                commas = (filled & texts & decimal) - no_comma_numbers if separator != "," else set[str]()
+                return frozenset(filled - texts), frozenset(commas)
             if not header:
                 header = _header(cells)
                 continue
@@ -144,6 +173,10 @@ def _numeric_columns(path: Path, separator: str) -> frozenset[str]:
                     filled.add(name)
                     if not _NUMBER.fullmatch(value):
                         texts.add(name)
+                    if not _COMMA_NUMBER.fullmatch(value):
+                        no_comma_numbers.add(name)
+                    elif "," in value and (len(value.rpartition(",")[2]) != 3 or value.lstrip("-").startswith("0,")):
+                        decimal.add(name)
 
 
 def _header(cells: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from indexer.items import Prepared, prepare, stamp
-from indexer.ledger import Claim, Ledger, Outcome
+from indexer.ledger import Claim, Ledger, Outcome, Passport
 from indexer.readers import open_sources
 from indexer.records import IndexOptions, Lost, Record, Source
 from sightline.errors import EngineError, InputError
@@ -39,15 +39,17 @@ def add(
     store: Store,
     ledger: Ledger,
     options: IndexOptions,
+    passport: Passport | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> AddReport:
     """Bring a collection up to date with its sources. What is unchanged is not opened, equal bytes are embedded once.
 
-    Whatever a source holds ends up in the report. Raises InputError, before anything is written, for a source that does
-    not exist, a folder with nothing usable, or an id that another source owns; EngineError when the encoder or the
-    store fails: what was acknowledged by then is kept, and the next run goes on from there.
+    Whatever a source holds ends up in the report. `passport` goes on record once the sources are found good. Raises
+    InputError, before anything is written, for a source that does not exist, a folder with nothing usable, or an id
+    that another source owns; EngineError when the encoder or the store fails: what was acknowledged by then is kept,
+    and the next run goes on from there.
     """
-    return _Adding(encoder, store, ledger, options, progress).run(open_sources(sources, options))
+    return _Adding(encoder, store, ledger, options, progress).run(open_sources(sources, options), passport)
 
 
 def delete(ids: Sequence[str], *, store: Store, ledger: Ledger) -> int:
@@ -82,8 +84,10 @@ class _Adding:
         self.started = time.perf_counter()
         self.told_at = 0.0
 
-    def run(self, sources: Sequence[Source]) -> AddReport:
+    def run(self, sources: Sequence[Source], passport: Passport | None) -> AddReport:
         present = self._scan(sources)
+        if passport is not None:
+            self.ledger.set_passport(passport)
         if self.store.stats().items < self.ledger.count():  # the store was emptied or restored behind our back
             self.ledger.doubt()
         for source in sources:

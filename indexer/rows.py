@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer import markup
 from indexer.records import Picture, Record, Row
 from sightline.errors import InputError, UnreadableSource
 from sightline.types import FieldValue, Scalar, Skipped
@@ -44,7 +45,7 @@ def record_of(row: Row, *, mapping: Mapping[str, str], folder: Path, uri: str | 
         item_id = _one_line(said["id"])
         if not item_id:
             raise UnreadableSource(row.where, _no_id(mapping.get("id", "id"), row.values))
-        title = _one_line(said["title"])
+        title = _one_line(markup.plain(_one_line(said["title"])))
         text = _joined(said["text"])
         used = {key for key in keys.values() if key is not None}
         rest = {key: value for key, value in row.values.items() if key not in used}
@@ -97,7 +98,8 @@ def _joined(value: Any) -> str:
     """Text, or several texts as paragraphs."""
     several = value if isinstance(value, list | tuple) else [value]
     plain = (_plain(one) for one in several)
-    return "\n\n".join(str(one).strip() for one in plain if isinstance(one, str | int | float) and str(one).strip())
+    told = (markup.plain(str(one)).strip() for one in plain if isinstance(one, str | int | float))
+    return "\n\n".join(one for one in told if one)
 
 
 # -- fields ------------------------------------------------------------------------------------------------------------
@@ -124,6 +126,7 @@ def _flat(name: str, value: Any, in_list: bool) -> Iterator[tuple[str, Scalar, b
             yield from _flat(name, inner, True)
     else:
         plain = _plain(value)
+        plain = markup.plain(plain) if isinstance(plain, str) else plain
         if plain is not None and plain != "":
             yield name, plain, in_list
 

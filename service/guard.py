@@ -68,7 +68,7 @@ class Guard:
             message = f"this service answers to {', '.join(sorted(self.hosts))} only"
             return JSONResponse(failures.body("Forbidden", message), 403)
         origin = headers.get("origin")
-        if origin and scope["method"] not in ("GET", "HEAD", "OPTIONS") and urlsplit(origin).netloc != host:
+        if origin and scope["method"] not in ("GET", "HEAD", "OPTIONS") and _site(origin) != host:
             return JSONResponse(failures.body("Forbidden", "pages of other sites may not write here"), 403)
         if self.key and not self._has_key(headers) and not _is_open(scope["path"]):
             message = "this service needs a key: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
@@ -81,7 +81,7 @@ class Guard:
     def _has_key(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        return secrets.compare_digest(given.encode(), self.key or b"")
+        return secrets.compare_digest(given.encode("latin-1"), self.key or b"")  # headers are bytes read as Latin-1
 
     def _counted(self, receive: Receive) -> Receive:
         seen = 0
@@ -106,6 +106,14 @@ def _name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()
+
+
+def _site(origin: str) -> str | None:
+    """The host and port of an Origin header; None where it names none."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None
 
 
 def _is_open(path: str) -> bool:

@@ -6,8 +6,6 @@ Knows which stage needs which engine; knows nothing of HTTP, terminals or how an
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shutil
 import threading
 import time
@@ -27,11 +25,13 @@ from sightline import filters, media
 from sightline.encoders import licence_of, open_encoder
 from sightline.errors import ConfigError, InputError, NotFound, PassportMismatch
 from sightline.filters import Filter
+from sightline.lock import locked
 from sightline.mllms import open_chat
 from sightline.protocols import ChatModel, Encoder, Reranker, Store
 from sightline.rerankers import open_reranker
 from sightline.settings import Settings
 from sightline.stores import open_store
+from sightline.stores.checks import check_text
 from sightline.types import (
     AddReport,
     Answer,
@@ -49,8 +49,6 @@ from sightline.types import (
 Where: TypeAlias = str | Mapping[str, Any] | Filter | None
 Picture: TypeAlias = str | Path | bytes | Pixels
 Source: TypeAlias = str | Path | Mapping[str, Any]
-
-LOCK_WAIT_S = 2.0  # another writer's batch is usually done within this; past it the caller is told
 
 
 @cache
@@ -71,6 +69,7 @@ class Sightline:
         self._store = store
         self._store_spec = store_spec
         self._ledger = ledger
+        self._built_by: indexer.Passport | None = None  # read from the ledger until there is one
         self._writing = threading.RLock()
 
     # -- opening and closing
@@ -94,11 +93,7 @@ class Sightline:
         try:
             passport = ledger.passport()
             store_spec = config.store or (passport.store if passport else "faiss")
-            if passport and store_spec != passport.store:
-                raise PassportMismatch(
-                    f"{folder} keeps its vectors in {passport.store!r}, not {store_spec!r}. "
-                    f"Open it without --store, or index into another folder or collection."
-                )
+            _refuse_other_store(passport, store_spec, folder)
             store = open_store(store_spec, folder, collection=config.collection)
         except BaseException:
             ledger.close()
@@ -155,13 +150,20 @@ class Sightline:
         )
         with self._write():
             encoder = self.encoder
-            self._ledger.set_passport(indexer.Passport.of(encoder.space, store=self._store_spec))
             return indexer.add(
-                sources, encoder=encoder, store=self._store, ledger=self._ledger, options=options, progress=progress
+                sources,
+                encoder=encoder,
+                store=self._store,
+                ledger=self._ledger,
+                options=options,
+                passport=indexer.Passport.of(encoder.space, store=self._store_spec),
+                progress=progress,
             )
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many of them there were."""
+        ids = [ids] if isinstance(ids, str) else list(ids)
+        check_text("".join(ids), "an id")
         with self._write():
             return indexer.delete(ids, store=self._store, ledger=self._ledger)
 
@@ -209,6 +211,7 @@ class Sightline:
 
     def get(self, item_id: str) -> Item:
         """One item with its parts. Raises NotFound."""
+        check_text(item_id, "an id")
         found = self._store.get([item_id])
         if not found:
             raise NotFound(f"no item {item_id!r} in collection {self.settings.collection!r}")
@@ -228,8 +231,7 @@ class Sightline:
 
     def info(self) -> dict[str, Any]:
         """What is in the collection, what built it and how large it is."""
-        stats, passport = self._store.stats(), self._ledger.passport()
-        encoder = self._encoder_spec
+        stats, passport, encoder = self._store.stats(), self._passport, self._encoder_spec
         return {
             "items": stats.items,
             "parts": stats.parts,
@@ -238,7 +240,7 @@ class Sightline:
             "collections": self.collections(self.settings.index),
             "encoder": encoder,
             "dim": passport.dim if passport else None,
-            "licence": licence_of(encoder),
+            "licence": _licence(encoder),
             "store": self._store_spec,
             "kind": stats.kind,
             "bytes_memory": stats.bytes_memory,
@@ -250,15 +252,23 @@ class Sightline:
     # -- engines, opened when first needed
 
     @property
+    def _passport(self) -> indexer.Passport | None:
+        """What built the collection: this object, or another process since it was opened. Raises PassportMismatch."""
+        if self._built_by is None:
+            found = self._ledger.passport()
+            _refuse_other_store(found, self._store_spec, self.folder)
+            self._built_by = found
+        return self._built_by
+
+    @property
     def _encoder_spec(self) -> str:
-        passport = self._ledger.passport()
+        passport = self._passport
         return self.settings.encoder or (passport.space if passport else "starter")
 
-    @cached_property
+    @property
     def encoder(self) -> Encoder:
         """The encoder of this collection. Raises PassportMismatch when it is not the one that built it."""
-        opened = _encoder(self._encoder_spec, self.settings.threads)
-        passport = self._ledger.passport()
+        opened, passport = _encoder(self._encoder_spec, self.settings.threads), self._passport
         if passport and passport.fingerprint != opened.space.fingerprint:
             raise PassportMismatch(
                 f"{self.folder} was built with {passport.space!r} ({passport.dim} numbers a vector, "
@@ -288,12 +298,8 @@ class Sightline:
 
     def _asking(self, image: Picture | None, where: Where, k: int) -> dict[str, Any]:
         """What both `ask` and `stream` hand to the generator."""
-
-        def search(query: Query, count: int) -> Results:
-            return self.search(query, k=count)
-
         return {
-            "search": search,
+            "search": lambda query, count: self.search(query, k=count),
             "chat": self._chat,
             "picture": self._pixels,
             "similarity": self._similarity,
@@ -322,6 +328,7 @@ class Sightline:
         if not terms:
             raise InputError("the query is empty: give words, a picture, or both")
         terms.extend(Term(text.strip(), -1.0) for text in negative if text.strip())
+        check_text(" ".join(term.content for term in terms if isinstance(term.content, str)), "the query")
         return Query(tuple(terms), where=self._filter(where), target=target)
 
     def _filter(self, where: Where) -> Filter | None:
@@ -337,13 +344,29 @@ class Sightline:
     @contextlib.contextmanager
     def _write(self) -> Iterator[None]:
         """One writer at a time: threads of this process wait in turn, another process gets a clear refusal."""
-        with self._writing, _locked(self.folder / "write.lock"):
+        with self._writing, locked(self.folder / "write.lock"):
             yield
 
 
 def collection_folder(index: Path, collection: str) -> Path:
     """Where one collection lives. Each has a folder of its own, so nothing can cross between them."""
     return index / "collections" / collection
+
+
+def _refuse_other_store(passport: indexer.Passport | None, spec: str, folder: Path) -> None:
+    if passport and spec != passport.store:
+        raise PassportMismatch(
+            f"{folder} keeps its vectors in {passport.store!r}, not {spec!r}. "
+            f"Open it without --store, or index into another folder or collection."
+        )
+
+
+def _licence(encoder: str) -> str:
+    """The licence of an encoder, or why it cannot be told: an index is there to be looked at without its encoder."""
+    try:
+        return licence_of(encoder)
+    except ConfigError as exc:
+        return f"not known: {exc}"
 
 
 def _missing(config: Settings) -> str:
@@ -373,28 +396,3 @@ def _pixels_of(picture: Picture, max_pixels: int) -> Pixels:
     except OSError as exc:
         raise InputError(f"cannot read the picture {picture}: {exc.strerror}") from exc
     return media.decode(data, source=str(picture), max_pixels=max_pixels)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an advisory lock on `path`; it names its holder's process. Raises ConfigError when another holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        deadline = time.monotonic() + LOCK_WAIT_S
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as exc:
-                if time.monotonic() > deadline:
-                    holder = os.read(descriptor, 32).decode().strip() or "unknown"
-                    raise ConfigError(
-                        f"{path.parent} is being written by another process (pid {holder}). "
-                        f"Nothing was changed; try again when it is done."
-                    ) from exc
-                time.sleep(0.05)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)

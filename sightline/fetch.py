@@ -5,13 +5,15 @@ Does not know what the bytes are.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -55,20 +57,24 @@ def fetch(
     Every hop's host is resolved once, every address it has must be `allowed`, and the connection goes to the very
     address that was checked. Raises UnreadableSource.
     """
-    ends_at = time.monotonic() + deadline_s
-    with httpx.Client(verify=_certificates(), trust_env=False, timeout=timeout_s, follow_redirects=False) as client:
+    with (
+        _Deadline(deadline_s) as deadline,
+        httpx.Client(verify=_certificates(), trust_env=False, timeout=timeout_s, follow_redirects=False) as client,
+    ):
         here = url
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 target = httpx.URL(here)
                 address = _checked_address(url, target, allowed)
-                answer = _get(client, target, address, source=url, max_bytes=max_bytes, ends_at=ends_at)
+                answer = _get(client, target, address, source=url, max_bytes=max_bytes, deadline=deadline)
             except (httpx.InvalidURL, UnicodeError) as exc:
                 raise UnreadableSource(url, "not a valid URL") from exc
             except httpx.TimeoutException as exc:
                 raise UnreadableSource(url, "the server did not answer in time") from exc
             except httpx.HTTPError as exc:
-                raise UnreadableSource(url, "the server could not be reached, or broke off") from exc
+                late = "the server did not answer in time"
+                reason = late if deadline.passed else "the server could not be reached, or broke off"
+                raise UnreadableSource(url, reason) from exc
             if isinstance(answer, bytes):
                 return answer
             here = str(answer)
@@ -90,14 +96,14 @@ def _checked_address(url: str, target: httpx.URL, allowed: Callable[[Address], b
 
 
 def _get(
-    client: httpx.Client, target: httpx.URL, address: Address, *, source: str, max_bytes: int, ends_at: float
+    client: httpx.Client, target: httpx.URL, address: Address, *, source: str, max_bytes: int, deadline: _Deadline
 ) -> bytes | httpx.URL:
     """The body, or where the server points to."""
     request = client.build_request(
         "GET",
         target.copy_with(host=str(address), username=None, password=None, fragment=None),
         headers={"Host": target.netloc.decode("ascii"), "Accept": "image/*", "Accept-Encoding": "identity"},
-        extensions={"sni_hostname": target.host} if target.scheme == "https" else None,
+        extensions={"trace": deadline.watch} | ({"sni_hostname": target.host} if target.scheme == "https" else {}),
     )
     response = client.send(request, stream=True)
     try:
@@ -112,11 +118,44 @@ def _get(
             body += piece
             if len(body) > max_bytes:
                 raise UnreadableSource(source, f"larger than the {max_bytes / 1e6:,.0f} MB that are fetched")
-            if time.monotonic() > ends_at:
+            if deadline.passed:
                 raise UnreadableSource(source, "the server did not answer in time")
         return bytes(body)
     finally:
         response.close()
+
+
+class _Deadline:
+    """Shuts the connection in hand when time is up, whatever the server is doing: timeouts are for single waits."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+        self._timer = threading.Timer(seconds, self._shut)
+        self._timer.daemon = True
+        self._connection: socket.socket | None = None
+
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() >= self._ends_at
+
+    def watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take over each connection as the client makes it; its way of telling is httpcore's `trace`."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._connection = info["return_value"].get_extra_info("socket")
+            if self.passed:  # while the host's name was looked up, or a redirect followed
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(OSError):  # closed already
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
 
 
 @cache

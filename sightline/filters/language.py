@@ -18,7 +18,6 @@ The bare name `id` is the item's own id; a field of that name is written in back
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeAlias
@@ -37,6 +36,7 @@ from sightline.filters.tree import (
     Op,
     Or,
     Value,
+    fault,
 )
 
 _TOKEN = re.compile(
@@ -66,6 +66,8 @@ def parse(expression: str) -> Filter:
 
     Raises InputError with the position, what stands there and what was expected.
     """
+    if reason := fault(expression):
+        raise InputError(f"the filter holds {reason}")
     return _Parser(expression).whole()
 
 
@@ -258,12 +260,13 @@ def _literal(token: _Token) -> Value:
         return token.text == "true"
     if token.kind == "quoted" or not _NUMBER.fullmatch(token.text):
         return token.text
+    number: int | float
     try:
-        return int(token.text)
+        number = int(token.text)
     except ValueError:
         number = float(token.text)
-    if not math.isfinite(number):
-        _refuse(token.start, f"the number {token.text} is too large")
+    if fault(number):
+        _refuse(token.start, f"the number {token.text[:20]} is too large")
     return number
 
 

@@ -11,7 +11,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from sightline.errors import InputError
-from sightline.filters.tree import MAX_CONDITIONS, MAX_DEPTH, Among, And, Compare, Exists, Filter, HasId, Not, Op, Or
+from sightline.filters.tree import (
+    MAX_CONDITIONS,
+    MAX_DEPTH,
+    Among,
+    And,
+    Compare,
+    Exists,
+    Filter,
+    HasId,
+    Not,
+    Op,
+    Or,
+    fault,
+)
 
 _CLAUSES = ("must", "should", "must_not", "min_should")
 _RANGE: dict[str, Op] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -159,8 +172,10 @@ def _scalars(data: Any, place: str) -> tuple[str | int | float | bool, ...]:
 
 
 def _scalar(data: Any, place: str) -> str | int | float | bool:
-    if not isinstance(data, str | int | float) or (isinstance(data, float) and not math.isfinite(data)):
+    if not isinstance(data, str | int | float):
         _refuse(place, f"expected a text, a number, true or false, found {data!r}")
+    if reason := fault(data):
+        _refuse(place, f"expected a text, a number, true or false, found {reason}")
     return data
 
 

@@ -11,6 +11,7 @@ several values matches when any one does. An item without the field matches no c
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -92,6 +93,20 @@ class Named(Protocol):
 
     @property
     def name(self) -> str: ...
+
+
+def fault(value: Value) -> str:
+    """What keeps a value from being stored and compared; empty for one that is fine."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "characters that are not valid Unicode"
+        return ""
+    try:
+        return "" if math.isfinite(value) else "a number that is not finite"
+    except OverflowError:
+        return "a number that is too large"
 
 
 def same(a: Any, b: Any) -> bool:

@@ -5,14 +5,13 @@ Does not know any store.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
 
 from sightline.errors import InputError
-from sightline.filters import values_of
+from sightline.filters import fault, values_of
 from sightline.types import Item, Modality, PartVectors, Space, Vectors
 
 UNIT_TOLERANCE = 1e-3  # how far from 1 a row's length may be
@@ -55,33 +54,30 @@ def check_k(k: int) -> None:
 def _check_item(item: Item) -> None:
     if not item.id:
         raise InputError("an item's id must not be empty")
-    _check_text(item.id, f"the id {item.id!r}")
+    check_text(item.id, f"the id {item.id!r}")
     for part in item.parts:
         if part.item_id != item.id:
             raise InputError(f"part {part.id!r} of item {item.id!r} claims to belong to {part.item_id!r}")
         if part.modality not in get_args(Modality):
             raise InputError(f"part {part.id!r} is neither of {', '.join(get_args(Modality))}, but {part.modality!r}")
         for text in (part.id, part.uri, part.text):
-            _check_text(text or "", f"part {part.id!r}")
+            check_text(text or "", f"part {part.id!r}")
     for name in item.fields:
         if not name:
             raise InputError(f"item {item.id!r} has a field without a name")
-        _check_text(name, f"the field name {name!r} of item {item.id!r}")
+        check_text(name, f"the field name {name!r} of item {item.id!r}")
         for value in values_of(item.fields, name):
             what = f"field {name!r} of item {item.id!r}"
             if not isinstance(value, str | int | float):
                 raise InputError(f"{what} must hold texts, numbers or booleans, not {type(value).__name__}")
-            if isinstance(value, float) and not math.isfinite(value):
-                raise InputError(f"{what} is not a finite number")
-            if isinstance(value, str):
-                _check_text(value, what)
+            if reason := fault(value):
+                raise InputError(f"{what} holds {reason}")
 
 
-def _check_text(text: str, what: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as exc:
-        raise InputError(f"{what} holds characters that are not valid Unicode") from exc
+def check_text(text: str, what: str) -> None:
+    """Raise InputError for halves of surrogate pairs, which no engine takes."""
+    if reason := fault(text):
+        raise InputError(f"{what} holds {reason}")
 
 
 def _refuse_twice(what: str, names: list[str]) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalogs import DIM, EVERYTHING, OTHER, SPACE, found, item, nearest, pictures, unit
 
 from sightline.errors import ConfigError, EngineError, InputError
 from sightline.filters import parse
 from sightline.protocols import Store
 from sightline.stores import open_store
 from sightline.types import Aggregate, Item, Modality, PartVectors, Space
+from tests.contracts.catalogs import DIM, EVERYTHING, OTHER, SPACE, found, item, nearest, pictures, unit
 
 Opener = Callable[..., Store]
 

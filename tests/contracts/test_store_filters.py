@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalogs import found, nearest, pictures, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from sightline.filters import Among, And, Compare, Exists, Filter, HasId, Not, O
 from sightline.protocols import Store
 from sightline.stores import open_store
 from sightline.types import Aggregate, Item, Part, PartVectors
+from tests.contracts.catalogs import found, nearest, pictures, unit
 
 # -- filters -----------------------------------------------------------------------------------------------------------
 

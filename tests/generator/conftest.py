@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shelf import DOCUMENTS, Shelf, document, outdoor, product
 
 import generator
 from sightline.types import Answer
+from tests.generator.shelf import DOCUMENTS, Shelf, document, outdoor, product
 
 Ask = Callable[..., Answer]
 
@@ -37,7 +37,7 @@ def ask_outdoor(products: list[dict[str, Any]]) -> Ask:
 @pytest.fixture(scope="session")
 def ask_shop() -> Ask:
     """A hand-made shop that needs no data: products whose fields have no usual names, and documents."""
-    from shelf import GOODS
+    from tests.generator.shelf import GOODS
 
     items = [product(row) for row in GOODS] + [document(path, text) for path, text in DOCUMENTS.items()]
     return asker(Shelf(items))

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import asker
-from shelf import DOCUMENTS, Shelf, product
 
 from benchmarks.answers import cases, sound, verdict
 from sightline.types import Answer
+from tests.generator.conftest import asker
+from tests.generator.shelf import DOCUMENTS, Shelf, product
 
 Ask = Callable[..., Answer]
 

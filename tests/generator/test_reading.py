@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shelf import Shelf, document, product
 
 import generator
 from benchmarks.answers import sound
@@ -15,6 +14,7 @@ from generator.sentences import sentences
 from generator.words import name_words, nearest, numbers, parse_number, stem, stems
 from sightline.errors import InputError
 from sightline.types import Answer, Results
+from tests.generator.shelf import Shelf, document, product
 
 
 @pytest.mark.parametrize(

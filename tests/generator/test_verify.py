@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shelf import DOCUMENTS, GOODS, Shelf, document, product
 
 import generator
 from benchmarks.answers import sound
@@ -18,6 +17,7 @@ from generator.spoken import cut
 from generator.verify import Asked, check
 from sightline.errors import EngineError, EngineTimeout
 from sightline.types import Answer, Citation, Message, Piece, Query, Term
+from tests.generator.shelf import DOCUMENTS, GOODS, Shelf, document, product
 
 SHELF = Shelf([product(row) for row in GOODS] + [document(path, text) for path, text in DOCUMENTS.items()])
 QUESTION = "How much do the Tarn Walking Boots cost?"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from indexing import Collection, png
+
+from tests.indexer.indexing import Collection, png
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from grid import GridEncoder
 from PIL import Image
 
 import indexer
 from sightline.protocols import Encoder, Store
 from sightline.stores import open_store
 from sightline.types import AddReport
+from tests.indexer.grid import GridEncoder
 
 
 def png(seed: int, size: tuple[int, int] = (24, 16)) -> bytes:

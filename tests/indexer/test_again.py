@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grid import GridEncoder
-from indexing import Collection, counts, png, write_rows
 
 from sightline import media
 from sightline.errors import EngineError, InputError
 from sightline.types import Content, Vectors
+from tests.indexer.grid import GridEncoder
+from tests.indexer.indexing import Collection, counts, png, write_rows
 
 # -- again -------------------------------------------------------------------------------------------------------------
 

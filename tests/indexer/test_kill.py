@@ -9,15 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
-from indexing import Collection, png
+
+from tests.indexer.indexing import Collection, png
 
 COUNT = 60
 SCRIPT = """
 import sys, time
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {root!r}]
-from indexing import Collection
-from grid import GridEncoder
+from tests.indexer.indexing import Collection
+from tests.indexer.grid import GridEncoder
 
 class Slow(GridEncoder):
     def encode_documents(self, contents):

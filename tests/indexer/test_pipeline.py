@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from indexing import Collection, counts, png, write_rows
 
 from indexer import IndexOptions
 from sightline import media
 from sightline.errors import InputError
 from sightline.types import AddReport, Content, Item, Locator, PartVectors, Progress, Skipped, Vectors
+from tests.indexer.indexing import Collection, counts, png, write_rows
 
 
 def reasons(report: AddReport) -> dict[str, str]:

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from indexing import png
 
 from indexer.readers import open_sources
 from indexer.records import IndexOptions, Lost, Record
 from sightline.errors import InputError
 from sightline.types import Skipped
+from tests.indexer.indexing import png
 
 
 def read(*sources: Path | dict[str, object], prefix: str = "") -> tuple[list[str], dict[str, str]]:

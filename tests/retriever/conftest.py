@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from colours import ColourEncoder, picture
 
 from sightline.protocols import Store
 from sightline.stores import open_store
 from sightline.types import Content, Fields, Item, Modality, Part, PartVectors
+from tests.retriever.colours import ColourEncoder, picture
 
 Shelve: TypeAlias = Callable[..., Item]
 

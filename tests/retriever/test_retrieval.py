@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import pytest
-from colours import ColourEncoder, picture
 
 import retriever
 from sightline.errors import EngineError, EngineTimeout, InputError, UnsupportedModality
 from sightline.filters import Compare
 from sightline.protocols import Reranker, Store
 from sightline.types import Hit, Item, Query, Results, Term
+from tests.retriever.colours import ColourEncoder, picture
 
 Find: TypeAlias = Callable[..., Results]
 Shelve: TypeAlias = Callable[..., Item]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from colours import ColourEncoder, picture
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retriever.terms import aim, read
 from sightline.errors import InputError
 from sightline.types import Query, Term
+from tests.retriever.colours import ColourEncoder, picture
 
 WORDS = ("red", "green", "blue", "tall", "wide", "red tall")
 

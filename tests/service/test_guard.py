@@ -43,6 +43,13 @@ def test_only_health_and_the_page_are_open(keyed: TestClient) -> None:
     assert keyed.get("/web/../v1/collections").status_code == 401
 
 
+def test_a_key_may_hold_any_letter(index: Path) -> None:
+    app = create_app(Settings.read(index=index, api_key="ключ"), host="0.0.0.0")
+    with TestClient(app, base_url="http://shop.example") as client:
+        headers = [(b"x-api-key", "ключ".encode())]
+        assert client.get("/v1/collections", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -42,6 +43,9 @@ class Pages(BaseHTTPRequestHandler):
             threading.Event().wait(3)
         elif page == "drip":
             self._drip()
+        elif page == "headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            self._drip(started=True)
         elif page == "picture":
             self._answer(200, {}, BODY)
         else:
@@ -63,9 +67,10 @@ class Pages(BaseHTTPRequestHandler):
         except OSError:
             return
 
-    def _drip(self) -> None:
-        self.send_response(200)
-        self.end_headers()
+    def _drip(self, *, started: bool = False) -> None:
+        if not started:
+            self.send_response(200)
+            self.end_headers()
         try:
             for _ in range(50):
                 self.wfile.write(b"x")
@@ -178,6 +183,13 @@ def test_size_time_and_encoding_are_capped(site: str) -> None:
     assert "in time" in refused(f"{site}/drip", allowed=loopback, deadline_s=0.3)
     assert "encoding" in refused(f"{site}/packed", allowed=loopback)
     assert "404" in refused(f"{site}/nothing", allowed=loopback)
+
+
+@pytest.mark.network
+def test_headers_that_drip_are_cut_off_too(site: str) -> None:
+    started = time.monotonic()
+    assert "in time" in refused(f"{site}/headers", allowed=loopback, timeout_s=2.0, deadline_s=0.3)
+    assert time.monotonic() - started < 2.0
 
 
 def test_a_host_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,8 @@ def test_parse(expression: str, expected: Filter) -> None:
         ("a = 'x", 5, "the quote ' is never closed"),
         ("a ! 1", 3, "'!' means nothing here"),
         ("a = 1e999", 5, "too large"),
+        ("a < 1" + "0" * 400, 5, "too large"),
+        ("a < 1" + "0" * 5000, 5, "too large"),
         ("id < 5", 4, "an id is compared with"),
     ],
 )

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from writer import SPACE, numbered
 
 from sightline.errors import ConfigError, EngineError
 from sightline.filters import Compare
 from sightline.stores import open_store
+from tests.stores.writer import SPACE, numbered
 
 ROOT = Path(__file__).parents[2]
 WRITER = Path(__file__).parent / "writer.py"
@@ -81,6 +81,21 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> 
     store.upsert(*numbered(len(told) - 1))  # there is room again
     store.close()
     check_whole("faiss", tmp_path, len(told))
+
+
+def test_an_embedded_qdrant_stops_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store("qdrant", tmp_path, collection="written")
+    store.upsert(*numbered(0))
+    monkeypatch.setattr("sightline.stores.qdrant.edge.SPARE_BYTES", 2**62)
+    with pytest.raises(EngineError, match=f"the disk of {tmp_path} is full"):
+        store.upsert(*numbered(1))
+    assert store.stats().items == 1
+    with pytest.raises(EngineError, match="is full"):
+        open_store("qdrant", tmp_path / "other", collection="written")
+    monkeypatch.undo()
+    store.upsert(*numbered(1))  # there is room again
+    store.close()
+    assert check_whole("qdrant", tmp_path, 2) == 2
 
 
 def test_readers_see_what_another_process_committed(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from writer import SPACE, numbered
 
 from sightline.stores import open_store
+from tests.stores.writer import SPACE, numbered
 
 
 @pytest.mark.parametrize("spec", ["faiss", "qdrant"])

@@ -20,6 +20,7 @@ from sightline.stores.qdrant.points import MANY, WORDS, Json, Kind, Nearest, Poi
 PAGE = 1000  # points read at a time
 FLUSH_EVERY_S = 5.0  # as a server does: what a power cut may take is what was written since; it costs 0.1-0.5 s
 MOST_VALUES = 1_000_000  # distinct values of one field that are looked at
+SPARE_BYTES = 128_000_000  # it maps files of 32 MB; where the disk has no room for one, the system kills the process
 _SCHEMAS = {"keyword": edge.PayloadSchemaType.Keyword, "float": edge.PayloadSchemaType.Float}
 
 
@@ -37,6 +38,8 @@ class EdgeEngine:
             folder.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise ConfigError(f"cannot use the folder {folder.parent}: {exc.strerror}") from exc
+        if not folder.exists():
+            _refuse_full(folder)
         try:
             if not folder.exists():
                 _create(folder)
@@ -116,6 +119,7 @@ class EdgeEngine:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _update(self, operation: Any) -> None:
+        _refuse_full(self._folder)
         with self._errors() as shard:
             shard.update(operation)  # in the log, which survives the death of this process
             if time.monotonic() - self._flushed > FLUSH_EVERY_S:
@@ -130,6 +134,13 @@ class EdgeEngine:
             yield self._shard
         except Exception as exc:
             raise _translated(exc, self.place) from exc
+
+
+def _refuse_full(folder: Path) -> None:
+    """Raise EngineError while there is still room to say so."""
+    if shutil.disk_usage(folder.parent).free < SPARE_BYTES:
+        least = f"{SPARE_BYTES // 1_000_000} MB"
+        raise EngineError(f"the disk of {folder.parent} is full: an embedded Qdrant needs {least} of it free")
 
 
 def _create(folder: Path) -> None:

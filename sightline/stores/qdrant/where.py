@@ -1,7 +1,8 @@
 """A filter in Qdrant's JSON, over the searchable form of fields that `points` describes.
 
 Does not run it; `filters.matches` is the meaning it is tested against. Qdrant orders numbers only: which texts are
-before or after another is asked of the engine, by `texts`, as the list of the field's distinct values.
+before or after another is asked of the engine, by `texts`, as the list of the field's distinct values. Its numbers are
+64-bit floats: whole numbers beyond 2**53 are compared as such, where the `faiss` store tells them apart.
 """
 
 from __future__ import annotations

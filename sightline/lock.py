@@ -1,0 +1,58 @@
+"""One writer at a time on a folder, across processes.
+
+Does not know what is written; readers need no lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sightline.errors import ConfigError, NotFound
+
+LOCK_WAIT_S = 2.0  # another writer's batch is usually done within this; past it the caller is told
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an advisory lock on `path`; it names its holder's process.
+
+    Raises ConfigError when another holds it or the folder cannot be written, NotFound when the folder is gone.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except FileNotFoundError as exc:
+        raise NotFound(f"{path.parent} is gone: another process deleted the collection") from exc
+    except OSError as exc:
+        raise ConfigError(f"cannot write in {path.parent}: {exc.strerror}") from exc
+    try:
+        _wait(descriptor, path.parent)
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without the name of its holder
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait(descriptor: int, folder: Path) -> None:
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            if time.monotonic() > deadline:
+                holder = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
+                raise ConfigError(
+                    f"{folder} is being written by another process (pid {holder}). "
+                    f"Nothing was changed; try again when it is done."
+                ) from exc
+            time.sleep(0.05)
+        except OSError as exc:
+            raise ConfigError(f"cannot lock {folder}: {exc.strerror}") from exc
+        else:
+            return

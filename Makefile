@@ -1,5 +1,6 @@
 # Two commands for a newcomer: `make demo` and `make test`. `make check` is what CI runs.
-PYTHON  ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+NEW     := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON  ?= $(shell for p in python3 python3.11 python3.12 python3.13; do $$p -c '$(NEW)' 2>/dev/null && echo $$p && break; done)
 VENV    ?= .venv
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/pip --disable-pip-version-check
@@ -41,7 +42,7 @@ clean:            ## remove what make made
 	rm -rf $(VENV) .sightline-demo
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sightline needs Python 3.11 or newer; $(PYTHON) is older. Set PYTHON=…"; exit 2; }
+	@$(or $(PYTHON),false) -c '$(NEW)' || { echo "Sightline needs Python 3.11 or newer with venv (Debian: apt install python3-venv). Set PYTHON=… to one."; exit 2; }
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.base: $(INPUTS) | $(VENV)/bin/python

@@ -81,7 +81,7 @@ def stated(source: Source, statement: Statement) -> Unit:
         if coin:
             told, evidence = f"{told} {coin.value}", (*evidence, (coin.part, coin.quote))
         return Unit(f"{lead}{told}", evidence, ".")
-    return Unit(f"{lead}“{statement.quote}”", evidence)
+    return Unit(f"{lead}{statement.told}", evidence, "." if statement.header else "")
 
 
 def _currency_of(source: Source, fact: Statement) -> Statement | None:

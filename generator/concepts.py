@@ -55,7 +55,7 @@ _DAYS = "mon|tues|wednes|thurs|fri|satur|sun"
 _EXTENT_UNITS = stemmed("mm cm dm km meter inch ft")
 
 
-def _extent(name: str, words: str, cue: str, asks: str) -> Concept:
+def _extent(name: str, words: str, cue: str, asks: str, verbs: str = "") -> Concept:
     return Concept(
         name,
         stemmed(words),
@@ -64,6 +64,7 @@ def _extent(name: str, words: str, cue: str, asks: str) -> Concept:
         _measured(_EXTENT),
         _re(rf"\b(?:{cue})\b"),
         also=stemmed("size dimension measurement"),
+        verbs=stemmed(verbs),
     )
 
 
@@ -114,7 +115,13 @@ CONCEPTS: tuple[Concept, ...] = (
     _extent("width", "width wide breite largeur ancho", "wide|width|broad", r"\bhow (?:wide|broad)\b"),
     _extent("depth", "depth deep tiefe profondeur", "deep|depth", r"\bhow deep\b"),
     _extent("thickness", "thickness thick dicke", "thick|thickness", r"\bhow thick\b"),
-    _extent("distance", "distance range", "away|from|apart|distance|range|least|within|radius", r"\bhow far\b"),
+    _extent(
+        "distance",
+        "distance range",
+        "away|from|apart|distance|range|least|within|radius",
+        r"\bhow far\b",
+        "stand keep place hang",
+    ),
     _extent("diameter", "diameter durchmesser", "diameter|across|wide", r"\bwhat diameter\b"),
     Concept(
         "size",

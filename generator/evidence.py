@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from generator.lexicon import COLOURS, EMPTY
-from generator.sentences import Sentence, sentences
+from generator.sentences import Sentence, cells, sentences
 from generator.words import Word, name_words, stem, stems, words
 from sightline.types import FieldValue, Hit, Item, Locator, Part
 
@@ -26,6 +26,7 @@ _CALLS_ITSELF = re.compile(
     r"an? (?P<noun>(?:[\w'’-]+ ){0,3}?[\w'’-]+)(?=[,.;:(]| (?:for|with|in|by|of|from|and|that|which|to|on)\b|$)",
     re.IGNORECASE,
 )  # "A small tent for one."
+_OFF = re.compile(r"\d\s?%\s+off\b|\bhalf price\b|\breduced price\b", re.IGNORECASE)
 _CATALOG = re.compile(r"([^/\\]+)\.(?:jsonl|ndjson|json|csv|tsv|parquet)$", re.IGNORECASE)
 _NO = frozenset({"false", "no", "nein", "non", "nej", "nee", "nei"})
 _NAMING = frozenset(stem(word) for word in ("title", "name", "label", "headline", "caption", "heading"))
@@ -43,6 +44,7 @@ class Statement:
     before: frozenset[str] = frozenset()  # stems of the sentence before, if this one points back to it ("wax them")
     under: frozenset[str] = frozenset()  # stems of the name of the field whose text it is a sentence of
     naming: bool = False  # it is the item's own title
+    header: str = ""  # the row of a table that names the columns, where this is one of its rows
 
     @property
     def is_fact(self) -> bool:
@@ -64,7 +66,16 @@ class Statement:
     @cached_property
     def stems(self) -> frozenset[str]:
         """Of the value and the field's name, or of the sentence."""
-        return frozenset(word.stem for word in self.words) | frozenset(self.name_stems)
+        off = {"discount"} if _OFF.search(self.quote) else frozenset[str]()
+        return frozenset(word.stem for word in self.words) | frozenset(self.name_stems) | off
+
+    @property
+    def told(self) -> str:
+        """The quote as a person reads it: each cell of a table's row with the name of its column."""
+        if not self.header:
+            return f"“{self.quote}”"
+        pairs = zip(cells(self.header), cells(self.quote), strict=False)
+        return ", ".join(f"{column} {cell}".strip() for column, cell in pairs if cell)
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,11 @@ class Source:
         while len(run) > 1 and (len(run[-1].raw) < 3 or run[-1].is_number or _COLOUR.fullmatch(run[-1].raw)):
             run.pop()
         said = [found for s in self.sentences[:1] if (found := _CALLS_ITSELF.match(s.quote))]
-        last = [*run[-1:], *(words(found["noun"])[-1] for found in said), *(fact.words[-1] for fact in short)]
+        last = [
+            *run[-1:],
+            *(words(found["noun"])[-1] for found in said),
+            *(w for fact in short for w in _last_words(fact.value)),
+        ]
         return frozenset(word.stem for word in last)
 
     @cached_property
@@ -158,11 +173,18 @@ def source(item: Item, rank: int) -> Source:
     for part in item.parts:
         if part.modality == "text" and part.text and part.locator.field is None:
             pieces = sentences(part.text, heading)
-            prose += [_of_passage(part, piece, last) for last, piece in zip([None, *pieces], pieces, strict=False)]
+            prose += [
+                _of_passage(part, part.text, piece, last) for last, piece in zip([None, *pieces], pieces, strict=False)
+            ]
             heading = pieces[-1].heading if pieces else heading
     title = _title(item, facts)
     kept = tuple(replace(fact, naming=True) if title and fact.name == title.name else fact for fact in facts)
     return Source(item, rank, _label(item, title), kept, _once(prose), title)
+
+
+def _last_words(value: str) -> Iterator[Word]:
+    """Of each of several values: "rain jackets, hats" -> jackets, hats."""
+    return (words(piece)[-1] for piece in value.split(",") if words(piece))
 
 
 def _bare_number(value: str) -> bool:
@@ -210,11 +232,13 @@ def _line(name: str, value: FieldValue, written: Part | None) -> str | None:
     return text[start : end if end >= 0 else len(text)].rstrip()
 
 
-def _of_passage(part: Part, piece: Sentence, last: Sentence | None) -> Statement:
+def _of_passage(part: Part, text: str, piece: Sentence, last: Sentence | None) -> Statement:
     offset = part.locator.chars[0] if part.locator.chars else 0
     locator = replace(part.locator, chars=(offset + piece.start, offset + piece.end))
     before = stems(last.text) if last and _POINTS_BACK.match(piece.text) else frozenset[str]()
-    return Statement(replace(part, locator=locator), piece.text, context=stems(piece.heading), before=before)
+    header = text[slice(*piece.header)] if piece.header else ""
+    context = stems(f"{piece.heading} {header}")
+    return Statement(replace(part, locator=locator), piece.text, context=context, before=before, header=header)
 
 
 def _once(statements: Sequence[Statement]) -> tuple[Statement, ...]:

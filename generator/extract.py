@@ -18,11 +18,13 @@ from generator.listing import count, extreme, listed
 from generator.question import Ask, Question
 from generator.subject import Finding, Group, about, carried, choose, mend
 from generator.support import BY_SHAPE, PREFERRED, SAID, priced_names, strength
-from generator.words import within
+from generator.words import fold, stems, within
 
 Similarity = Callable[[Sequence[str], Sequence[str]], NDArray[np.float32]]
 _SHOWN = 5  # items of one family answered in full
 _SENTENCES = 2  # quoted of one document
+_PROOF = frozenset({"safe", "proof", "friendly", "resistant", "washable"})  # "dishwasher-safe" is no dishwasher
+_INTO = frozenset({"in", "into", "for", "with", "by", "from", "to", "on"})
 _ADVICE = ("how do", "how should", "how can", "how to", "can i", "may i", "should i", "what should i", "do i")
 PARTIAL = "Nothing in this collection answers the rest of the question."
 
@@ -154,7 +156,8 @@ def _carries(ask: Ask, group: Group, statement: Statement, source: Source, *, ph
         return True
     own = statement.stems | statement.context
     if source.is_document:
-        return bool(carried(group, own)) and (not phrases or all(_adjacent(p, statement) for p in _phrases(group)))
+        offered = not phrases or all(_adjacent(p, statement) and _is_offered(p, statement) for p in _phrases(group))
+        return not statement.naming and bool(carried(group, own)) and offered
     return not statement.naming and any(alike(w.stem) & own and not alike(w.stem) & source.title_stems for w in group)
 
 
@@ -167,6 +170,18 @@ def _phrases(group: Group) -> list[Group]:
             runs.append(group[start:place])
             start = place
     return runs
+
+
+def _is_offered(phrase: Group, statement: Statement) -> bool:
+    """Whether a sentence speaks of the thing itself, not of what goes into the one that everybody has at home."""
+    said = [fold(word.raw) for word in statement.words]
+    places = [place for place, word in enumerate(statement.words) if word.stem in alike(phrase[-1].stem)]
+    before = [frozenset(said[max(0, place - len(phrase) - 1) : place]) for place in places]
+    after = [frozenset(said[place + 1 : place + 2]) for place in places]
+    themselves = [
+        not ("the" in run and run & _INTO) and not _PROOF & end for run, end in zip(before, after, strict=True)
+    ]
+    return not places or any(themselves)
 
 
 def _adjacent(phrase: Group, statement: Statement) -> bool:
@@ -247,7 +262,7 @@ def _described(group: Group, sources: Sequence[Source]) -> tuple[list[Unit], lis
     """What an item says of itself: its first sentences, or its name and facts."""
     fits = []
     for source in sources:
-        direct = carried(group, source.title_stems)
+        direct = carried(group, source.title_stems | stems(source.item.id))
         statement = next(iter(source.sentences), source.title)
         if statement and carried(group, source.identity) == len(group) and direct:
             fits.append(Finding(source, statement, SAID, direct, direct, strict=True))

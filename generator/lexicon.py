@@ -107,6 +107,7 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "watt wattage w",
         "volt voltage v",
         "safe proof",
+        "open close opening",
         "collect pickup pick",
     )
 )

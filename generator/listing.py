@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from generator.compose import Unit, named, stated
+from generator.concepts import BY_NAME
 from generator.evidence import Source, Statement
 from generator.lexicon import alike
 from generator.question import Question, Wanted
 from generator.subject import Group
-from generator.support import numeric_fact, priced_names
-from generator.words import fold
+from generator.support import numeric_fact, priced_names, strength
+from generator.words import fold, parse_number
 
 _SHOWN = 10
 _COUNTED = 30
@@ -35,7 +36,7 @@ def listed(question: Question, sources: Sequence[Source], *, full: bool) -> Foun
 
 def count(question: Question, sources: Sequence[Source], *, full: bool) -> Found:
     """How many items fit, and which."""
-    fits = _fitting(question, sources)
+    fits = [fit for fit in _fitting(question, sources) if _is_kind(question, fit[0])]
     lines = [_counted(unit, shown) for source, shown in fits[:_COUNTED] if (unit := named(source))]
     if not lines:
         return [], []
@@ -94,8 +95,9 @@ def _fitting(question: Question, sources: Sequence[Source]) -> list[tuple[Source
         for source in sources:
             if source.is_document or (_kinship(whole, source) < kind and not (filed and _is_filed(whole, source))):
                 continue
-            shown = _shown(whole, source, denied=question.negated)
+            shown = _shown(whole, source, denied=question.negated and not _asks_stock(question))
             bound = _bounded(question, source, priced) if shown is not None else None
+            bound = _stocked(question, source, bound)
             if shown is None or bound is None or source.item.id in seen:
                 continue
             if single and not (len(shown) == 1 and (_calls_itself(whole, shown[0]) or _names_field(whole, shown[0]))):
@@ -114,13 +116,13 @@ def _any_covers(group: Group, sources: Sequence[Source]) -> bool:
 def _kind(group: Group, sources: Sequence[Source]) -> tuple[int, bool]:
     """How near kin the items are that are meant, and whether all of a catalog named after the noun are meant too.
 
-    They are where few of them have the noun in their own name: in plants.csv, the one "Snake plant" is not all.
+    They are where few of them have the noun in their title: in plants.csv, the one "Snake plant" is not all.
     """
     things = [source for source in sources if not source.is_document]
     kind = max((_kinship(group, source) for source in things), default=0)
-    near = sum(_kinship(group, source) == kind for source in things)
     filed = sum(_is_filed(group, source) for source in things)
-    return kind, near <= filed and 2 * sum(_kinship(group, s) == 2 for s in things) <= filed
+    titled = sum(any(word.head and alike(word.stem) & source.title_stems for word in group) for source in things)
+    return kind, 2 * titled <= filed
 
 
 def _is_filed(group: Group, source: Source) -> bool:
@@ -184,6 +186,26 @@ def _bounded(question: Question, source: Source, priced: frozenset[str]) -> list
         return []
     found = numeric_fact(question.bound.concept, source, priced)
     return [found[0]] if found and question.bound.holds(found[1]) else None
+
+
+def _asks_stock(question: Question) -> bool:
+    return any(BY_NAME["stock"] in ask.concepts for ask in question.asks)
+
+
+def _stocked(question: Question, source: Source, bound: list[Statement] | None) -> list[Statement] | None:
+    """With the field that says whether it can be had, where that is asked and fits; None where it does not."""
+    ask = next((ask for ask in question.asks if BY_NAME["stock"] in ask.concepts), None)
+    if ask is None or bound is None:
+        return bound
+    told = [fact for fact in source.facts if strength(ask, fact, source) > 0]
+    there = [not (fact.denies or parse_number(fact.value) == 0) for fact in told[:1]]
+    return [*bound, told[0]] if there and there[0] != question.negated else None
+
+
+def _is_kind(question: Question, source: Source) -> bool:
+    """Whether the item is one of what is counted, not one that has some: "how many cranes" counts no ewer with them."""
+    heads = [word for word in question.words if word.head]
+    return not heads or any(alike(word.stem) & (source.kinds | source.filed) for word in heads)
 
 
 def _meant(fits: list[tuple[Source, list[Statement]]], group: Group) -> list[tuple[Source, list[Statement]]]:

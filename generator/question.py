@@ -26,19 +26,20 @@ _LIST = re.compile(
 )
 _COUNT = re.compile(
     r"\bhow many (?P<what>.+?) (?:are there|do you (?:have|sell|offer|stock|carry)|does (?:the "
-    r")?\w+ (?:have|sell)|are (?:in|listed|sold|available)|"
+    r")?\w+ (?:have|sell|make|offer|produce)|are (?:in|listed|sold|available)|"
     r"exist|have you got|(?:is|are|cost|costs|under|below|over|above|for)\b)|\bwhat is the number "
     r"of (?P<of>.+)|\bhow many (?P<only>[^?]+?)\W*$"
 )
 _OF_ONE = re.compile(r"\b(?:does|do|can|will|could|should|fit|fits)\b")  # "how many people can the tent sleep"
 _STOCKED = re.compile(r"\b(?:left|in stock)\b")
 _DESCRIBE = re.compile(
-    r"\b(?:differences? between|compare|comparison)\b|^(?:what (?:is|are)|what's|who is|tell me "
-    r"(?:more )?about|tell me something about|describe|explain|more about|information (?:on|about))\b"
+    r"\b(?:differences? between|compare|comparison)\b|^(?:what (?:is|are)|what's|who is|tell me (?:more )?about"
+    r"|what (?:is|was) (?:said|written|known|there) about|tell me something about|describe|explain|more about"
+    r"|information (?:on|about))\b"
 )
 _KIND_OF = re.compile(r"^(?:the )?(?:kinds?|types?|sorts?) of (?=\w)")
 _ASIDE = re.compile(
-    r"\bset (?:me|you|us|one) back\b|\bright now\b|\bat the moment\b|\bby the way\b"
+    r"\b(?:said|written|known) about\b|\bset (?:me|you|us|one) back\b|\bright now\b|\bat the moment\b|\bby the way\b"
 )  # says nothing of the subject
 _NOUN = (
     re.compile(
@@ -58,7 +59,7 @@ _CLAUSES = re.compile(
 )
 _JOINED = re.compile(r"\b(?:and|or|versus|vs|than|und)\b|[,/;+]")
 _AUXILIARY = re.compile(r"(?:does|do|did|is|are|was|were|can|could|will|would|should|has|have)\b")
-_NEGATED = re.compile(r"\b(?:not|without|isn't|aren't|don't|doesn't|cannot|can't)\b")
+_NEGATED = re.compile(r"\b(?:not|without|out of stock|sold out|unavailable|isn't|aren't|don't|doesn't|cannot|can't)\b")
 _FIRM = re.compile(
     r"\b(?:do|does|did|can|could|will|would|are|have) (?:you|we|they|the (?:shop|store|company))\b"
     r"(?! (?:have|sell|carry|stock|offer|recommend|show|suggest|list|find|tell|know|make|produce|got)\b)"
@@ -157,6 +158,8 @@ def _form(plain: str, bound: Bound | None, extreme: bool) -> Form:
         return "ask"
     if _LIST.search(plain) and (bound or not concept or {c.name for c in concept} <= {"number", "purpose"}):
         return "list"
+    if concept and concept[0].name == "stock" and first and not _comes_in(plain):
+        return "list"
     return "list" if bound and re.match(r"what|any|are|\w+s? (?:under|below|over|above|between)\b", plain) else "ask"
 
 
@@ -179,8 +182,8 @@ def _asks(plain: str, form: Form) -> tuple[tuple[Ask, ...], frozenset[str]]:
     stock = bool(concepts) and concepts[0].name == "stock" and not re.search(r"\b(?:what|which) \w", plain)
     # "how many mugs do you have left" asks for no mugs
     noun = "" if form == "list" or stock else _noun(plain)
-    if noun and concepts and concepts[0].name == "stock":
-        concepts = ()  # "in which sizes is it available"
+    if noun and _comes_in(plain):
+        concepts = ()
     if noun:
         asks = tuple(_of_noun(piece, concepts) for piece in re.split(r",| and (?:the )?", noun) if _askable(piece))
         if asks and any(ask.concepts or ask.words for ask in asks):
@@ -190,11 +193,20 @@ def _asks(plain: str, form: Form) -> tuple[tuple[Ask, ...], frozenset[str]]:
         return (Ask(concepts, frozenset({stem(how[1])}) if how and concepts[0].loose else frozenset()),), frozenset()
     if form == "list":
         return (Ask(),), frozenset()
+    how = re.search(r"\bhow (\w+)", plain)
+    if how and _content(how[1]):
+        return (Ask((), frozenset(_content(how[1]))),), frozenset()
     for word in reversed(words(plain)):
         named = next((concept for concept in CONCEPTS if word.stem in concept.words), None)
         if named:
             return (Ask((named,)),), frozenset()
     return (Ask(),), frozenset()
+
+
+def _comes_in(plain: str) -> bool:
+    """Whether "available" says of something else in what it comes: "in which languages is the book available"."""
+    found = re.search(r"\b(?:which|what) \w+ (?:is|are|was|were) (?P<of>[^?]+) available\b", plain)
+    return found is not None and bool(_content(found["of"]))
 
 
 def _noun(plain: str) -> str:
@@ -226,7 +238,12 @@ def _content(text: str) -> list[str]:
 
 
 def _is_empty(word: Word) -> bool:
-    return not word.is_number and (word.stem in EMPTY or fold(word.raw) in EMPTY or len(word.raw) == 1)
+    return not word.is_number and (word.stem in EMPTY or fold(word.raw) in EMPTY or _is_letter(word))
+
+
+def _is_letter(word: Word) -> bool:
+    """A single letter, unless it is a size or a grade, written as one: "M"."""
+    return len(word.raw) == 1 and not (word.raw.isupper() and word.start > 0 and word.raw not in "AI")
 
 
 def _after_how(plain: str) -> frozenset[str]:

@@ -18,6 +18,7 @@ _MARKER = re.compile(r"[ \t]*(?:(?:[-*+•>]|\d{1,3}[.)]|\|)[ \t]+|\|)*")
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+")
 _STARTS_BLOCK = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+•>][ \t]|\d{1,3}[.)][ \t]|\||```|---|===)")
 _RULE = re.compile(r"[\s|:=\-*_`#]*")
+_UNDERLINED = re.compile(r"[ \t]*\r?\n[ \t]*\|?[ \t]*:?-+:?[ \t]*\|")  # the rule below the header of a table
 _SHORT_LINE = 60  # characters; a shorter line that is followed by a capital is a line of its own, not wrapped prose
 
 
@@ -29,6 +30,7 @@ class Sentence:
     start: int
     end: int
     heading: str = ""
+    header: tuple[int, int] | None = None  # of a table row: where the row that names its columns stands
 
 
 def sentences(text: str, heading: str = "") -> list[Sentence]:
@@ -37,14 +39,31 @@ def sentences(text: str, heading: str = "") -> list[Sentence]:
     `heading`: the one the text begins under.
     """
     found: list[Sentence] = []
+    columns: tuple[int, int] | None = None
     for start, end in _blocks(text):
+        if not _is_row(text, start, end):
+            columns = None
+        elif columns is None and _UNDERLINED.match(text, end):
+            columns = next(iter(_trimmed(text, start, end)), None)
+            continue
         mark = _HEADING.match(text, start, end)
         if mark:
             heading = text[mark.end() : end].strip().rstrip("#").strip()
             continue
         marker = _MARKER.match(text, start, end)
-        found += [Sentence(text[a:b], a, b, heading) for a, b in _cut(text, marker.end() if marker else start, end)]
+        begin = marker.end() if marker else start
+        cut = [next(iter(_trimmed(text, begin, end)), (begin, begin))] if columns else _cut(text, begin, end)
+        found += [Sentence(text[a:b], a, b, heading, columns) for a, b in cut if a < b]
     return found
+
+
+def cells(row: str) -> list[str]:
+    """The cells of a table row."""
+    return [cell.strip() for cell in row.strip().strip("|").split("|")]
+
+
+def _is_row(text: str, start: int, end: int) -> bool:
+    return text[start:end].lstrip().startswith("|")
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:

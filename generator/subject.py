@@ -13,7 +13,7 @@ from itertools import pairwise
 from generator.evidence import Source, Statement
 from generator.lexicon import alike
 from generator.question import Question, Wanted
-from generator.words import Word, fold, nearest, stem, words
+from generator.words import Word, fold, name_words, nearest, stem, words
 
 Group = tuple[Wanted, ...]
 _UNIVERSAL = re.compile(
@@ -43,6 +43,7 @@ def mend(question: Question, sources: Sequence[Source]) -> Question:
     known = own | {s for source in sources for s in source.said}
     known |= {s for source in sources for fact in source.facts for s in fact.stems}
     names = {fold(word.raw) for source in sources for word in _naming_words(source)}
+    fields = {fold(word) for source in sources for fact in source.facts for word in name_words(fact.name)}
 
     def joined(group: Group) -> Group:
         """Two words that the items write as one: "back pack"."""
@@ -57,11 +58,25 @@ def mend(question: Question, sources: Sequence[Source]) -> Question:
     def mended(word: Wanted) -> Wanted:
         if alike(word.stem) & known or word.raw[0].isdigit():
             return word
-        close = nearest(fold(word.raw), names)
+        close = nearest(fold(word.raw), names) or _slip(fold(word.raw), fields)
         return replace(word, stem=stem(close)) if close else word
 
+    def asked(word: str) -> str:
+        close = None if alike(word) & known else _slip(word, fields)
+        return stem(close) if close else word
+
     groups = tuple(tuple(mended(word) for word in joined(group)) for group in question.subjects)
-    return replace(question, subjects=groups, words=tuple(word for group in groups for word in group))
+    asks = tuple(replace(ask, words=frozenset(map(asked, ask.words))) for ask in question.asks)
+    return replace(question, asks=asks, subjects=groups, words=tuple(word for group in groups for word in group))
+
+
+def _slip(word: str, names: set[str]) -> str | None:
+    """The field's name that a word is a slip of; one that ends otherwise is another word (publisher, published)."""
+    close = nearest(word, names)
+    if close is None or sorted(close) == sorted(word):
+        return close
+    begun = min(len(close), len(word)) - 2
+    return close if close[:begun] != word[:begun] else None
 
 
 def _naming_words(source: Source) -> Iterator[Word]:

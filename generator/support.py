@@ -69,6 +69,7 @@ def _fact(concept: Concept, asked: frozenset[str], fact: Statement, source: Sour
         (BY_SHAPE - cost, _has_shape(concept, fact)),
         (BY_SHAPE - cost, bool(names & known) and concept.shape is not None and bool(concept.shape.search(fact.value))),
         (SAID, bool(names & concept.also)),
+        (SAID, fact.value.endswith((".", "!")) and len(fact.words) > 2 and _sentence(concept, asked, fact) > 0),
     )
     return next((rate for rate, told in ways if told), 0.0)
 

@@ -91,6 +91,14 @@ class Ledger:
             if version < _VERSION:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.executescript(_SCHEMA + f"PRAGMA user_version = {_VERSION};")
+        self._inode = self._path.stat().st_ino  # of nobody else while this file is open
+
+    def replaced(self) -> bool:
+        """Whether another file, or none, is in its place by now."""
+        try:
+            return self._path.stat().st_ino != self._inode
+        except FileNotFoundError:
+            return True
 
     def close(self) -> None:
         with self._lock:

@@ -20,6 +20,7 @@ from sightline.protocols import Encoder, Reranker, Store
 from sightline.types import Hit, Item, Part, Query, Results
 
 POOL = 100  # items each channel puts forward at least: those beyond hardly move a sum of 1 / (60 + place)
+MOST_HITS = 100_000  # beyond this a caller means to export, not to search
 PARTS_SHOWN = 8  # parts a hit carries at most
 
 
@@ -53,8 +54,10 @@ def search(
     Raises InputError for an empty query or k < 1, UnsupportedModality when the encoder can serve no part of the query.
     """
     started = time.perf_counter()
-    if k < 1:
-        raise InputError(f"k must be at least 1, not {k}")
+    if not 1 <= k <= MOST_HITS:
+        raise InputError(f"k must be from 1 to {MOST_HITS:,}, not {k}")
+    if query.target not in (None, *SEES.values()):
+        raise InputError(f"a target is one of {', '.join(SEES.values())}, not {query.target!r}")
     terms = read(query)
     count = max(k, rerank_depth) if reranker else k
     plan = Plan(query, terms, weights or weights_for(terms.text_share), store, encoder, count)
@@ -90,9 +93,7 @@ def _hits(plan: Plan, rankings: Mapping[str, Sequence[Vote]]) -> list[Hit]:
     """The first items of the fused lists, with their parts."""
     found = _contenders(plan, rankings)
     text = plan.terms.text.strip() if plan.terms.text_share == 1 and plan.query.target != "image" else ""
-    items = {item.id: item for item in plan.store.get(sorted(found | {text}))}
-    if text in items and text not in found and not _allowed(items[text], plan.query):
-        del items[text]
+    items = {item.id: item for item in plan.store.get(sorted(found | {text})) if _allowed(item, plan.query)}
     first = frozenset(item.id for item in items.values() if text and _is_named(item, text))
     lists, without = dict(rankings), _without(items, rankings)
     if without and plan.terms.text_share == 0:  # picture beside picture says more than picture beside text
@@ -132,7 +133,7 @@ def _is_named(item: Item, text: str) -> bool:
 
 
 def _allowed(item: Item, query: Query) -> bool:
-    """Whether an item found by its id alone passes what every channel asks of the store."""
+    """Whether an item passes what is asked of the store: it may have changed since, or been found by its id alone."""
     passes = query.where is None or matches(query.where, item.id, item.fields)
     return passes and bool(_shown(item, query.target))
 

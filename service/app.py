@@ -69,6 +69,8 @@ def run(settings: Settings, *, host: str, port: int, announce: Callable[[str], N
     """Serve until interrupted, telling `announce` the address. Raises ConfigError when it may not listen there."""
     import uvicorn
 
+    if settings.index.exists() and not settings.index.is_dir():
+        raise ConfigError(f"{settings.index} is no folder: name the folder that holds the index with --index")
     app = create_app(settings, host=host)
     bound = _bound(host, port)
     where = f"[{host}]" if ":" in host else host

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from rich.console import Console
 from rich.rule import Rule
@@ -27,6 +27,7 @@ from sightline.types import Item, Scalar
 SAMPLE = Path(__file__).parent / "sample"
 SHOWN = 3  # hits a search
 LOOKED_AT = 200  # items of a stranger's catalog read to find something worth asking
+_CODE = 1e9  # a number as large is a code
 Run = Callable[[list[str]], object]
 
 
@@ -163,14 +164,16 @@ def _middle(items: Sequence[Item]) -> Item:
 
 
 def _naming_field(items: Sequence[Item]) -> str:
-    """The field that names items: `title`, else the shortest text that hardly two of them share."""
+    """The field that names items: `title` where most have one, else the shortest text that hardly two of them share."""
+    if sum("title" in item.fields for item in items) > 0.8 * len(items):
+        return "title"
     sizes: dict[str, float] = {}
     for name in {name for item in items for name in item.fields}:
         values = [str(item.fields[name]) for item in items if isinstance(item.fields.get(name), str)]
         worded = [value for value in values if re.search(r"[^\W\d_]{3}", value)]
         if len(worded) > 0.8 * len(items) and len(set(values)) > 0.9 * len(values):
             sizes[name] = statistics.fmean(map(len, values))
-    return "title" if "title" in sizes or not sizes else min(sizes, key=lambda name: sizes[name])
+    return min(sizes, key=lambda name: sizes[name]) if sizes else "title"
 
 
 def _name(item: Item, naming: str) -> str:
@@ -195,7 +198,7 @@ def _picture(opened: Sightline, item: Item, folder: Path) -> Path:
 def _filtered(items: Sequence[Item], naming: str) -> tuple[str, str] | None:
     """An item's name and a filter that it and others pass, some not: a number below the median, else a shared value."""
     for name, values in _by_coverage(items, naming):
-        numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+        numbers = [value for value in values if _is_quantity(value)]
         if len(numbers) == len(values) and len(set(numbers)) > 2:
             return _passing(items, naming, Compare(name, "<", statistics.median_high(numbers)))
     for name, values in _by_coverage(items, naming):
@@ -223,9 +226,19 @@ def _by_coverage(items: Sequence[Item], naming: str) -> list[tuple[str, list[Sca
 def _question(items: Sequence[Item], naming: str) -> str | None:
     """What a number is (else the field that most items have), of one that has it; else what a text says."""
     common = _by_coverage(items, naming)
-    numbers = [pair for pair in common if isinstance(pair[1][0], int | float)]
-    for name, _ in numbers or common:
+    told = [pair for pair in common if isinstance(pair[1][0], str)]
+    for name, _ in [pair for pair in common if _is_quantity(pair[1][0])] or told:
         having = _middle([item for item in items if name in item.fields])
-        return f"What is the {name.replace('_', ' ')} of the {_name(having, naming)}?"
+        return f"What is the {_spoken(name)} of the {_name(having, naming)}?"
     texts = [item for item in items if any(part.modality == "text" and part.text for part in item.parts)]
     return f"What is said about {_name(_middle(texts), naming)}?" if texts else None
+
+
+def _is_quantity(value: object) -> TypeGuard[int | float]:
+    """A number that measures something: not a yes or no, not an article number of ten digits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _CODE
+
+
+def _spoken(name: str) -> str:
+    """A field's name in words: listPrice, list_price -> list price."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_.-]+", " ", name).lower()

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from sightline.errors import (
     ConfigError,
@@ -81,10 +82,14 @@ def install(app: FastAPI) -> None:
         kind = NAMES.get(error.status_code, "RequestError")
         return JSONResponse(body(kind, str(error.detail)), error.status_code, error.headers)
 
+    def left(_: Request, __: Exception) -> Response:
+        return Response(status_code=400)  # nobody reads it: the client went away in the middle of its request
+
     def unforeseen(_: Request, __: Exception) -> Response:
         return JSONResponse(unexpected(), 500)  # the server logs it: Starlette raises it again after this
 
     app.add_exception_handler(SightlineError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
+    app.add_exception_handler(ClientDisconnect, left)
     app.add_exception_handler(Exception, unforeseen)

@@ -6,7 +6,6 @@ Knows when an open collection has been replaced on disk; knows nothing of HTTP.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.engine import Sightline, collection_folder
@@ -14,18 +13,12 @@ from sightline.errors import NotFound
 from sightline.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    opened: Sightline
-    identity: tuple[int, int]  # device and inode of its folder: another one means it was dropped and made again
-
-
 class Shelf:
     """Opens collections of `settings.index` lazily. Safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, Sightline] = {}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
@@ -36,14 +29,12 @@ class Shelf:
         """An open collection. Raises NotFound."""
         with self._lock:
             kept = self._kept.get(name)
-            identity = _identity(self._folder(name))
-            if kept is not None and kept.identity == identity:
-                return kept.opened
+            if kept is not None and not kept.gone:
+                return kept
             if kept is not None:
                 del self._kept[name]
-                kept.opened.close()
-            opened = self._open(name, create=False)
-            self._kept[name] = _Kept(opened, _identity(opened.folder) or (0, 0))
+                kept.close()
+            opened = self._kept[name] = self._open(name, create=False)
             return opened
 
     def make(self, name: str) -> bool:
@@ -60,14 +51,14 @@ class Shelf:
                 raise NotFound(f"no collection {name!r}")
             kept = self._kept.pop(name, None)
             if kept is not None:
-                kept.opened.close()
+                kept.close()
             Sightline.drop(self.settings.index, name)
 
     def close(self) -> None:
         """Close every collection."""
         with self._lock:
             for kept in self._kept.values():
-                kept.opened.close()
+                kept.close()
             self._kept.clear()
 
     def _folder(self, name: str) -> Path:
@@ -78,11 +69,3 @@ class Shelf:
             raise NotFound(f"no collection {name!r} here; there is: {', '.join(self.names()) or 'none yet'}")
         given = self.settings.model_dump(exclude={"index", "collection"}, exclude_none=True)
         return Sightline.open(self.settings.index, collection=name, create=create, **given)
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        stat = folder.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_dev, stat.st_ino

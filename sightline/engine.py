@@ -32,19 +32,7 @@ from sightline.rerankers import open_reranker
 from sightline.settings import Settings
 from sightline.stores import open_store
 from sightline.stores.checks import check_text
-from sightline.types import (
-    AddReport,
-    Answer,
-    Citation,
-    Item,
-    Part,
-    Pixels,
-    Progress,
-    Query,
-    Results,
-    Skipped,
-    Term,
-)
+from sightline.types import AddReport, Answer, Citation, Item, Part, Pixels, Progress, Query, Results, Skipped, Term
 
 Where: TypeAlias = str | Mapping[str, Any] | Filter | None
 Picture: TypeAlias = str | Path | bytes | Pixels
@@ -99,6 +87,11 @@ class Sightline:
             ledger.close()
             raise
         return cls(config, store=store, store_spec=store_spec, ledger=ledger)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the collection was deleted since it was opened, even if one of its name was made again."""
+        return self._ledger.replaced()
 
     def close(self) -> None:
         """Release files. What was acknowledged is already on disk."""
@@ -345,6 +338,8 @@ class Sightline:
     def _write(self) -> Iterator[None]:
         """One writer at a time: threads of this process wait in turn, another process gets a clear refusal."""
         with self._writing, locked(self.folder / "write.lock"):
+            if self.gone:
+                raise NotFound(f"collection {self.settings.collection!r} was deleted after it was opened here")
             yield
 
 

@@ -118,8 +118,8 @@ def _get(
             body += piece
             if len(body) > max_bytes:
                 raise UnreadableSource(source, f"larger than the {max_bytes / 1e6:,.0f} MB that are fetched")
-            if deadline.passed:
-                raise UnreadableSource(source, "the server did not answer in time")
+        if deadline.passed:  # which ends a body of unknown length as if it were whole
+            raise UnreadableSource(source, "the server did not answer in time")
         return bytes(body)
     finally:
         response.close()

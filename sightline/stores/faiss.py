@@ -87,11 +87,13 @@ class FaissStore:
         """For each row of (q, dim), the k parts of highest cosine, best first, ties by part id."""
         check_k(k)
         check_vectors(space, vectors)
-        with self._database.reading() as connection:
-            exact = self._current(connection, space)
-            items = None if where is None else self._passing(connection, where)
-        with self._gate.read():
-            return exact.search(vectors, k, items, modalities)
+        while True:
+            with self._database.reading() as connection:
+                exact, version = self._current(connection, space), sqlite.version(connection)
+                items = None if where is None else self._passing(connection, where)
+            with self._gate.read():
+                if exact.version == version:  # else a writer came between, and `items` may number other items by now
+                    return exact.search(vectors, k, items, modalities)
 
     def search_text(
         self,

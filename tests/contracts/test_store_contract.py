@@ -253,7 +253,7 @@ ROW = unit(1)
         ([GOOD, Item("")], [], "must not be empty"),
         ([GOOD, item("two", ("x", "image", None), ("x", "image", None))], [], "part id 'two#x' is given twice"),
         ([GOOD, replace(GOOD, id="two")], [], "claims to belong to 'good'"),
-        ([GOOD, item("two", price=float("nan"))], [], "field 'price' of item 'two' is not a finite number"),
+        ([GOOD, item("two", price=float("nan"))], [], "field 'price' of item 'two' holds a number that is not finite"),
         ([GOOD, item("two", price=None)], [], "must hold texts, numbers or booleans, not NoneType"),
         ([GOOD, item("two\ud800")], [], "not valid Unicode"),
         ([GOOD], [PartVectors("nobody", SPACE, ROW)], "'nobody', which is of none of the items"),

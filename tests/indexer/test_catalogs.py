@@ -124,3 +124,29 @@ def test_parquet_with_its_types(tmp_path: Path) -> None:
     ]
     path.write_bytes(path.read_bytes()[:-20])
     assert read(path)[1] == [("a.parquet", "not a readable Parquet file")]
+
+
+def test_an_object_around_the_rows_is_opened(tmp_path: Path) -> None:
+    wrapped = {"shop": "Harbour", "count": 2, "products": PRODUCTS}
+    for text in (json.dumps(wrapped, indent=2), json.dumps(wrapped)):
+        rows, lost = read(write(tmp_path / "a.json", text))
+        assert ([row.values for row in rows], lost) == (PRODUCTS, [])
+    rows, _ = read(write(tmp_path / "b.json", json.dumps({"id": "1", "parts": [{"name": "lid"}]}, indent=2)))
+    assert [row.values["id"] for row in rows] == ["1"]
+
+
+def test_a_broken_line_is_named_by_its_own_number_only(tmp_path: Path) -> None:
+    _, lost = read(write(tmp_path / "a.jsonl", '{"id": 1}\n{"id": 2, "title":\n'))
+    assert lost == [("a.jsonl:2", "not JSON: expecting value at column 19")]
+
+
+def test_decimal_commas_are_numbers_where_cells_are_not_cut_at_them(tmp_path: Path) -> None:
+    text = "id;preis;gewicht;nummer;stueck\n1;1.249,00;0,350;007;1,299\n2;49,9;1,200;12,5;2,000\n"
+    rows, lost = read(write(tmp_path / "a.csv", text))
+    assert lost == []
+    assert rows[0].numeric >= {"preis", "gewicht"}
+    assert not rows[0].numeric & {"nummer", "stueck"}  # a code; and commas that may part thousands
+    assert [(row.values["preis"], row.values["gewicht"]) for row in rows] == [("1249.00", "0.350"), ("49.9", "1.200")]
+    rows, _ = read(write(tmp_path / "b.csv", 'id,price\n1,"1,50"\n'))
+    assert rows[0].values["price"] == "1,50"
+    assert not rows[0].numeric & {"price"}

@@ -162,6 +162,29 @@ def test_demo_plays_on_a_strangers_catalog(
     assert "sightline serve --index" in out
 
 
+def test_demo_asks_a_stranger_for_a_measure_or_a_text_never_for_a_code_or_a_yes(
+    sightline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"id": n, "title": f"{name} lamp", "ean": 4006381333931 + n, "onSale": n > 1, "listPrice": f"€ {n},99"}
+        for n, name in enumerate(("Tall", "Tall", "Round"), 1)
+    ]
+    (tmp_path / "lamps.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = sightline("demo", "lamps.jsonl")
+    assert code == 0
+    assert "sightline ask 'What is the list price of the Tall lamp?'" in out
+    assert "--where 'ean" not in out
+    assert "list price € " in out
+
+
+def test_serve_refuses_an_index_that_is_no_folder(sightline: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    code, _, err = sightline("serve", "--index", tmp_path / "file", "--port", "0")
+    assert code == 2
+    assert "is no folder" in err
+
+
 def test_demo_plays_on_photos_alone(
     sightline: Run, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Message
 
 from service import failures
 from service.app import create_app
@@ -98,7 +100,7 @@ def test_on_this_machine_only_its_own_names_are_answered(client: TestClient, hos
 def test_pages_of_other_sites_may_not_write(own_client: TestClient) -> None:
     row = {"items": '[{"id": "x", "title": "x"}]'}
     items = "/v1/collections/default/items"
-    for origin in ("https://evil.example", "null", "http://127.0.0.1:9999"):
+    for origin in ("https://evil.example", "null", "http://[", "http://127.0.0.1:9999"):
         refused = own_client.post(items, data=row, files={"f": b"1"}, headers={"Origin": origin})
         assert refused.status_code == 403
     own = own_client.post(items, data=row, files={"f": b"1"}, headers={"Origin": "http://127.0.0.1:8000"})
@@ -130,3 +132,18 @@ def test_every_error_has_its_status() -> None:
     arguments = {"MissingExtra": ("torch", "clip"), "UnreadableSource": ("a.png", "broken")}
     found = {kind.__name__: failures.status_of(kind(*arguments.get(kind.__name__, ("x",)))) for kind in ours}
     assert found == expected
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure(index: Path) -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"), (b"content-length", b"100")]
+    scope = {"type": "http", "method": "POST", "path": SEARCH, "query_string": b"", "headers": headers}
+    asyncio.run(create_app(Settings.read(index=index))(scope, receive, send))
+    assert sent[0]["status"] == 400

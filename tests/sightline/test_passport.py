@@ -76,6 +76,19 @@ def test_an_index_can_be_looked_at_without_its_encoder(tmp_path: Path, other: st
         assert index.delete(["boat"]) == 1
 
 
+def test_what_was_deleted_and_made_again_takes_nothing_through_the_old_door(tmp_path: Path) -> None:
+    with Sightline.open(tmp_path / "index") as old:
+        old.add(BOAT)
+        assert not old.gone
+        Sightline.drop(tmp_path / "index", "default")
+        assert old.gone
+        with Sightline.open(tmp_path / "index") as new:
+            assert old.gone
+            with pytest.raises(NotFound, match="deleted after it was opened"):
+                old.add({"id": "car", "title": "A red car"})
+            assert new.add({"id": "car", "title": "A red car"}).added == 1
+
+
 def test_one_id_is_one_id(tmp_path: Path) -> None:
     with Sightline.open(tmp_path / "index") as index:
         index.add({"id": "ab", "title": "x"}, {"id": "a", "title": "y"})

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from sqlite3 import Connection
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from sightline.filters import Compare, Filter
 from sightline.stores import open_store
+from sightline.stores.faiss import FaissStore
 from tests.stores.writer import SPACE, numbered
 
 
@@ -33,4 +38,25 @@ def test_many_threads_read_while_others_write(spec: str, tmp_path: Path) -> None
         for one in done:
             one.result()
     assert store.stats().items == 10 + 30 - 10
+    store.close()
+
+
+def test_a_filter_never_passes_an_item_that_took_the_row_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store("faiss", tmp_path, collection="shared")
+    assert isinstance(store, FaissStore)
+    store.upsert(*numbered(0))
+    query, passing = numbered(1)[1][0].vectors, store._passing
+
+    def overtaken(connection: Connection, where: Filter) -> NDArray[np.int64]:
+        found = passing(connection, where)
+        monkeypatch.undo()
+        store.delete(["item-00000"])
+        store.upsert(*numbered(1))
+        assert len(store.search(SPACE, query, 9)[0]) == 3  # another thread's search loads the change first
+        return found
+
+    monkeypatch.setattr(store, "_passing", overtaken)
+    assert store.search(SPACE, query, 9, where=Compare("number", "=", 0)) == [[]]
     store.close()

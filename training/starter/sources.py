@@ -29,6 +29,11 @@ def held_out(name: str, one_in: int) -> bool:
     return int(hashlib.sha1(name.encode()).hexdigest(), 16) % one_in == 1
 
 
+def unseen(kind: str, colour: str) -> bool:
+    """Say whether drawn products of this kind and main colour are held out of training: one pair in twenty."""
+    return held_out(f"{kind}|{colour}", 20)
+
+
 def _flickr8k(rows: list[dict[str, Any]], _: tarfile.TarFile) -> Iterator[Picture]:
     for row in rows:
         split = "train" if row["split"] == "train" else "val"

@@ -263,11 +263,12 @@ class Sightline:
         """The encoder of this collection. Raises PassportMismatch when it is not the one that built it."""
         opened, passport = _encoder(self._encoder_spec, self.settings.threads), self._passport
         if passport and passport.fingerprint != opened.space.fingerprint:
+            same = passport.space == opened.space.name  # then the weights or the preprocessing changed under the name
             raise PassportMismatch(
                 f"{self.folder} was built with {passport.space!r} ({passport.dim} numbers a vector, "
-                f"fingerprint {passport.fingerprint[:12]}), not {opened.space.name!r} ({opened.space.dim}, "
-                f"{opened.space.fingerprint[:12]}). Their vectors cannot be compared: open it without --encoder, "
-                f"or index again into another collection with --collection."
+                f"fingerprint {passport.fingerprint[:12]}), not {'this ' * same}{opened.space.name!r} "
+                f"({opened.space.dim}, {opened.space.fingerprint[:12]}). Their vectors cannot be compared: "
+                f"{'' if same else 'open it without --encoder, or '}index again into another collection (--collection)."
             )
         return opened
 

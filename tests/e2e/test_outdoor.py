@@ -43,21 +43,21 @@ def test_every_product_keeps_its_fields_and_its_picture(outdoor: Sightline, rows
 
 
 @pytest.mark.parametrize(
-    ("query", "where", "words"),
+    ("query", "where", "words", "least"),
     [
-        ("waterproof hiking boots", None, ("boots",)),
-        ("something to sleep in outdoors", None, ("sleep", "tent")),
-        ("warm jacket", "price<180", ("jacket", "parka", "coat")),
+        ("waterproof hiking boots", None, ("boots", "hiking shoes"), 5),
+        ("something to sleep in outdoors", None, (" tent", "sleeping bag"), 2),
+        ("warm jacket", "price<180", ("jacket",), 5),
     ],
 )
 def test_the_right_products_come_first(
-    outdoor: Sightline, query: str, where: str | None, words: tuple[str, ...]
+    outdoor: Sightline, query: str, where: str | None, words: tuple[str, ...], least: int
 ) -> None:
     hits = outdoor.search(query, where=where, k=5)
     texts = [" ".join(str(p.text) for p in hit.item.parts if p.text).lower() for hit in hits]
     right = [any(word in text for word in words) for text in texts]
-    assert right[0]
-    assert sum(right) >= 3
+    assert all(right[:2])
+    assert sum(right) >= least
     if where:
         assert all(float(hit.item.fields["Price"]) < 180 for hit in hits)  # type: ignore[arg-type]
 

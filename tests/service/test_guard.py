@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from fastapi.testclient import TestClient
 from starlette.types import Message
 
 from service import failures
-from service.app import create_app
+from service.app import _bound, create_app
 from sightline import errors
 from sightline.errors import ConfigError
 from sightline.settings import Settings
@@ -147,3 +148,13 @@ def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure(index: 
     scope = {"type": "http", "method": "POST", "path": SEARCH, "query_string": b"", "headers": headers}
     asyncio.run(create_app(Settings.read(index=index))(scope, receive, send))
     assert sent[0]["status"] == 400
+
+
+@pytest.mark.network
+def test_a_connection_does_not_wait_to_fill_a_packet() -> None:
+    with (
+        _bound("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

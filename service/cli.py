@@ -250,6 +250,8 @@ def info(
         facts, left_out = opened.info(), opened.skipped() if skipped else []
     if as_json:
         _print_json(facts | ({"skipped_sources": [asdict(one) for one in left_out]} if skipped else {}))
+    elif skipped and not left_out:
+        tables.console().print("Nothing was skipped.")
     elif skipped:
         tables.show_skipped(tables.console(), left_out)
     else:

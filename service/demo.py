@@ -5,6 +5,7 @@ Goes through the command line's own door for everything it shows; knows no field
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 import statistics
@@ -116,16 +117,19 @@ def _near(path: Path) -> str:
 
 
 def _slug(catalog: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(catalog).resolve().stem).strip("-") or "catalog"
+    """A folder name for a catalog: its own name to be read, its place to keep two of one name apart."""
+    path = Path(catalog).resolve()
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or "catalog"
+    return f"{name}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def sample_script() -> Script:
     """What the sample shop is asked."""
     return Script(
-        words="a blue and pink backpack",
-        picture=SAMPLE / "images" / "mug-001-1.webp",
+        words="a watering can",
+        picture=SAMPLE / "images" / "kite-001-1.webp",
         texts=True,
-        filtered=("something to read by in bed", "price < 80 and kind in ('desk lamp', 'table lamp')"),
+        filtered=("something to read by in bed", "price < 80 and category = lighting"),
         question="How long is the warranty on furniture?",
     )
 

@@ -32,6 +32,19 @@ def mimic(student: Tensor, teacher: Tensor) -> Tensor:
     return (1 - fn.cosine_similarity(student, teacher)).mean() + 0.1 * fn.mse_loss(student, teacher)
 
 
+def mimic_map(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return `mimic` place by place: student map (b, c, h, w) of any size against the teacher's (b, c, 7, 7)."""
+    side = teacher.shape[-1]
+    if student.shape[-1] > side - 2:
+        student = fn.interpolate(student.float(), size=(side, side), mode="bilinear", align_corners=False)
+    else:
+        teacher = fn.adaptive_avg_pool2d(teacher, student.shape[-1])
+    width = student.shape[1]
+    return mimic(
+        student.float().permute(0, 2, 3, 1).reshape(-1, width), teacher.permute(0, 2, 3, 1).reshape(-1, width)
+    )
+
+
 def bank_loss(queries: Tensor, own: Tensor, bank: Tensor, true: Tensor, scale: Tensor) -> Tensor:
     """Return the softmax loss of each query for its own vector against a bank; bank rows true of it do not count."""
     against = (scale * queries @ bank.T).masked_fill(true, -1e4)  # (b, k)

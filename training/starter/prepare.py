@@ -1,6 +1,6 @@
 """Prepares everything that training reads: views and picture teacher, sentences and text teacher, drawn products.
 
-Knows the order only; each step's work is in its own module. Takes about half an hour on two cores and 7 GB of disk.
+Knows the order only; each step's work is in its own module. Takes about half an hour on two cores and 12 GB of disk.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the data tars")
     parser.add_argument("--work", type=Path, required=True, help="folder for caches, outside the checkout")
     parser.add_argument("--views", type=int, default=4, help="crops a picture")
+    parser.add_argument("--maps", type=int, default=3, help="views of which the teacher's last map is kept (1.7 GB each)")
     parser.add_argument("--practice", type=int, default=120_000, help="sentences composed for the text tower alone")
     parser.add_argument("--vocabulary", type=int, default=10_000)
     parser.add_argument("--drawn", type=int, default=6_000, help="products drawn by our renderer")
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    prepare_pictures(args.data, args.work, args.views, args.processes)
+    prepare_pictures(args.data, args.work, args.views, args.maps, args.processes)
     prepare_texts(args.work, args.practice, args.vocabulary)
     prepare_rendered(args.work, args.drawn, args.processes)
 

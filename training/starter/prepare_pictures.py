@@ -1,6 +1,7 @@
 """Cuts fixed views of every picture and asks the picture teacher about exactly those views.
 
-Knows crops and the teacher's TFLite file; knows nothing of texts or of the student. A view once done is kept.
+Knows crops and the teacher's TFLite file; knows nothing of texts or of the student. What is once done is kept. Of the
+first `maps` views the teacher's last map is kept too: what it sees at each of 7 x 7 places, before it takes the mean.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from PIL import Image
 from training.starter.sources import read
 
 SIZE = 112  # student's training side, px
+MAP = (7, 7, 1024)  # the teacher's last map
 TEACHER = "teachers/mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
 _worker: dict[str, Any] = {}
 
@@ -39,10 +41,12 @@ def _start(teacher: str) -> None:
 
     model = Interpreter(teacher, num_threads=1)
     model.allocate_tensors()
-    _worker.update(model=model, input=model.get_input_details()[0]["index"], output=model.get_output_details()[0])
+    output = model.get_output_details()[0]["index"]
+    [last_map] = [op["inputs"][0] for op in model._get_ops_details() if output in op["outputs"]]
+    _worker.update(model=model, input=model.get_input_details()[0]["index"], output=output, last_map=last_map)
 
 
-def _view(job: tuple[int, int, bytes]) -> tuple[int, np.ndarray, np.ndarray]:
+def _view(job: tuple[int, int, bytes]) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     index, view, encoded = job
     image = Image.open(io.BytesIO(encoded)).convert("RGB")
     box = crop_box(*image.size, index, view)
@@ -51,11 +55,13 @@ def _view(job: tuple[int, int, bytes]) -> tuple[int, np.ndarray, np.ndarray]:
     model = _worker["model"]
     model.set_tensor(_worker["input"], shown[None])
     model.invoke()
-    return index, student, model.get_tensor(_worker["output"]["index"]).reshape(-1).copy()
+    feature = model.get_tensor(_worker["output"]).reshape(-1).copy()
+    return index, student, feature, model.get_tensor(_worker["last_map"])[0].copy()
 
 
-def prepare_pictures(data: Path, work: Path, views: int, processes: int) -> None:
-    """Write `pictures.json`, and per view `views_<v>.npy` (n, S, S, 3) and `teacher_<v>.npy` (n, 1024), both uint8."""
+def prepare_pictures(data: Path, work: Path, views: int, maps: int, processes: int) -> None:
+    """Write `pictures.json`, and per view, all uint8: `views_<v>.npy` (n, S, S, 3), `teacher_<v>.npy` (n, 1024) and,
+    of the first `maps` views, `maps_<v>.npy` (n, 7, 7, 1024)."""
     work.mkdir(parents=True, exist_ok=True)
     pairs = list(read(data))
     (work / "pictures.json").write_text(json.dumps([asdict(picture) for picture, _ in pairs]))
@@ -63,14 +69,25 @@ def prepare_pictures(data: Path, work: Path, views: int, processes: int) -> None
     with Pool(processes, _start, (str(data / TEACHER),)) as pool:
         for view in range(views):
             done = work / f"view_{view}.done"
-            if done.exists():
+            maps_done = work / f"maps_{view}.done"
+            if done.exists() and (view >= maps or maps_done.exists()):
                 continue
-            pixels = np.lib.format.open_memmap(work / f"views_{view}.npy", "w+", np.uint8, (n, SIZE, SIZE, 3))
-            features = np.lib.format.open_memmap(work / f"teacher_{view}.npy", "w+", np.uint8, (n, 1024))
+            again = done.exists()  # only the maps are missing
+
+            def fresh(name: str, *shape: int) -> np.ndarray:
+                return np.lib.format.open_memmap(work / f"{name}.npy", "w+", np.uint8, (n, *shape))
+
+            pixels = None if again else fresh(f"views_{view}", SIZE, SIZE, 3)
+            features = None if again else fresh(f"teacher_{view}", 1024)
+            seen = fresh(f"maps_{view}", *MAP) if view < maps else None
             jobs = ((i, view, encoded) for i, (_, encoded) in enumerate(pairs))
-            for index, student, feature in pool.imap_unordered(_view, jobs, chunksize=64):
-                pixels[index], features[index] = student, feature
-            pixels.flush()
-            features.flush()
-            done.touch()
+            for index, student, feature, last_map in pool.imap_unordered(_view, jobs, chunksize=64):
+                if pixels is not None and features is not None:
+                    pixels[index], features[index] = student, feature
+                if seen is not None:
+                    seen[index] = last_map
+            for array, mark in ((pixels, done), (seen, maps_done)):
+                if array is not None:
+                    array.flush()
+                    mark.touch()
             print(f"view {view}: {n} pictures", flush=True)

@@ -28,6 +28,7 @@ class Targets:
         self.pixels: list[np.ndarray] = []
         self.features: list[np.ndarray] = []
         self.joint: list[Tensor] = []
+        self.maps: list[np.ndarray] = []  # of the first views: the teacher's last map (n, 7, 7, 1024)
         self.sentences = np.load(work / "text_teacher.npy")  # (m, 384) float16
         with torch.inference_mode():
             parts = [text_head(torch.from_numpy(self.sentences[i : i + 4096]).float() * 20)
@@ -56,6 +57,13 @@ class Targets:
             self.joint.append(torch.cat(parts).clone())  # (n, DIM)
             self.features.append(features)
             self.pixels.append(np.load(self.work / f"views_{view}.npy", mmap_mode="r"))
+            if (self.work / f"maps_{view}.done").exists():
+                self.maps.append(np.load(self.work / f"maps_{view}.npy", mmap_mode="r"))
+
+    def map_of(self, row: int, view: int, flipped: bool) -> np.ndarray:
+        """Return the teacher's last map (7, 7, 1024) of one view of a taught picture, turned as the picture was."""
+        seen = self.maps[view][row]
+        return seen[:, ::-1] if flipped else seen
 
 
 def to_input(pixels: np.ndarray, side: int | None = None) -> Tensor:
@@ -75,8 +83,11 @@ def side_at(sides: str, progress: float) -> int:
     return int(sides.rsplit(",", maxsplit=1)[-1].split(":", maxsplit=1)[0])
 
 
-def jitter(x: Tensor) -> Tensor:
-    """Flip half of the pictures and change light, contrast and saturation a little: colour words must stay true."""
+def jitter(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Flip half of the pictures and change light, contrast and saturation a little: colour words must stay true.
+
+    Returns the pictures and which of them were flipped (b,).
+    """
     b = len(x)
     flip = torch.rand(b) < 0.5
     x[flip] = x[flip].flip(-1)
@@ -85,4 +96,4 @@ def jitter(x: Tensor) -> Tensor:
     colour = torch.empty(b, 1, 1, 1).uniform_(0.8, 1.2)
     grey = x.mean(1, keepdim=True)
     x = grey + (x - grey) * colour
-    return (x * contrast + light).contiguous(memory_format=torch.channels_last)
+    return (x * contrast + light).contiguous(memory_format=torch.channels_last), flip

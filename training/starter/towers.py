@@ -51,15 +51,20 @@ class ImageTower(nn.Module):
                 blocks.append(Block(before, width, 2 if stage and not position else 1))
                 before = width
         self.blocks = nn.Sequential(*blocks)
+        self.early = sum(depths[:-1])  # blocks before the last stage
         self.widen = nn.Conv2d(before, features, 1, bias=False)
         self.widen_bn = nn.BatchNorm2d(features)
         self.head = nn.Linear(features, DIM)
 
-    def features(self, x: Tensor) -> Tensor:
+    def maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is seen before the last stage (n, 256, S/16, S/16) and at the end (n, 1024, S/32, S/32)."""
         x = fn.pixel_unshuffle(x, 4).contiguous(memory_format=torch.channels_last)  # (n, 48, S/4, S/4)
-        x = self.blocks(fn.relu(self.stem_bn(self.stem(x))))  # (n, 384, S/32, S/32)
-        x = fn.relu(self.widen_bn(self.widen(x)))
-        return x.float().mean((2, 3))  # (n, 1024)
+        early = self.blocks[: self.early](fn.relu(self.stem_bn(self.stem(x))))
+        late = self.blocks[self.early :](early)  # (n, 384, S/32, S/32)
+        return early, fn.relu(self.widen_bn(self.widen(late)))
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.maps(x)[1].float().mean((2, 3))  # (n, 1024)
 
     def forward(self, x: Tensor) -> Tensor:
         return fn.normalize(self.head(self.features(x)), dim=-1)

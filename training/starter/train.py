@@ -21,7 +21,7 @@ from torch.nn import functional as fn
 
 from training.starter import batches
 from training.starter.heads import picture_features
-from training.starter.losses import bank_loss, masked_loss, mimic, recall
+from training.starter.losses import bank_loss, masked_loss, mimic, mimic_map, recall
 from training.starter.prepare_texts import CONTEXT
 from training.starter.targets import Targets, jitter, side_at, to_input
 from training.starter.towers import DIM, ImageTower, TextTower
@@ -36,6 +36,7 @@ class Student(nn.Module):
         self.text = TextTower(vocabulary, CONTEXT)
         self.to_image_teacher = nn.Linear(1024, 1024)
         self.to_text_teacher = nn.Linear(256, 384)
+        self.to_early_map, self.to_late_map = nn.Conv2d(256, 1024, 1), nn.Conv2d(1024, 1024, 1)
         self.scale = nn.Parameter(torch.tensor(np.log(20.0), dtype=torch.float32))
         self.class_scale = nn.Parameter(torch.tensor(np.log(10.0), dtype=torch.float32))
 
@@ -107,7 +108,9 @@ class Run:
         texts = self.sampler.sentences(rows)
         view = rng.integers(len(targets.pixels), size=len(rows))
         pixels = np.stack([targets.picture(i, v) for v, i in zip(view, rows, strict=True)])
-        features = student.image.features(jitter(to_input(pixels, side_at(args.sides, progress))))  # (b, 1024)
+        shown, flipped = jitter(to_input(pixels, side_at(args.sides, progress)))
+        early, late = student.image.maps(shown)
+        features = late.float().mean((2, 3))  # (b, 1024)
         vectors = fn.normalize(student.image.head(features).float(), dim=-1)  # (b, DIM)
         taught = np.flatnonzero(rows < targets.taught)
         raw = np.stack([targets.features[view[i]][rows[i]] for i in taught])
@@ -117,6 +120,12 @@ class Run:
             "feature": args.w_feature * mimic(self.as_picture_teacher(features[taught]), picture_features(raw)),
             "joint": args.w_joint * (1 - (vectors * joint)[taught].sum(-1)).mean(),
         }
+        mapped = np.flatnonzero((rows < targets.taught) & (view < len(targets.maps)))
+        if len(mapped):
+            seen = np.stack([targets.map_of(rows[i], view[i], bool(flipped[i])) for i in mapped])
+            seen_map = torch.from_numpy(seen).float().sqrt().permute(0, 3, 1, 2)  # (m, 1024, 7, 7)
+            out["early_map"] = args.w_map * mimic_map(student.to_early_map(early[mapped]), seen_map)
+            out["late_map"] = args.w_map * mimic_map(student.to_late_map(late[mapped]), seen_map)
         scale = student.scale.exp().clamp(max=60)
         told = np.flatnonzero(texts >= 0)
         z, own_joint = vectors[told], targets.joint_text[texts[told]]
@@ -200,6 +209,14 @@ class Run:
         self.optimiser.load_state_dict(whole["optimiser"])
         self.step, self.seen, self.spent_s = whole["step"], whole["seen"], whole["spent_s"]
 
+    def start_from(self, checkpoint: Path) -> None:
+        """Take the averaged weights of an earlier run; what it did not have stays as drawn."""
+        weights = torch.load(checkpoint)["average"]
+        for model in (self.student, self.average):
+            missing, unknown = model.load_state_dict(weights, strict=False)
+            if unknown or any(not name.startswith(("to_early", "to_late")) for name in missing):
+                raise SystemExit(f"{checkpoint} does not fit: {missing} {unknown}")
+
     def train(self) -> None:
         args, meeting, first = self.args, self.meeting, self.rank == 0
         if first:
@@ -259,6 +276,8 @@ def work_as(rank: int, args: argparse.Namespace, meeting: Meeting) -> None:
     run = Run(args, rank, meeting)
     if args.resume:
         run.resume()
+    elif args.start:
+        run.start_from(args.start)
     torch.manual_seed(args.seed + 1000 * rank + run.step)
     run.sampler.rng = np.random.default_rng([args.seed, rank, run.step])
     run.train()
@@ -283,6 +302,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="checkpoint file")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--start", type=Path, help="checkpoint whose weights this run starts from")
     parser.add_argument("--batch", type=int, default=80, help="pictures a step and process")
     parser.add_argument("--bank", type=int, default=320, help="teacher vectors a batch is also compared with")
     parser.add_argument("--practice", type=int, default=48, help="practice sentences a step and process")
@@ -295,6 +315,7 @@ def main() -> None:
     parser.add_argument("--w-feature", type=float, default=1.0)
     parser.add_argument("--w-joint", type=float, default=3.0)
     parser.add_argument("--w-bank", type=float, default=0.2)
+    parser.add_argument("--w-map", type=float, default=0.7)
     parser.add_argument("--w-clip", type=float, default=0.3)
     parser.add_argument("--w-shop", type=float, default=0.2)
     parser.add_argument("--save-every", type=float, default=6, help="minutes")

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the data tars")
     parser.add_argument("--work", type=Path, required=True, help="folder for caches, outside the checkout")
     parser.add_argument("--views", type=int, default=4, help="crops a picture")
-    parser.add_argument("--maps", type=int, default=3, help="views of which the teacher's last map is kept (1.7 GB each)")
+    parser.add_argument("--maps", type=int, default=3, help="views whose teacher maps are kept, 1.7 GB each")
     parser.add_argument("--practice", type=int, default=120_000, help="sentences composed for the text tower alone")
     parser.add_argument("--vocabulary", type=int, default=10_000)
     parser.add_argument("--drawn", type=int, default=6_000, help="products drawn by our renderer")

@@ -120,12 +120,7 @@ class Run:
             "feature": args.w_feature * mimic(self.as_picture_teacher(features[taught]), picture_features(raw)),
             "joint": args.w_joint * (1 - (vectors * joint)[taught].sum(-1)).mean(),
         }
-        mapped = np.flatnonzero((rows < targets.taught) & (view < len(targets.maps)))
-        if len(mapped):
-            seen = np.stack([targets.map_of(rows[i], view[i], bool(flipped[i])) for i in mapped])
-            seen_map = torch.from_numpy(seen).float().sqrt().permute(0, 3, 1, 2)  # (m, 1024, 7, 7)
-            out["early_map"] = args.w_map * mimic_map(student.to_early_map(early[mapped]), seen_map)
-            out["late_map"] = args.w_map * mimic_map(student.to_late_map(late[mapped]), seen_map)
+        out |= self.map_losses(rows, view, flipped, early, late)
         scale = student.scale.exp().clamp(max=60)
         told = np.flatnonzero(texts >= 0)
         z, own_joint = vectors[told], targets.joint_text[texts[told]]
@@ -159,6 +154,21 @@ class Run:
         true = torch.from_numpy(batches.true_pairs(facts, needs[texts[told]]))
         out["clip"] = args.w_clip * masked_loss(scale * z @ t.T, true)
         return out
+
+    def map_losses(
+        self, rows: np.ndarray, view: np.ndarray, flipped: Tensor, early: Tensor, late: Tensor
+    ) -> dict[str, Tensor]:
+        """Compare both maps of the picture tower with the teacher's last map, where that was kept."""
+        targets, student, weight = self.targets, self.student, self.args.w_map
+        mapped = np.flatnonzero((rows < targets.taught) & (view < len(targets.maps)))
+        if not len(mapped):
+            return {}
+        seen = np.stack([targets.map_of(rows[i], view[i], bool(flipped[i])) for i in mapped])
+        taught = torch.from_numpy(seen).float().sqrt().permute(0, 3, 1, 2)  # (m, 1024, 7, 7)
+        return {
+            "early_map": weight * mimic_map(student.to_early_map(early[mapped]), taught),
+            "late_map": weight * mimic_map(student.to_late_map(late[mapped]), taught),
+        }
 
     @torch.no_grad()
     def refresh_iconic(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline import media
-from sightline.encoders import fingerprint, hub
+from sightline.encoders import fingerprint, hub, starter_open_clip
 from sightline.encoders.content import embed, in_batches, normalised, split_long
 from sightline.encoders.torchvision_repair import repair
 from sightline.errors import ConfigError, EngineError, MissingExtra
@@ -50,7 +51,8 @@ class OpenClipEncoder:
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         name, found = _located(open_clip, reference)
         with _translated(f"open_clip:{reference}"):
-            self._model = open_clip.create_model(**found, precision="fp32", require_pretrained=True).eval()
+            own = _text_tower(open_clip, found["model_name"])
+            self._model = open_clip.create_model(**found, **own, precision="fp32", require_pretrained=True).eval()
             self._tokenizer = _tokenizer(open_clip, found["model_name"], spec=f"open_clip:{reference}")
         self._tokenizing = Lock()  # tokenizers of the hub keep the way they cut in themselves
         self._prepare: Mapping[str, Any] = _preparation(self._model.visual.preprocess_cfg)
@@ -122,6 +124,7 @@ def _libraries() -> tuple[Any, Any]:
         import open_clip
     except ImportError as exc:
         raise MissingExtra("open_clip_torch", "clip") from exc
+    starter_open_clip.register()
     return open_clip, torch
 
 
@@ -204,6 +207,22 @@ def _tokenizer(open_clip: Any, model_name: str, *, spec: str) -> Any:
     )
 
 
+def _text_tower(open_clip: Any, model_name: str) -> dict[str, Any]:
+    """Where in the folder a text tower of transformers is described, wherever the folder has been moved since."""
+    folder = _text_folder(open_clip, model_name)
+    if folder is None:
+        return {}
+    text: dict[str, Any] = open_clip.get_model_config(model_name)["text_cfg"]
+    return {"text_cfg": text | {"hf_model_name": str(folder), "hf_model_pretrained": False}}
+
+
+def _text_folder(open_clip: Any, model_name: str) -> Path | None:
+    at = model_name.removeprefix("local-dir:")
+    named = Path(open_clip.get_model_config(model_name)["text_cfg"].get("hf_model_name") or "").name
+    inside = Path(at) / named
+    return inside if at != model_name and named and (inside / "config.json").is_file() else None
+
+
 def _preparation(own: Mapping[str, Any]) -> dict[str, Any]:
     """The model's preprocessing in the words of `media.resize`. Raises ConfigError for one it cannot do."""
     sizes = {*own["size"]} if isinstance(own["size"], tuple | list) else {own["size"]}
@@ -219,6 +238,11 @@ def _preparation(own: Mapping[str, Any]) -> dict[str, Any]:
 def _architecture(open_clip: Any, found: Mapping[str, Any]) -> dict[str, Any]:
     """The model's configuration: what heads, activations and tokenizer leave no trace of in the weights."""
     own: dict[str, Any] = open_clip.get_model_config(found["model_name"])
+    folder = _text_folder(open_clip, found["model_name"])
+    if folder is not None:
+        described = json.loads((folder / "config.json").read_bytes())
+        described.pop("transformers_version", None)  # says who wrote it, not what it is
+        own["text_cfg"] = own["text_cfg"] | {"hf_model_name": folder.name, "described": described}
     return own | {"quick_gelu": bool(own.get("quick_gelu") or found.get("force_quick_gelu"))}
 
 

@@ -40,9 +40,7 @@ def mimic_map(student: Tensor, teacher: Tensor) -> Tensor:
     else:
         teacher = fn.adaptive_avg_pool2d(teacher, student.shape[-1])
     width = student.shape[1]
-    return mimic(
-        student.float().permute(0, 2, 3, 1).reshape(-1, width), teacher.permute(0, 2, 3, 1).reshape(-1, width)
-    )
+    return mimic(student.float().permute(0, 2, 3, 1).reshape(-1, width), teacher.permute(0, 2, 3, 1).reshape(-1, width))
 
 
 def bank_loss(queries: Tensor, own: Tensor, bank: Tensor, true: Tensor, scale: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ CATALOG ?=
 Q       ?=
 MAP     ?=
 
-.PHONY: demo test check lint types imports catalog bench clean help
+.PHONY: demo test check lint types imports catalog bench starter clean help
 
 help:             ## what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ catalog: $(VENV)/.base   ## draw the sample catalog again, byte for byte
 bench: $(VENV)/.check   ## quality and speed on DATA=…, one JSON a run into benchmarks/results
 	@$(BIN)/python -m benchmarks --data "$(DATA)" --out benchmarks/results
 
+starter: $(VENV)/.training   ## train the starter encoder again from DATA=… (MINUTES=90 WORK=… OUT=…; OPEN=1: open licences only)
+	@$(BIN)/python -m training.starter --data "$(DATA)" --work "$(or $(WORK),.sightline-starter)" $(if $(OUT),--out "$(OUT)") \
+	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(OPEN),--only-open)
+
 clean:            ## remove what make made
 	rm -rf $(VENV) .sightline-demo
 
@@ -55,7 +59,12 @@ $(VENV)/.test: $(INPUTS) | $(VENV)/bin/python
 	@$(PIP) install --quiet -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/.base
 
+$(VENV)/.training: $(INPUTS) | $(VENV)/bin/python
+	@echo "Installing what training needs into $(VENV) (once) …"
+	@$(PIP) install --quiet -c constraints.txt -e '.[training]'
+	@touch $@ $(VENV)/.base
+
 $(VENV)/.check: $(INPUTS) | $(VENV)/bin/python
 	@echo "Installing Sightline with every extra into $(VENV) (once) …"
 	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
-	@touch $@ $(VENV)/.base $(VENV)/.test
+	@touch $@ $(VENV)/.base $(VENV)/.test $(VENV)/.training

@@ -1,6 +1,7 @@
-"""Measures answers without a chat model on the outdoor catalog: answered right, false answers, false refusals.
+"""Measures answers without a chat model: answered right, false answers, false refusals.
 
-`python -m benchmarks.answers --data DIR` indexes the catalog through the public doors, asks, and prints a table.
+`python -m benchmarks.answers --data DIR` indexes catalogs through the public doors, asks questions of known forms and
+questions in everyday wordings, and prints a table of each.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import json
 import re
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import everyday
+from sightline import Sightline
 from sightline.types import Answer
 
+Counts = dict[str, dict[str, int]]  # group -> how it came out -> how often
 Row = Mapping[str, Any]
 Ask = Callable[[str], Answer]
 
@@ -139,10 +142,10 @@ def verdict(case: Case, answer: Answer) -> str:
     return "right" if case.right(answer) else "false answer"
 
 
-def measure(ask: Ask, products: Sequence[Row], *, verbose: bool = False) -> dict[str, dict[str, int]]:
-    """How each group of questions came out."""
-    table: dict[str, dict[str, int]] = {}
-    for case in cases(products):
+def measure(ask: Ask, asked: Iterable[Case], *, verbose: bool = False) -> Counts:
+    """How each group of questions came out; `verbose` prints those that came out wrong."""
+    table: Counts = {}
+    for case in asked:
         answer = ask(case.question)
         result = verdict(case, answer)
         counts = table.setdefault(case.group, {})
@@ -152,31 +155,56 @@ def measure(ask: Ask, products: Sequence[Row], *, verbose: bool = False) -> dict
     return table
 
 
-def main() -> None:
-    from sightline import Sightline
+def measure_outdoor(work: Path, data: Path, *, verbose: bool, **settings: Any) -> Counts:
+    """The outdoor catalog's own questions, of the forms in this file."""
+    products = rows(data)
+    catalog = work / "products.jsonl"
+    catalog.write_text("\n".join(json.dumps(row) for row in products), encoding="utf-8")
+    with Sightline.open(work / "products", **settings) as line:
+        line.add(catalog)
+        return measure(line.ask, cases(products), verbose=verbose)
 
+
+def measure_everyday(work: Path, data: Path | None, *, verbose: bool, **settings: Any) -> Counts:
+    """Questions in wordings of their own over several catalogs; those held out are counted but never shown."""
+    table: Counts = {}
+    asked = everyday.questions()
+    for name, line in everyday.shelves(work, data, **settings):
+        own = [one for one in asked if one.catalog == name]
+        for held_out in (False, True):
+            half = (Case(one.group, one.question, one.right) for one in own if one.held_out == held_out)
+            for group, counts in measure(line.ask, half, verbose=verbose and not held_out).items():
+                kept = table.setdefault(group, {})
+                kept.update({result: kept.get(result, 0) + count for result, count in counts.items()})
+    return dict(sorted(table.items(), key=lambda pair: (pair[0].endswith("held out"), pair[0])))
+
+
+def show(title: str, table: Counts) -> None:
+    """One line a group, and their sum."""
+    columns = ("right", "false answer", "false refusal", "unsound")
+    total = {column: sum(counts.get(column, 0) for counts in table.values()) for column in columns}
+    print(f"\n{title:24}{'n':>5}" + "".join(f"{column:>15}" for column in columns))
+    for group, counts in [*table.items(), ("all", total)]:
+        print(f"{group:24}{sum(counts.values()):>5}" + "".join(f"{counts.get(column, 0):>15}" for column in columns))
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="the folder that holds outdoor_catalog.tar")
+    parser.add_argument(
+        "--data", type=Path, help="the folder that holds outdoor_catalog.tar; without it, less is asked"
+    )
     parser.add_argument("--encoder", default="starter")
     parser.add_argument("--store", default="faiss")
-    parser.add_argument("--verbose", action="store_true", help="show every question that came out wrong")
+    parser.add_argument("--work", type=Path, help="where to keep the indexes for the next run")
+    parser.add_argument("--verbose", action="store_true", help="show what came out wrong, of what is not held out")
     options = parser.parse_args()
-    products = rows(options.data)
+    settings = {"encoder": options.encoder, "store": options.store, "verbose": options.verbose}
     with tempfile.TemporaryDirectory() as folder:
-        catalog = Path(folder) / "catalog.jsonl"
-        catalog.write_text("\n".join(json.dumps(row) for row in products), encoding="utf-8")
-        line = Sightline.open(Path(folder) / "index", encoder=options.encoder, store=options.store)
-        line.add(catalog)
-        began = time.perf_counter()
-        table = measure(line.ask, products, verbose=options.verbose)
-        seconds = time.perf_counter() - began
-        line.close()
-    asked = sum(sum(counts.values()) for counts in table.values())
-    columns = ("right", "false answer", "false refusal", "unsound")
-    print(f"{'questions':20}{'n':>5}" + "".join(f"{column:>15}" for column in columns))
-    for group, counts in table.items():
-        print(f"{group:20}{sum(counts.values()):>5}" + "".join(f"{counts.get(column, 0):>15}" for column in columns))
-    print(f"{asked} questions in {seconds:.1f} s, {1000 * seconds / asked:.0f} ms each, without a chat model")
+        work = options.work or Path(folder)
+        work.mkdir(parents=True, exist_ok=True)
+        if options.data is not None:
+            show("outdoor catalog", measure_outdoor(work, options.data, **settings))
+        show("everyday wordings", measure_everyday(work, options.data, **settings))
 
 
 if __name__ == "__main__":

@@ -13,42 +13,31 @@ import json
 import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-import retriever
 from benchmarks.report import circumstances, write
-from sightline import Query, Sightline, Term
+from sightline import Sightline
 from sightline.encoders import open_encoder
-from sightline.engine import collection_folder
-from sightline.evaluation import Score, score
-from sightline.filters import matches, parse
-from sightline.stores import open_store
+from sightline.evaluation import Case, Document, Report, Setting, Task, evaluate, read_judged, read_pairs
 
 JUDGED = Path(__file__).parent / "judged"
 SAMPLE = Path(__file__).parent.parent / "service" / "sample"
 OUTDOOR = {"id": "Id", "title": "Name", "text": "Description", "image": "images/{Id}.webp"}
-CHANNELS = ("clip", "dense", "words")
+CHANNELS = ("all", "clip", "dense", "words")
+DEPTH = 10  # of the rankings judged
 Figures = dict[str, Any]
 
 
 def flickr8k(data: Path, encoder: str, work: Path) -> Figures:
-    """Caption to photo and photo to caption over the 1,000 dev photos; the index holds pictures only."""
-    rows = [row for row in _unpacked(data / "flickr8k.tar", work, "captions.jsonl") if row["split"] == "dev"]
-    photos = {f"photo-{n:04}": row for n, row in enumerate(rows)}
-    captions = {f"{photo}/{n}": text for photo, row in photos.items() for n, text in enumerate(row["captions"])}
-    with _index(work / "photos", encoder, _pictures(work, photos)) as index:
-        to_photo = {name: _ids(index, Query((Term(text),), target="image"), k=10) for name, text in captions.items()}
-    with _index(work / "captions", encoder, ({"id": name, "text": text} for name, text in captions.items())) as index:
-        to_text = {photo: _ids(index, work / row["image"], k=10, target="text") for photo, row in photos.items()}
-    measures = ["success@1", "success@5", "success@10"]
-    own = {photo: {f"{photo}/{n}" for n in range(len(row["captions"]))} for photo, row in photos.items()}
+    """Caption to photo and photo to caption over the 1,000 dev photos; only what is asked for is looked at."""
+    _unpacked(data / "flickr8k.tar", work)
+    report = evaluate(read_pairs([work / "captions.jsonl"], work=work, where="split = dev"), Setting(encoder), k=DEPTH)
     return {
-        "text_to_image": _shown(score(to_photo, {name: {name.partition("/")[0]} for name in captions}, measures)),
-        "image_to_text": _shown(score(to_text, own, measures)),
+        direction.replace(" → ", "_to_"): _shown(report, direction, "success@1", "success@5", "success@10")
+        for direction in ("text → image", "image → text")
     }
 
 
@@ -57,41 +46,38 @@ def grocery(data: Path, encoder: str, work: Path) -> Figures:
     products = _unpacked(data / "grocery.tar", work, "products.jsonl")
     labels = [row for row in _unpacked(data / "grocery.tar", work, "labels.jsonl") if row["split"] == "val"]
     photos = {f"photo-{n:04}": row for n, row in enumerate(labels)}
-    iconic = {row["class"]: {"image": row["iconic"]} for row in products}
-    figures: Figures = {}
-    fine = {photo: {row["fine"]} for photo, row in photos.items()}
-    with _index(work / "iconic", encoder, _pictures(work, iconic)) as index:
-        found = {photo: _ids(index, work / row["image"], k=5) for photo, row in photos.items()}
-        figures["photo_to_iconic_picture"] = _shown(score(found, fine, ["success@1", "success@5"]))
-    texts = ({"id": row["class"], "text": f"{_spaced(row['class'])}. {row['description']}"} for row in products)
-    with _index(work / "texts", encoder, texts) as index:
-        found = {photo: _ids(index, work / row["image"], k=5) for photo, row in photos.items()}
-        figures["photo_to_description"] = _shown(score(found, fine, ["success@1", "success@5"]))
-    with _index(work / "shelf", encoder, _pictures(work, photos)) as index:
-        kinds = sorted({row["coarse"] for row in labels})
-        shown = {kind: _ids(index, Query((Term(_spaced(kind)),), target="image"), k=10) for kind in kinds}
-    judged = {kind: {photo for photo, row in photos.items() if row["coarse"] == kind} for kind in kinds}
-    figures["coarse_class_to_photos"] = _shown(score(shown, judged, ["precision@10", "success@10"]))
-    figures["coarse_class_to_photos"]["precision@10, best possible"] = round(
-        sum(min(len(ids), 10) / 10 for ids in judged.values()) / len(judged), 3
-    )
-    return figures
+    fine = [Case(photo, {row["fine"]: 1}, image=work / row["image"]) for photo, row in photos.items()]
+    iconic = [{"id": row["class"], "image": str(work / row["iconic"])} for row in products]
+    texts = [{"id": row["class"], "text": f"{_spaced(row['class'])}. {row['description']}"} for row in products]
+    shelf = [{"id": photo, "image": str(work / row["image"])} for photo, row in photos.items()]
+    kinds = {
+        kind: {photo: 1 for photo, row in photos.items() if row["coarse"] == kind}
+        for kind in sorted({row["coarse"] for row in labels})
+    }
+    coarse = [Case(kind, ids, text=_spaced(kind), target="image") for kind, ids in kinds.items()]
+    shown = _shown(_asked(coarse, shelf, encoder), "text → image", "precision@10", "success@10")
+    best = round(sum(min(len(ids), 10) / 10 for ids in kinds.values()) / len(kinds), 3)
+    return {
+        "photo_to_iconic_picture": _shown(_asked(fine, iconic, encoder), "image → item", "success@1", "success@5"),
+        "photo_to_description": _shown(_asked(fine, texts, encoder), "image → item", "success@1", "success@5"),
+        "coarse_class_to_photos": shown | {"precision@10, best possible": best},
+    }
 
 
 def outdoor(data: Path, encoder: str, work: Path) -> Figures:
     """Judged queries over 101 products, through every channel together and each alone."""
     _unpacked(data / "outdoor_catalog.tar", work)
-    with _index(work / "outdoor", encoder, [work / "catalog.json"], mapping=OUTDOOR) as index:
-        return _judged(index, json.loads((JUDGED / "outdoor.json").read_text()))
+    _indexed(work / "outdoor", encoder, work / "catalog.json", mapping=OUTDOOR)
+    return _judged(work / "outdoor", JUDGED / "outdoor.json")
 
 
 def sample(data: Path, encoder: str, work: Path) -> Figures:
     """The same over the sample catalog and its documents, which ship with the service."""
-    with _index(work / "sample", encoder, [SAMPLE / "catalog.jsonl", SAMPLE / "documents"]) as index:
-        figures = _judged(index, json.loads((JUDGED / "sample.json").read_text()))
-        return figures | {
-            "unwanted colours": {"everything": _unwanted(index, None), "pictures": _unwanted(index, "image")}
-        }
+    _indexed(work / "sample", encoder, SAMPLE / "catalog.jsonl", SAMPLE / "documents")
+    figures = _judged(work / "sample", JUDGED / "sample.json")
+    with Sightline.open(work / "sample") as index:
+        unwanted = {"everything": _unwanted(index, None), "pictures": _unwanted(index, "image")}
+    return figures | {"unwanted colours": unwanted}
 
 
 TASKS: Mapping[str, Callable[[Path, str, Path], Figures]] = {
@@ -102,33 +88,27 @@ TASKS: Mapping[str, Callable[[Path, str, Path], Figures]] = {
 }
 
 
-def _judged(index: Sightline, queries: Sequence[Mapping[str, Any]]) -> Figures:
+def _asked(cases: Iterable[Case], rows: Iterable[Mapping[str, str]], encoder: str) -> Report:
+    """Cases asked of rows that are indexed for it."""
+    return _whole(
+        evaluate(
+            Task("catalog", tuple(cases), tuple(Document(row["id"], row) for row in rows)), Setting(encoder), k=DEPTH
+        )
+    )
+
+
+def _judged(folder: Path, queries: Path) -> Figures:
     """hit@5 and nDCG@10 of the whole path, then of each channel alone (without identity, which all share)."""
-    measures = ["success@5", "ndcg@10"]
-    named = {f"q{n:02}": query for n, query in enumerate(queries)}
-    relevant = {name: _relevant(index, query) for name, query in named.items()}
-    whole = {
-        name: _ids(index, query["query"], k=10, where=query.get("where"), negative=query.get("negative", ()))
-        for name, query in named.items()
+    task = read_judged(queries)
+    reports = {
+        channel: _whole(evaluate(task, Setting(index=str(folder), channels=channel), k=DEPTH)) for channel in CHANNELS
     }
-    figures: Figures = {"queries": len(named), "fused": _shown(score(whole, relevant, measures))}
-    parsed = {name: _as_query(index, query) for name, query in named.items()}
-    folder = collection_folder(index.settings.index, index.settings.collection)
-    store = open_store("faiss", folder, collection=index.settings.collection)
-    try:
-        for channel in CHANNELS:
-            alone = {
-                name: [
-                    hit.id
-                    for hit in retriever.search(query, k=10, store=store, encoder=index.encoder, weights={channel: 1.0})
-                ]
-                for name, query in parsed.items()
-            }
-            figures[f"{channel} alone"] = _shown(score(alone, relevant, measures))
-    finally:
-        store.close()
-    missed = [query["query"] for name, query in named.items() if not set(whole[name][:5]) & set(relevant[name])]
-    return figures | {"missed in the first 5": missed}
+    figures: Figures = {"queries": len(task.cases)}
+    for channel, report in reports.items():
+        named = "fused" if channel == "all" else f"{channel} alone"
+        figures[named] = _shown(report, "text → item", "success@5", "ndcg@10")
+    ranks = reports["all"].ranks[0]
+    return figures | {"missed in the first 5": [one.text for one in task.cases if (ranks[one.id] or 6) > 5]}
 
 
 def _unwanted(index: Sightline, target: Literal["image"] | None) -> dict[str, Any]:
@@ -147,40 +127,11 @@ def _unwanted(index: Sightline, target: Literal["image"] | None) -> dict[str, An
     )
 
 
-def _relevant(index: Sightline, query: Mapping[str, Any]) -> dict[str, int]:
-    """Judged ids with their grades, or every item that `relevant_where` selects."""
-    if "relevant" in query:
-        return dict(query["relevant"])
-    everything = index.search(query["query"], k=index.info()["items"])
-    chosen = parse(query["relevant_where"])
-    ids = {hit.id: 1 for hit in everything if matches(chosen, hit.id, hit.item.fields)}
-    if not ids:
-        raise SystemExit(f"nothing in the collection is relevant to {query['query']!r}: {query['relevant_where']}")
-    return ids
-
-
-def _as_query(index: Sightline, query: Mapping[str, Any]) -> Query:
-    where = parse(query["where"]) if "where" in query else None
-    terms = (Term(query["query"]), *(Term(text, -1.0) for text in query.get("negative", ())))
-    return Query(terms, where=where)
-
-
-def _ids(index: Sightline, query: str | Path | Query, **options: Any) -> list[str]:
-    return [hit.id for hit in index.search(query, **options)]
-
-
-@contextmanager
-def _index(folder: Path, encoder: str, sources: Iterable[Any], **options: Any) -> Iterator[Sightline]:
+def _indexed(folder: Path, encoder: str, *sources: Path, **options: Any) -> None:
     with Sightline.open(folder, encoder=encoder, store="faiss") as index:
         report = index.add(*sources, **options)
-        if report.skipped:
-            raise SystemExit(f"{len(report.skipped)} sources were skipped, the first: {report.skipped[0]}")
-        yield index
-
-
-def _pictures(work: Path, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-    """Rows of an id that says nothing and a picture."""
-    return ({"id": name, "image": str(work / row["image"])} for name, row in rows.items())
+    if report.skipped:
+        raise SystemExit(f"{len(report.skipped)} sources were skipped, the first: {report.skipped[0]}")
 
 
 def _unpacked(tar: Path, work: Path, table: str | None = None) -> list[dict[str, Any]]:
@@ -199,8 +150,16 @@ def _spaced(name: str) -> str:
     return name.replace("-", " ").replace("_", " ")
 
 
-def _shown(scores: Mapping[str, Score]) -> dict[str, Any]:
-    return {name: str(value) for name, value in scores.items()}
+def _whole(report: Report) -> Report:
+    """The report, if nothing was left out of it."""
+    if report.left_out:
+        raise SystemExit(f"{len(report.left_out)} were left out, the first: {report.left_out[0]}")
+    return report
+
+
+def _shown(report: Report, direction: str, *measures: str) -> dict[str, Any]:
+    figures = next(one for one in report.tried[0].figures if (one.direction, one.slice_name) == (direction, ""))
+    return {name: str(figures.scores[name]) for name in measures}
 
 
 def main() -> None:

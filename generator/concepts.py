@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from generator.lexicon import COLOURS, SUBSTANCES, stemmed
+from generator.words import stem
 
 _COUNT = (
     r"(?:\d+(?:[.,]\d+)*|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
@@ -70,6 +71,18 @@ def _extent(name: str, words: str, cue: str, asks: str, verbs: str = "") -> Conc
 
 CONCEPTS: tuple[Concept, ...] = (
     Concept(
+        "load",
+        stemmed("load payload max maximum tragkraft"),
+        stemmed("kg kilogram lb lbs pound"),
+        _re(
+            r"\bhow (?:much weight|many kilos|many kg|heavy an? \w+)\b.*\b(?:take|carry|bear|support|hold|lift|can|will)\b"
+            r"|\b(?:maximum|max) (?:load|weight)\b"
+        ),
+        _measured(_MASS),
+        _re(r"\b(?:carr(?:y|ies)|up to|holds?|supports?|bears?|takes?|load)\b"),
+        verbs=stemmed("take carry bear support hold lift weight"),
+    ),
+    Concept(
         "material",
         stemmed(
             "material fabric composition textile cloth substance medium stoff werkstoff matiere tissu tejido materiale"
@@ -99,7 +112,7 @@ CONCEPTS: tuple[Concept, ...] = (
         stemmed("kg g gram kilogram mg lb lbs oz ounce pound"),
         _re(r"\bhow (?:heavy|light)\b|\bhow much do(?:es)?\b.*\bweigh\b"),
         _measured(_MASS),
-        _re(r"\b(?:weigh(?:s|ing|ed)?|weight|mass|heavy|light|only|just)\b"),
+        _re(r"\b(?:weigh(?:s|ing|ed)?|weight|mass|heavy|light|only|just|of (?:about|around))\b"),
         verbs=stemmed("weigh"),
     ),
     Concept(
@@ -125,7 +138,7 @@ CONCEPTS: tuple[Concept, ...] = (
     _extent("diameter", "diameter durchmesser", "diameter|across|wide", r"\bwhat diameter\b"),
     Concept(
         "size",
-        stemmed("size dimension measurement grosse taille talla groesse masse measure"),
+        stemmed("size dimension measurement grosse taille talla groesse measure"),
         _EXTENT_UNITS,
         _re(r"\bhow (?:big|large|small)\b|\bwhat sizes?\b"),
         _re(
@@ -142,17 +155,19 @@ CONCEPTS: tuple[Concept, ...] = (
             r"\bhow (?:long|much time|many (?:hours|days|weeks|months|years|minutes))\b|\bhow "
             r"(?:soon|fast|quick)\w*\b"
         ),
-        _measured(_TIME),
+        _re(rf"\b{_COUNT}[\s-]?(?:{_TIME})\b|\buntil (?:{_MONTHS})\b"),
         verbs=stemmed("last take lasts takes"),
     ),
     Concept(
         "date",
         stemmed("date datum fecha"),
+        stemmed("day month year time weekday"),
         asks=_re(r"\bwhen\b|\b(?:what|which) (?:date|day|year|month|time)\b"),
         shape=_re(
-            rf"\b(?:{_MONTHS}|(?:{_DAYS})day)s?\b|\b(?:19|20)\d\d\b|\b\d{{1,2}}(?:[:.]\d\d| ?[ap]\.?m\.?)|"
-            rf"\b(?:within|after|before|until|every|daily|weekly) \b|\b{_COUNT}[\s-](?:{_TIME})\b"
+            rf"\b(?:{_MONTHS}|(?:{_DAYS})day)s?\b|\b(?:1[5-9]|20)\d\d\b|\b\d{{1,2}}(?:[:.]\d\d| ?[ap]\.?m\.?)|"
+            rf"\b(?:within|after|before|until|every|daily|weekly) \b|\b{_COUNT}[\s-](?:{_TIME})\b(?! an? )"
         ),
+        also=stemmed("year month season"),
     ),
     Concept(
         "temperature",
@@ -160,6 +175,7 @@ CONCEPTS: tuple[Concept, ...] = (
         asks=_re(r"\bhow (?:hot|cold)\b|\bwhat degrees?\b"),
         shape=_re(r"\d\s?°|\b\d+\s?(?:degrees?|celsius|fahrenheit|[CF]\b)|\b(?:cold|cool|lukewarm|warm|hot) water\b"),
     ),
+    Concept("pressure", stemmed("pressure druck"), stemmed("bar psi"), shape=_measured("bar|psi|kpa")),
     Concept(
         "origin",
         stemmed("origin country region culture herkunft herkunftsland provenance origen"),
@@ -199,13 +215,20 @@ CONCEPTS: tuple[Concept, ...] = (
         ),
         asks=_re(
             r"\bwho(?:se)? (?:makes?|made|produces?|produced|manufactures?|manufactured|builds?"
-            r"|built|designed|designs|sells?|is behind)\b|\bwho'?s behind\b"
+            r"|built|sells?|is behind)\b|\bwho'?s behind\b"
             r"|\b(?:made|manufactured|produced|built) by (?:who|whom|which|what)\b|\b(?:what|which) "
             r"(?:brand|company|make|label|firm)\b"
             r"|\bwho (?:is|are)\b.*\b(?:made|manufactured|produced|built) by\b|\bby whom\b"
         ),
         shape=re.compile(r"\b(?:[Bb]y|[Ff]rom) [A-Z]|^(?:The )?[A-Z]\w+(?:'s|’s) "),
-        verbs=stemmed("produce manufacture design behind build"),
+        verbs=stemmed("produce manufacture behind build"),
+    ),
+    Concept(
+        "designer",
+        stemmed("designer"),
+        asks=_re(r"\bwho (?:designed|designs)\b|\bdesigned by (?:who|whom|which|what)\b"),
+        shape=_re(r"\bdesign(?:ed)? by\b|\bdesigner\b"),
+        verbs=stemmed("design"),
     ),
     Concept(
         "stock",
@@ -269,7 +292,7 @@ CONCEPTS: tuple[Concept, ...] = (
     ),
     Concept(
         "number",
-        stemmed("speed power voltage wattage watt volt pressure resolution age percentage percent limit rate lumen"),
+        stemmed("speed power voltage wattage watt volt resolution age percentage percent limit rate lumen"),
         asks=_re(r"\bhow (?:many|old|bright|powerful)\b"),
         shape=_re(rf"\b{_COUNT}\b|\b(?:once|twice|every|daily|weekly|monthly|no|none|several|multiple)\b|\d"),
         loose=True,
@@ -289,5 +312,15 @@ CONCEPTS: tuple[Concept, ...] = (
         ),
     ),
 )
+
+_AGENT = r"\b(?:by (?!hand\b|machine\b|the end\b)|we\b|our\b)"
+
+
+def agent(verb: str) -> Concept:
+    """Who does what `verb` says: a field called after the doer ("publisher"), or a sentence that says by whom."""
+    root = stem(verb)
+    doers = frozenset(stem(root + ending) for ending in ("er", "or", "r", "e"))
+    return Concept("agent", doers, shape=_re(_AGENT), cue=_re(rf"\b(?:{root}|{verb})"), verbs=frozenset({root}))
+
 
 BY_NAME = {concept.name: concept for concept in CONCEPTS}

@@ -5,6 +5,7 @@ Does not search and does not number citations; works on sources that were found.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,7 @@ from generator.compose import Unit, named, stated
 from generator.evidence import Source, Statement
 from generator.lexicon import alike
 from generator.listing import count, extreme, listed
-from generator.question import Ask, Question
+from generator.question import Ask, Question, as_ask
 from generator.subject import Finding, Group, about, carried, choose, mend
 from generator.support import BY_SHAPE, PREFERRED, SAID, priced_names, strength
 from generator.words import fold, stems, within
@@ -25,6 +26,7 @@ _SHOWN = 5  # items of one family answered in full
 _SENTENCES = 2  # quoted of one document
 _PROOF = frozenset({"safe", "proof", "friendly", "resistant", "washable"})  # "dishwasher-safe" is no dishwasher
 _INTO = frozenset({"in", "into", "for", "with", "by", "from", "to", "on"})
+_BY_US = re.compile(r"\b(?:we|us|ours?)\b", re.IGNORECASE)
 _ADVICE = ("how do", "how should", "how can", "how to", "can i", "may i", "should i", "what should i", "do i")
 PARTIAL = "Nothing in this collection answers the rest of the question."
 
@@ -52,6 +54,8 @@ def extract(
         draft.units, draft.warnings = shape(question, sources, full=full)
         if draft or question.bound or question.form == "extreme":
             return draft
+        if question.form == "count":
+            question = mend(as_ask(question), sources)
     if question.form == "describe" and question.words:
         draft.units, draft.warnings = _described(question.words, sources)
         if not draft and len(question.subjects) > 1:
@@ -118,7 +122,7 @@ def _find(
         found += [
             finding
             for rate, s in rated
-            if rate > 0 and _carries(ask, group, s, source, phrases=question.form == "list")
+            if rate > 0 and (_confirms(question, group, s) or _carries(ask, group, s, source, phrases=question.form == "list"))
             and (finding := about(group, source, s, rate, sources, lenient=lenient, broad=broad))
         ]  # fmt: skip
         if not lenient:
@@ -127,6 +131,8 @@ def _find(
         names = priced_names(sources)
         priced = ((source, fact) for source in sources for fact in source.facts if fact.name in names)
         found = [f for source, fact in priced if (f := about(group, source, fact, BY_SHAPE / 2, sources, lenient=True))]
+    if question.firm:
+        found = [f for f in found if _BY_US.search(f.statement.quote)] or found
     found = found if lenient else _predicated(found, group)
     return _best(choose(found, group), ask, group, question.text, similarity)
 
@@ -159,6 +165,12 @@ def _carries(ask: Ask, group: Group, statement: Statement, source: Source, *, ph
         offered = not phrases or all(_adjacent(p, statement) and _is_offered(p, statement) for p in _phrases(group))
         return not statement.naming and bool(carried(group, own)) and offered
     return not statement.naming and any(alike(w.stem) & own and not alike(w.stem) & source.title_stems for w in group)
+
+
+def _confirms(question: Question, group: Group, statement: Statement) -> bool:
+    """Whether it says the last word of a question to be confirmed: "is the bag waterproof", of a waterproof bag."""
+    asked = question.text.casefold().lstrip().startswith(("is ", "are ", "was ", "were "))
+    return asked and not statement.naming and bool(group) and bool(alike(group[-1].stem) & statement.stems)
 
 
 def _phrases(group: Group) -> list[Group]:

@@ -107,7 +107,10 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "watt wattage w",
         "volt voltage v",
         "safe proof",
-        "open close opening",
+        "open close opening closure",
+        "dry dryer drier",
+        "ripe ripen",
+        "gift present",
         "collect pickup pick",
     )
 )

@@ -16,12 +16,13 @@ from generator.lexicon import alike
 from generator.question import Question, Wanted
 from generator.subject import Group
 from generator.support import numeric_fact, priced_names, strength
-from generator.words import fold, parse_number
+from generator.words import fold, parse_number, stem
 
 _SHOWN = 10
 _COUNTED = 30
 _CUT = "The search looked at a part of the collection; other items may fit too."
 _OPEN = re.compile(r"\b(?:what|who) can i\b|\b(?:some|any)thing\b", re.IGNORECASE)  # names no kind of item
+_OWNER = re.compile(r"\bdoes (?:the )?(\w+) have\b", re.IGNORECASE)
 _NOT = frozenset({"not", "no", "never", "without", "isn", "aren", "don", "doesn", "cannot", "neither", "nor"})
 Found = tuple[list[Unit], list[str]]
 
@@ -36,7 +37,9 @@ def listed(question: Question, sources: Sequence[Source], *, full: bool) -> Foun
 
 def count(question: Question, sources: Sequence[Source], *, full: bool) -> Found:
     """How many items fit, and which."""
-    fits = [fit for fit in _fitting(question, sources) if _is_kind(question, fit[0])]
+    owner = _OWNER.search(question.text)  # "how many leaves does the fern have" counts no ferns
+    own = alike(stem(owner[1])) if owner else frozenset[str]()
+    fits = [fit for fit in _fitting(question, sources) if _is_kind(question, fit[0]) and not own & fit[0].title_stems]
     lines = [_counted(unit, shown) for source, shown in fits[:_COUNTED] if (unit := named(source))]
     if not lines:
         return [], []

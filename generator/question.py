@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from generator.concepts import BY_NAME, CONCEPTS, Concept
+from generator.concepts import BY_NAME, CONCEPTS, Concept, agent
 from generator.lexicon import EMPTY
 from generator.measures import WHICH_OF, Bound, bound_span, extreme_span, names, read_bound, read_compared, read_extreme
 from generator.words import Word, fold, stem, words
@@ -26,7 +26,7 @@ _LIST = re.compile(
 )
 _COUNT = re.compile(
     r"\bhow many (?P<what>.+?) (?:are there|do you (?:have|sell|offer|stock|carry)|does (?:the "
-    r")?\w+ (?:have|sell|make|offer|produce)|are (?:in|listed|sold|available)|"
+    r")?\w+ (?:have|sell|make|offer|produce)|are (?:in(?! (?:the|a|an|one|each)\b)|listed|sold|available)|"
     r"exist|have you got|(?:is|are|cost|costs|under|below|over|above|for)\b)|\bwhat is the number "
     r"of (?P<of>.+)|\bhow many (?P<only>[^?]+?)\W*$"
 )
@@ -39,8 +39,13 @@ _DESCRIBE = re.compile(
 )
 _KIND_OF = re.compile(r"^(?:the )?(?:kinds?|types?|sorts?) of (?=\w)")
 _ASIDE = re.compile(
-    r"\b(?:said|written|known) about\b|\bset (?:me|you|us|one) back\b|\bright now\b|\bat the moment\b|\bby the way\b"
+    r"\b(?:said|written|known) about\b|\bset (?:me|you|us|one) back\b|\bis (?:best|right|recommended) for\b|"
+    r"\bget rid of\b|\bkeep(?= \w+ (?:away|off)\b)|\baway\W*$|\bright now\b|\bat the moment\b|\bby the way\b"
 )  # says nothing of the subject
+_PHRASES = (
+    (re.compile(r"\b(?:send|bring|give|mail|ship) ((?:\w+ ){0,4}?)back\b", re.IGNORECASE), r"return \1"),
+    (re.compile(r"\b(?:get|have) (?:my|our|the|your) money back\b", re.IGNORECASE), "get a refund"),
+)  # what is said in two words is written in one
 _NOUN = (
     re.compile(
         r"\b(?:what|which) (?:is|are|was|were) (?:the |its |their |your )?(?P<n>[^?]+?) (?:of|for"
@@ -48,11 +53,28 @@ _NOUN = (
     ),
     re.compile(
         r"\b(?:what|which) (?P<n>[^?]+?) (?:is|are|does|do|did|has|have|can|will|should|comes?|was"
-        r"|were|would)\b(?! you (?:have|sell))"
+        r"|were|would|goes?)\b(?! you (?:have|sell))"
     ),
     re.compile(r"\b(?:the|its|their) (?P<n>\w+(?: and (?:the )?\w+)*) of\b"),
-    re.compile(r"\bhow (?:much|many) (?P<n>[^?]+?) (?:is|are|does|do|did|has|have|can|will|should|fit|fits)\b"),
+    re.compile(
+        r"\bhow (?:much|many) (?P<n>[^?]+?) (?:is|are|does|do|did|has|have|had|can|will|should|may|fits?|comes?|goes?"
+        r"|belongs?|am)\b"
+    ),
 )
+_HOW = re.compile(r"\bhow (?!much|many)\w+ (?:is|are|was|were) (?:the |its |their )?(?P<n>\w+) (?:of|on|in|at)\b")
+_TAKES = re.compile(r"\btakes? to (?P<verb>\w+)")  # "how long does it take to charge"
+_HOW_TO = re.compile(r"\bhow (?:do|can|should|could|would|to) (?:i |we |you )?(?P<verb>charge|carry|fit|order|pay)\b")
+_WHEN_DONE = re.compile(
+    r"\bwhen (?:was|were|is|are) [^?]+? (?P<verb>bought|sold|purchased|ordered|used|needed|offered|sent)\W*$"
+)  # verbs that carry nothing elsewhere and all of the question here
+_WHO = re.compile(
+    r"^(?:and |so )?who (?:has |have |had )?(?P<verb>\w+)(?: you| us| me| we)?(?: for| to| with| after)? "
+    r"(?=(?:the|this|that|these|those|your|our|my|its|a|an|all|it)\b)"
+)
+_MY_DOING = re.compile(r"\bhow (?:many|much) [^?]+? (?:can|could|may|will|would|should|do) (?:i|you|we) (?P<verb>\w+)")
+_ITS_DOING = re.compile(
+    r"^(?:(?:with|for|in|on|to|from|at) )?(?:which|what) [^?]+? (?:do|does|did|can|will|should) (?:the|this|that|my|our|an?)\b"
+)  # "which phones does the case fit": asks something of one thing, for no list
 _POSSESSIVE = re.compile(r"\w['’]s? (?P<n>\w+(?: \w+)?)\W*$")
 _CLAUSES = re.compile(
     r"(?:,\s*(?:and\s+)?|\s+and\s+|[?;.]\s+(?:and\s+)?)(?=(?:what|how|who|which|where|when|is|are|does|do)\b)", re.I
@@ -107,6 +129,8 @@ class Question:
 
 def read(text: str) -> list[Question]:
     """The question's clauses, each read; one that names nothing ("and what is it made of?") is about the one before."""
+    for pattern, word in _PHRASES:
+        text = pattern.sub(word, text)
     clauses = [clause for clause in _CLAUSES.split(text.strip()) if clause.strip()]
     found: list[Question] = []
     for clause in clauses if len(clauses) <= 4 else [text]:
@@ -119,14 +143,20 @@ def read(text: str) -> list[Question]:
     return found
 
 
-def _read(text: str) -> Question:
+def as_ask(question: Question) -> Question:
+    """The question read as one about a thing, where no items are there to be counted: "how many keys come with it"."""
+    return _read(question.text, form="ask")
+
+
+def _read(text: str, *, form: Form | None = None) -> Question:
     plain = _plain(text)
     bound, extreme = read_bound(plain), read_extreme(plain)
     compared = None if bound or extreme else read_compared(plain)
-    form = _form(plain, bound, extreme is not None)
+    form = form or _form(plain, bound, extreme is not None)
     asks, used = ((), frozenset()) if form in ("count", "extreme") else _asks(plain, form)
     skip = [match.span() for match in (bound_span(plain) if bound else None, extreme_span(plain)) if match]
     skip += [match.span() for match in _ASIDE.finditer(plain)]
+    skip += [match.span("verb") for match in _MY_DOING.finditer(plain)]
     if compared:
         form, asks, used = "ask", (Ask((compared[0],)),), frozenset()
         skip += [compared[1], match.span() if (match := WHICH_OF.match(plain)) else (0, 0)]
@@ -156,6 +186,8 @@ def _form(plain: str, bound: Bound | None, extreme: bool) -> Form:
     first = re.match(r"(?:which|what) (\w+)", plain)
     if first and not bound and any(names(concept, first[1]) for concept in CONCEPTS):
         return "ask"
+    if _ITS_DOING.match(plain) and not bound:
+        return "ask"
     if _LIST.search(plain) and (bound or not concept or {c.name for c in concept} <= {"number", "purpose"}):
         return "list"
     if concept and concept[0].name == "stock" and first and not _comes_in(plain):
@@ -184,10 +216,25 @@ def _asks(plain: str, form: Form) -> tuple[tuple[Ask, ...], frozenset[str]]:
     noun = "" if form == "list" or stock else _noun(plain)
     if noun and _comes_in(plain):
         concepts = ()
+    taken, part, done = _TAKES.search(plain), _HOW.search(plain), _HOW_TO.search(plain) or _WHEN_DONE.search(plain)
+    if concepts and concepts[0].name == "load":
+        return (Ask(concepts),), frozenset()
+    if done and form != "list":
+        return (Ask(concepts if done.re is _WHEN_DONE else (), frozenset({stem(done["verb"])})),), frozenset()
+    if concepts and taken and concepts[0].name == "duration":
+        return (Ask(concepts, frozenset({stem(taken["verb"])})),), frozenset({stem(taken["verb"])})
+    if concepts and part and not concepts[0].loose:  # "how wide is the shade of": of what stands in front of "of"
+        return (Ask(concepts, frozenset({stem(part["n"])})),), frozenset({stem(part["n"])})
     if noun:
         asks = tuple(_of_noun(piece, concepts) for piece in re.split(r",| and (?:the )?", noun) if _askable(piece))
         if asks and any(ask.concepts or ask.words for ask in asks):
             return asks, frozenset().union(*(ask.words for ask in asks))
+    doing = _WHO.match(plain)
+    if doing and not concepts and not _AUXILIARY.match(doing["verb"]):
+        return (Ask((agent(doing["verb"]),)),), frozenset()
+    counted = re.search(r"\bhow many (?P<n>\w+)", plain)
+    if counted and concepts and concepts[0].loose:
+        return (Ask(concepts, frozenset({stem(counted["n"])})),), frozenset({stem(counted["n"])})
     if concepts:
         how = re.search(r"\bhow (?!many|much)(\w+)", plain)  # a loose concept must state the very thing: "how old"
         return (Ask(concepts, frozenset({stem(how[1])}) if how and concepts[0].loose else frozenset()),), frozenset()
@@ -196,7 +243,7 @@ def _asks(plain: str, form: Form) -> tuple[tuple[Ask, ...], frozenset[str]]:
     how = re.search(r"\bhow (\w+)", plain)
     if how and _content(how[1]):
         return (Ask((), frozenset(_content(how[1]))),), frozenset()
-    for word in reversed(words(plain)):
+    for word in reversed(words(plain) if not _AUXILIARY.match(plain) else ()):
         named = next((concept for concept in CONCEPTS if word.stem in concept.words), None)
         if named:
             return (Ask((named,)),), frozenset()

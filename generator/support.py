@@ -13,7 +13,7 @@ from generator.concepts import BY_NAME, CONCEPTS, Concept
 from generator.evidence import Source, Statement
 from generator.lexicon import EMPTY, MODIFIERS, alike
 from generator.question import Ask
-from generator.words import name_words, parse_number, within, words
+from generator.words import name_words, parse_number, stems, within, words
 
 NAMED, BY_UNIT, BY_SHAPE, SAID = 3.0, 2.5, 2.0, 1.5  # how plainly a statement states it, the plainest first
 PREFERRED = 0.3  # more, where a sentence says it in so many words
@@ -27,6 +27,8 @@ _JOINING = frozenset(
 _TELLING = (frozenset[str]().union(*(concept.words for concept in CONCEPTS)) | MODIFIERS) - BY_NAME[
     "money"
 ].words  # a name with one of these is known not to be a price
+_MOST = frozenset({"maximum", "max", "most"})
+_UP_TO = re.compile(r"\b(?:up to|at most|no more than|not exceed)\b", re.IGNORECASE)
 _SHOP_END = re.compile(r"\d[.,](?:99|95|90|89|79|49)$")
 _CHARM = re.compile(r"\d+[.,](?:99|95|90|9|89|49|50|5|79|00|0)$")  # how shops end a price
 
@@ -103,6 +105,8 @@ def _has_shape(concept: Concept, fact: Statement) -> bool:
 
 
 def _sentence(concept: Concept, asked: frozenset[str], said: Statement) -> float:
+    if said.header and stems(said.header) & concept.words:  # a row of a table, under a column called so
+        return SAID + PREFERRED if _near(asked, said) else 0.0
     if said.under & concept.words:
         return BY_UNIT if _near(asked, said) else 0.0
     if concept.shape is None or not concept.shape.search(said.quote):
@@ -126,6 +130,7 @@ def _measured_noun(concept: Concept, asked: frozenset[str], said: Statement) -> 
 
 def _near(asked: frozenset[str], said: Statement) -> bool:
     """All words asked for stand together in the sentence, or in the heading above it."""
+    asked = asked - _MOST if _UP_TO.search(said.quote) else asked
     here = {word: alike(word) & said.stems for word in asked if not alike(word) & said.context}
     if not all(here.values()):
         return not here

@@ -24,9 +24,13 @@ _IRREGULAR = {
     "thickness": "thick", "weighs": "weight", "weigh": "weight", "weighed": "weight", "weighing": "weight",
     "eaten": "eat", "ate": "eat", "given": "give", "taken": "take", "written": "write", "wrote": "write",
     "grown": "grow",
-    "grew": "grow", "broken": "break", "torn": "tear", "frozen": "freeze", "drunk": "drink", "thrown": "throw",
+    "grew": "grow", "lent": "lend", "built": "build", "bred": "breed", "broken": "break", "torn": "tear", "frozen": "freeze", "drunk": "drink", "thrown": "throw",
     "delivery": "deliver", "deliveries": "deliver", "paid": "pay", "payment": "pay", "payments": "pay",
-    "lenses": "lens", "lens": "lens",
+    "lenses": "lens", "lens": "lens", "lost": "lose", "drawn": "draw", "drew": "draw", "hung": "hang", "laid": "lay",
+    "sewn": "sew", "slept": "sleep", "stolen": "steal", "stole": "steal", "woven": "weave", "wove": "weave",
+    "flown": "fly", "fed": "feed", "blown": "blow", "shrunk": "shrink", "spun": "spin", "swept": "sweep",
+    "hidden": "hide", "caught": "catch", "ridden": "ride", "driven": "drive", "chosen": "choose", "begun": "begin",
+    "taught": "teach", "forgotten": "forget",
 }  # fmt: skip
 _NUMBER_WORDS = {
     word: str(n)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -40,12 +40,13 @@ CREATE INDEX IF NOT EXISTS pictures_by_digest ON pictures (digest);
 
 @dataclass(frozen=True, slots=True)
 class Passport:
-    """Which encoder built a collection, and which store keeps it."""
+    """Which encoder built a collection, which store keeps it, and which adapter its queries go through."""
 
     space: str
     dim: int
     fingerprint: str
     store: str
+    adapter: str = ""  # digest; "" where there is none
 
     @classmethod
     def of(cls, space: Space, *, store: str) -> Self:
@@ -117,16 +118,36 @@ class Ledger:
         if not kept:
             return None
         space, dim, fingerprint, store = (kept[f"passport.{key}"] for key in ("space", "dim", "fingerprint", "store"))
-        return Passport(space, int(dim), fingerprint, store)
+        return Passport(space, int(dim), fingerprint, store, kept.get("passport.adapter", ""))
 
     def set_passport(self, passport: Passport) -> None:
-        if passport == self.passport():
+        """Note what builds the collection; its adapter is `set_adapter`'s."""
+        kept = self.passport()
+        if kept is not None and replace(kept, adapter="") == replace(passport, adapter=""):
             return
         with self._writing() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [(f"passport.{key}", str(getattr(passport, key))) for key in ("space", "dim", "fingerprint", "store")],
             )
+
+    def adapter_state(self) -> tuple[str, int]:
+        """The digest in the passport and the size of the adapter kept, ("", 0) where there is none: cheap to ask."""
+        sql = "SELECT (SELECT value FROM meta WHERE key = ?), (SELECT length(value) FROM meta WHERE key = ?)"
+        digest, size = self._rows(sql, "passport.adapter", "adapter")[0]
+        return digest or "", size or 0
+
+    def adapter(self) -> bytes:
+        """The bytes of the adapter; none where there is none."""
+        row = next(iter(self._rows("SELECT value FROM meta WHERE key = 'adapter'")), None)
+        return bytes(row[0]) if row else b""
+
+    def set_adapter(self, digest: str, data: bytes) -> None:
+        """Put an adapter, and its digest in the passport, in place of the one there was; none when `digest` is ""."""
+        with self._writing() as db:
+            db.execute("DELETE FROM meta WHERE key IN ('passport.adapter', 'adapter')")
+            if digest:
+                db.executemany("INSERT INTO meta VALUES (?, ?)", [("passport.adapter", digest), ("adapter", data)])
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ Does not know file formats or engines. The order within a batch is the promise: 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -17,7 +17,8 @@ import numpy as np
 
 from indexer.items import Prepared, prepare, stamp
 from indexer.ledger import Claim, Ledger, Outcome, Passport
-from indexer.readers import open_sources
+from indexer.proposals import SAMPLE, proposed
+from indexer.readers import open_sources, vanished
 from indexer.records import IndexOptions, Lost, Record, Source
 from sightline.errors import EngineError, InputError
 from sightline.protocols import Encoder, Store
@@ -81,6 +82,8 @@ class _Adding:
         self.skipped: list[Skipped] = []
         self.notes: list[Skipped] = []  # not yet in the ledger
         self.outcomes: list[Outcome] = []  # of items that need nothing from the store
+        self.taken: dict[str, Counter[str]] = {}  # source -> the vanished sources whose items it took over, how many
+        self.hints: list[str] = []
         self.started = time.perf_counter()
         self.told_at = 0.0
 
@@ -106,6 +109,7 @@ class _Adding:
             skipped=tuple(self.skipped),
             images=self.images,
             seconds=time.perf_counter() - self.started,
+            notes=tuple(self.hints),
         )
 
     # -- before anything is written ----------------------------------------------------------------------------------
@@ -116,10 +120,13 @@ class _Adding:
         total = 0
         for source in sources:
             ids: set[str] = set()
+            sample: list[Record] = []
             others = 0
             for entry in source.read():
                 if isinstance(entry, Record):
                     ids.add(entry.id)
+                    if len(sample) < SAMPLE:
+                        sample.append(entry)
                 else:
                     others += 1
                 total += 1
@@ -128,6 +135,7 @@ class _Adding:
                 looked = f"; {others} other entries were looked at" if others else ""
                 raise InputError(f"there is no picture and no text file in {source.name}{looked}")
             self._refuse_taken(source, ids, present)
+            self.hints += [f"{source.name}: {said}" for said in proposed(sample, self.options.mapping)]
             present[source.key] = ids
         self.total = total
         return present
@@ -140,10 +148,19 @@ class _Adding:
                 raise InputError(_taken(source.name, item_id, key))
         if not self.ledger.has_others(source.key):
             return
+        gone: dict[str, bool] = {}
         for item_id in sorted(ids):
             claim = self.ledger.claim(item_id)
-            if claim is not None and claim.source != source.key:
+            if claim is None or claim.source == source.key:
+                continue
+            if not gone.setdefault(claim.source, vanished(claim.source)):
                 raise InputError(_taken(source.name, item_id, claim.source))
+            self.taken.setdefault(source.key, Counter())[claim.source] += 1
+        for key, count in self.taken.get(source.key, Counter()).items():
+            items = f"{count:,} items" if count > 1 else "1 item"
+            self.hints.append(
+                f"{items} of {key}, which is no longer there, {'are' if count > 1 else 'is'} now of {source.name}"
+            )
 
     # -- one source --------------------------------------------------------------------------------------------------
 
@@ -227,7 +244,8 @@ class _Adding:
         self.notes, self.outcomes = [], []
 
     def _prune(self, source: Source, present: set[str], lost: Sequence[Skipped]) -> None:
-        gone = [item_id for item_id in self.ledger.owned(source.key) if item_id not in present]
+        owners = (source.key, *self.taken.get(source.key, ()))  # a renamed folder is the same folder
+        gone = [item_id for owner in owners for item_id in self.ledger.owned(owner) if item_id not in present]
         if gone and lost:
             reason = f"nothing was pruned: {len(lost)} entries could not be read, and may be what is missing"
             self._skip(source, [Skipped(source.name, reason)])

@@ -6,6 +6,7 @@ Lists and reads rows; opens a file no further than its first bytes, and only whe
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -101,6 +102,12 @@ def _handed_in(handed: Sequence[Mapping[str, Any]], options: IndexOptions) -> So
 
 def _key(name: str, options: IndexOptions) -> str:
     return f"{name} (prefix {options.prefix})" if options.prefix else name
+
+
+def vanished(key: str) -> bool:
+    """Whether the folder or file that a source's key names is no longer there."""
+    place = Path(re.sub(r" \(prefix .*\)\Z", "", key, flags=re.DOTALL))
+    return place.is_absolute() and not place.exists() and not Path(key).exists()
 
 
 def _checked(read: Callable[[], Iterator[Entry]], options: IndexOptions) -> Callable[[], Iterator[Entry]]:

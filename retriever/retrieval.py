@@ -6,12 +6,12 @@ Knows the order of these steps, and engines by their protocols only.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from retriever.channels import SEES, nearest
-from retriever.fusion import RRF_K, Fused, Vote, fuse, weights_for
+from retriever.fusion import RRF_K, TEXT_WEIGHTS, Fused, Vote, fuse, weights_for
 from retriever.terms import Terms, aim, read, unsupported
 from retriever.words import by_words, saying_all
 from sightline.errors import EngineError, EngineTimeout, InputError
@@ -45,13 +45,15 @@ def search(
     reranker: Reranker | None = None,
     rerank_depth: int = 20,
     weights: Mapping[str, float] | None = None,
+    channels: Collection[str] | None = None,
 ) -> Results:
     """The k items that answer a query best, one hit an item, its matching parts best first; all n when k is over n.
 
     `target` in the query limits what is searched and shown: with "image" the pictures alone decide and words do not
     vote, with "text" texts and fields alone. An item that says an unwanted text word for word goes behind all others.
-    `weights` ("clip", "dense", "words") replaces the chosen ones; a channel of weight 0 is not asked.
-    Raises InputError for an empty query or k < 1, UnsupportedModality when the encoder can serve no part of the query.
+    `weights` ("clip", "dense", "words") replaces the chosen ones; a channel of weight 0 is not asked, nor is one that
+    `channels` does not name. Raises InputError for an empty query, k < 1 or an unknown channel, UnsupportedModality
+    when the encoder can serve no part of the query.
     """
     started = time.perf_counter()
     if not 1 <= k <= MOST_HITS:
@@ -60,13 +62,22 @@ def search(
         raise InputError(f"a target is one of {', '.join(SEES.values())}, not {query.target!r}")
     terms = read(query)
     count = max(k, rerank_depth) if reranker else k
-    plan = Plan(query, terms, weights or weights_for(terms.text_share), store, encoder, count)
+    plan = Plan(query, terms, _asked(weights or weights_for(terms.text_share), channels), store, encoder, count)
     rankings, warnings = _rankings(plan)
     hits = _hits(plan, rankings)
     if reranker and rerank_depth > 0 and hits:
         hits, failed = _reranked(query, hits, reranker, rerank_depth)
         warnings += failed
     return Results(tuple(hits[:k]), warnings, took_ms=(time.perf_counter() - started) * 1000)
+
+
+def _asked(weights: Mapping[str, float], channels: Collection[str] | None) -> Mapping[str, float]:
+    """The weights of the channels that are to be asked; None: all."""
+    if channels is None:
+        return weights
+    if unknown := sorted(set(channels) - set(TEXT_WEIGHTS)):
+        raise InputError(f"a channel is one of {', '.join(TEXT_WEIGHTS)}, not {unknown[0]!r}")
+    return {name: weight for name, weight in weights.items() if name in channels}
 
 
 def _rankings(plan: Plan) -> tuple[dict[str, list[Vote]], tuple[str, ...]]:

@@ -1,27 +1,41 @@
 """The terminal door: each command reads its arguments, makes one call on `Sightline` and prints what comes back.
 
-Knows exit codes and which stream a thing belongs on; how it looks is `service.tables`, what it means is the engine's.
+Knows which stream a thing belongs on; options and exit codes are `service.options`, how it looks is `service.tables`,
+what it means is the engine's.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 import typer
 
-from sightline.errors import InputError, SightlineError
+from service import adapting, measure
+from service.options import (
+    ACT,
+    DONE,
+    REPORTED,
+    AsJson,
+    Collection,
+    EncoderSpec,
+    IndexDir,
+    Mapping,
+    MllmSpec,
+    Picture,
+    StoreSpec,
+    Where,
+    mapping_of,
+    open_index,
+    print_json,
+)
+from sightline.errors import SightlineError
 
-if TYPE_CHECKING:
-    from sightline.engine import Sightline
-
-DONE, REPORTED, ACT = 0, 1, 2  # done; done with failures reported; the user must act
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 app = typer.Typer(
@@ -33,24 +47,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-WHERE_HELP = 'keep only items whose fields pass, as "price < 50 and colour in (red, blue)"'
-IndexDir = Annotated[Path | None, typer.Option("--index", metavar="DIR", help="index folder (default: .sightline)")]
-Collection = Annotated[str | None, typer.Option("--collection", metavar="NAME", help="collection (default: default)")]
-EncoderSpec = Annotated[
-    str | None, typer.Option("--encoder", metavar="SPEC", help="encoder; `sightline models` lists some")
-]
-StoreSpec = Annotated[str | None, typer.Option("--store", metavar="SPEC", help="faiss, qdrant or qdrant:URL")]
-MllmSpec = Annotated[
-    str | None, typer.Option("--mllm", metavar="SPEC", help="chat model, as ollama:MODEL or openai:MODEL@BASE_URL")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON, and nothing else, on stdout")]
-Mapping = Annotated[
-    list[str] | None,
-    typer.Option("--map", metavar="NAME=KEY", help="read id, title, text or image from another key; repeatable"),
-]
-Picture = Annotated[Path | None, typer.Option("--image", metavar="PATH", help="a picture to search with")]
-Where = Annotated[str | None, typer.Option("--where", metavar="EXPR", help=WHERE_HELP)]
 
 
 @app.callback(invoke_without_command=True)
@@ -94,19 +90,19 @@ def index_command(
     """
     from service import progress, tables
 
-    with _open(index, collection, encoder=encoder, store=store) as opened:
+    with open_index(index, collection, encoder=encoder, store=store) as opened:
         with progress.shown(tables.console(stderr=True)) as show:
             report = opened.add(
                 *sources,
                 prefix=prefix,
                 prune=prune,
-                mapping=_mapping(mapping or ()),
+                mapping=mapping_of(mapping or ()),
                 allow_urls=allow_urls or None,
                 progress=show,
             )
         folder = str(opened.settings.index)
     if as_json:
-        _print_json(report.to_json())
+        print_json(report.to_json())
     else:
         tables.show_report(tables.console(), report, where=folder)
     if report.skipped:
@@ -148,7 +144,7 @@ def search(
     """
     from service import tables
 
-    with _open(index, collection, encoder=encoder, store=store, create=False) as opened:
+    with open_index(index, collection, encoder=encoder, store=store, create=False) as opened:
         results = opened.search(
             text,
             image=image,
@@ -159,7 +155,7 @@ def search(
             rerank=rerank,
         )
     if as_json:
-        _print_json(results.to_json())
+        print_json(results.to_json())
     else:
         tables.show_results(tables.console(), results)
 
@@ -190,10 +186,10 @@ def ask(
     """
     from service import tables
 
-    with _open(index, collection, encoder=encoder, store=store, mllm=mllm, create=False) as opened:
+    with open_index(index, collection, encoder=encoder, store=store, mllm=mllm, create=False) as opened:
         answer = opened.ask(question, image=image, where=where, k=k)
     if as_json:
-        _print_json(answer.to_json())
+        print_json(answer.to_json())
     else:
         tables.show_answer(tables.console(), answer)
 
@@ -246,10 +242,10 @@ def info(
     """Say what is in an index, what built it, how large it is, and what its encoder's licence allows."""
     from service import tables
 
-    with _open(index, collection, create=False) as opened:
+    with open_index(index, collection, create=False) as opened:
         facts, left_out = opened.info(), opened.skipped() if skipped else []
     if as_json:
-        _print_json(facts | ({"skipped_sources": [asdict(one) for one in left_out]} if skipped else {}))
+        print_json(facts | ({"skipped_sources": [asdict(one) for one in left_out]} if skipped else {}))
     elif skipped and not left_out:
         tables.console().print("Nothing was skipped.")
     elif skipped:
@@ -266,11 +262,11 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Remove items, with their pictures, texts and vectors, from an index. The sources themselves are not touched."""
-    with _open(index, collection, create=False) as opened:
+    with open_index(index, collection, create=False) as opened:
         count = opened.delete(ids)
     missing = len(set(ids)) - count
     if as_json:
-        _print_json({"deleted": count, "missing": missing})
+        print_json({"deleted": count, "missing": missing})
     else:
         print(f"{count} deleted" + (f", {missing} were not there" if missing else ""))
     if missing:
@@ -285,9 +281,22 @@ def models(as_json: AsJson = False) -> None:
 
     cards = model_cards()
     if as_json:
-        _print_json({"models": [asdict(card) for card in cards]})
+        print_json({"models": [asdict(card) for card in cards]})
     else:
         tables.show_models(tables.console(), cards)
+
+
+app.command("eval", no_args_is_help=True)(measure.eval_command)
+app.command("adapt", no_args_is_help=True)(adapting.adapt_command)
+
+
+@app.command("export-clip")
+def export_clip(folder: Annotated[Path, typer.Argument(metavar="DIR")], encoder: EncoderSpec = None) -> None:
+    """Write the starter as an open_clip checkpoint into a new folder, to train it further or to compare code paths."""
+    from sightline.encoders.starter_open_clip import export_clip as export
+
+    cosine = export(encoder or "starter", folder)
+    print(f"wrote {folder}; open it as open_clip:local-dir:{folder} (cosine to the starter: {cosine:.6f})")
 
 
 @app.command()
@@ -347,25 +356,6 @@ def _fail(sentence: str) -> None:
         traceback.print_exc()
     print(f"sightline: {' '.join(sentence.split())}", file=sys.stderr)
     sys.exit(ACT)
-
-
-def _open(index: Path | None, collection: str | None, *, create: bool = True, **settings: str | None) -> Sightline:
-    from sightline.engine import Sightline
-
-    return Sightline.open(index, collection=collection, create=create, **settings)
-
-
-def _mapping(pairs: Sequence[str]) -> dict[str, str]:
-    """`id=sku` as {"id": "sku"}."""
-    split = [pair.partition("=") for pair in pairs]
-    wrong = next((pair for pair, (name, _, key) in zip(pairs, split, strict=True) if not name or not key), None)
-    if wrong is not None:
-        raise InputError(f"--map takes NAME=KEY, as id=sku, not {wrong!r}")
-    return {name: key for name, _, key in split}
-
-
-def _print_json(data: Any) -> None:
-    print(json.dumps(cast(Any, data), ensure_ascii=False, indent=2))
 
 
 if __name__ == "__main__":

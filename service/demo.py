@@ -45,6 +45,8 @@ class Script:
 
 def play(catalog: str | None, *, question: str | None, mapping: Sequence[str], index: Path, run: Run) -> None:
     """Index `catalog` (the sample shop without one), search and ask it. `run` takes what a shell would give."""
+    if catalog is not None and not Path(catalog).exists():
+        raise InputError(f"{catalog} does not exist")
     out = tables.console()
     folder = index if catalog is None else index / _slug(catalog)
     sources = [catalog] if catalog else [_near(SAMPLE / "catalog.jsonl"), _near(SAMPLE / "documents")]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Path, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 
 from sightline.errors import InputError
@@ -25,6 +25,16 @@ Name = Annotated[
 Image = Annotated[
     str | None, Field(description="a picture as base64, or as a data URI", examples=["data:image/png;base64,iVBORw0K…"])
 ]
+
+
+def _written(value: Any) -> Any:
+    """Refuse an object where the written form belongs, and say where objects go."""
+    if isinstance(value, dict | list):
+        raise ValueError('`where` is written, as "price < 50"; must, should and must_not go under the key `filter`')
+    return value
+
+
+WhereText = Annotated[str | None, BeforeValidator(_written)]
 DATA_URI = re.compile(r"data:[\w.+/-]*(?:;[\w.+=-]+)*,", re.ASCII)
 M = TypeVar("M", bound=BaseModel)
 
@@ -59,7 +69,7 @@ class SearchRequest(_Body):
     query: str | None = Field(None, max_length=4000, description="words")
     image: Image = None
     negative: list[str] = Field(default_factory=list, max_length=20, description="what hits should not show")
-    where: str | None = Field(None, max_length=4000, description="filter, as `price < 50 and colour in (red, blue)`")
+    where: WhereText = Field(None, max_length=4000, description="filter, as `price < 50 and colour in (red, blue)`")
     filter: dict[str, Any] | None = Field(None, description="the same as Qdrant's must, should and must_not")
     target: Literal["image", "text", "any"] = Field("any", description="match pictures, texts, or whichever is better")
     k: int = Field(10, ge=1, le=1000, description="how many hits")
@@ -76,7 +86,7 @@ class AskRequest(_Body):
 
     question: str = Field(min_length=1, max_length=4000)
     image: Image = None
-    where: str | None = Field(None, max_length=4000, description="filter, as in search")
+    where: WhereText = Field(None, max_length=4000, description="filter, as in search")
     filter: dict[str, Any] | None = Field(None, description="filter, as in search")
     k: int = Field(8, ge=1, le=100, description="how many items to read")
     stream: bool = Field(False, description="answer as server-sent events: sentence, citation, answer")

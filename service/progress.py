@@ -1,6 +1,6 @@
-"""The progress of `sightline index`: a bar with rate and time left on a terminal, a line now and then on a pipe.
+"""The progress of long commands: a bar with rate and time left on a terminal, a line now and then on a pipe.
 
-Knows nothing of what is being indexed.
+Knows nothing of what is being done.
 """
 
 from __future__ import annotations
@@ -24,15 +24,7 @@ def shown(err: Console) -> Iterator[Callable[[Progress], None]]:
     if not err.is_terminal:
         yield _lines(err)
         return
-    columns = (
-        SpinnerColumn(finished_text=" "),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}", style="dim"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Bar(*columns, console=err, transient=True, expand=True) as bar:
+    with _bar(err) as bar:
         task = bar.add_task("indexing", total=None, rate="")
 
         def show(progress: Progress) -> None:
@@ -41,6 +33,49 @@ def shown(err: Console) -> Iterator[Callable[[Progress], None]]:
             bar.update(task, completed=progress.done, total=progress.total, rate=f"{rate:.0f}/s{skipped}")
 
         yield show
+
+
+@contextmanager
+def steps(err: Console) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A callback for work of several steps: what is being done, how much of it is done, and of how much."""
+    if not err.is_terminal:
+        yield _step_lines(err)
+        return
+    with _bar(err) as bar:
+        task, doing = bar.add_task("", total=None, rate=""), ""
+
+        def show(what: str, done: int, total: int | None) -> None:
+            nonlocal doing
+            if what != doing or done == 0:
+                doing = what
+                bar.reset(task, description=what, total=total)
+            bar.update(task, completed=done, total=total)
+
+        yield show
+
+
+def _bar(err: Console) -> Bar:
+    columns = (
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", style="dim"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    return Bar(*columns, console=err, transient=True, expand=True)
+
+
+def _step_lines(err: Console) -> Callable[[str, int, int | None], None]:
+    due = time.monotonic() + LINE_EVERY_S
+
+    def show(what: str, done: int, total: int | None) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + LINE_EVERY_S
+            err.print(f"{what}: {done:,}" + (f" of {total:,}" if total is not None else ""))
+
+    return show
 
 
 def _lines(err: Console) -> Callable[[Progress], None]:

@@ -44,7 +44,8 @@ def readyz(shelf: Collections) -> Response:
     """503 with the reason until then. An index that does not exist yet is ready: it is empty."""
     try:
         if shelf.settings.collection in shelf.names():
-            _ = shelf.get(shelf.settings.collection).encoder
+            with shelf.using(shelf.settings.collection) as opened:
+                _ = opened.encoder
     except SightlineError as exc:
         return JSONResponse({"status": "not ready"} | failures.body(type(exc).__name__, str(exc)), 503)
     return JSONResponse({"status": "ready"})
@@ -59,13 +60,15 @@ def list_collections(shelf: Collections) -> dict[str, Any]:
 def make_collection(name: Name, shelf: Collections, response: Response) -> dict[str, Any]:
     """201 when it is new, 200 when it was there; its facts either way."""
     response.status_code = 201 if shelf.make(name) else 200
-    return shelf.get(name).info()
+    with shelf.using(name) as opened:
+        return opened.info()
 
 
 @router.get("/v1/collections/{name}", tags=["collections"], summary="What is in a collection")
 def describe_collection(name: Name, shelf: Collections) -> dict[str, Any]:
     """Items, parts, encoder, licence, store, sizes, and the fields to filter by."""
-    return shelf.get(name).info()
+    with shelf.using(name) as opened:
+        return opened.info()
 
 
 @router.delete("/v1/collections/{name}", tags=["collections"], summary="Delete a collection with everything in it")
@@ -84,17 +87,20 @@ def upsert_items(
     name: Name, shelf: Collections, body: Annotated[ItemsRequest, Depends(body_of(ItemsRequest))]
 ) -> dict[str, Any]:
     """What became of every row, as `sightline index --json` says it. Found by the next search."""
-    return shelf.get(name).add(*rows_of(body)).to_json()
+    with shelf.using(name) as opened:
+        return opened.add(*rows_of(body)).to_json()
 
 
 @router.get("/v1/collections/{name}/items/{item_id:path}", tags=["items"], summary="One item with its parts")
 def get_item(name: Name, item_id: str, shelf: Collections) -> dict[str, Any]:
-    return item_json(shelf.get(name).get(item_id))
+    with shelf.using(name) as opened:
+        return item_json(opened.get(item_id))
 
 
 @router.delete("/v1/collections/{name}/items/{item_id:path}", tags=["items"], summary="Delete an item")
 def delete_item(name: Name, item_id: str, shelf: Collections) -> dict[str, Any]:
-    deleted = shelf.get(name).delete([item_id])
+    with shelf.using(name) as opened:
+        deleted = opened.delete([item_id])
     if not deleted:
         raise NotFound(f"no item {item_id!r} in collection {name!r}")
     return {"deleted": deleted}
@@ -108,7 +114,8 @@ def delete_item(name: Name, item_id: str, shelf: Collections) -> dict[str, Any]:
     responses={200: {"content": {"image/jpeg": {}}}},
 )
 def get_picture(name: Name, part_id: str, shelf: Collections, request: Request) -> Response:
-    jpeg = shelf.get(name).picture(part_id)
+    with shelf.using(name) as opened:
+        jpeg = opened.picture(part_id)
     headers = {"ETag": f'"{hashlib.sha256(jpeg).hexdigest()[:32]}"', "Cache-Control": "private, max-age=60"}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -129,15 +136,16 @@ def search(
     As `sightline search --json` says it, and for each hit its `title` and the id of the `picture` to show for it.
     """
     rerank = _reranker(body, shelf)
-    found = shelf.get(name).search(
-        body.query,
-        image=picture_of(body),
-        negative=body.negative,
-        k=body.k,
-        where=_where(body),
-        target=None if body.target == "any" else body.target,
-        rerank=rerank,
-    )
+    with shelf.using(name) as opened:
+        found = opened.search(
+            body.query,
+            image=picture_of(body),
+            negative=body.negative,
+            k=body.k,
+            where=_where(body),
+            target=None if body.target == "any" else body.target,
+            rerank=rerank,
+        )
     return found.to_json() | {"hits": [hit_json(hit) for hit in found]}
 
 
@@ -155,10 +163,11 @@ def ask(
 
     Events: `sentence` {"text"}, `citation` as in the answer, `answer` (the whole of it, last), or `error`.
     """
-    opened, image, where = shelf.get(name), picture_of(body), _where(body)
+    image, where = picture_of(body), _where(body)
     if not (body.stream or "text/event-stream" in request.headers.get("accept", "")):
-        return JSONResponse(opened.ask(body.question, image=image, where=where, k=body.k).to_json())
-    pieces = opened.stream(body.question, image=image, where=where, k=body.k)
+        with shelf.using(name) as opened:
+            return JSONResponse(opened.ask(body.question, image=image, where=where, k=body.k).to_json())
+    pieces = _pieces(shelf, name, body.question, image=image, where=where, k=body.k)
     first = next(pieces, None)  # what is wrong with the request itself still gets its status
     return StreamingResponse(
         _events(first, pieces), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
@@ -188,6 +197,12 @@ def _reranker(body: SearchRequest, shelf: Shelf) -> str | None:
     if body.rerank and not shelf.settings.rerank:
         raise InputError("this service has no reranker: start it with --rerank SPEC")
     return "" if body.rerank is False else None
+
+
+def _pieces(shelf: Shelf, name: str, question: str, **asked: Any) -> Iterator[str | Citation | Answer]:
+    """What `Sightline.stream` yields, the collection kept open until the last of it."""
+    with shelf.using(name) as opened:
+        yield from opened.stream(question, **asked)
 
 
 def _events(first: str | Citation | Answer | None, rest: Iterator[str | Citation | Answer]) -> Iterator[str]:

@@ -6,6 +6,9 @@ Knows when an open collection has been replaced on disk; knows nothing of HTTP.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.engine import Sightline, collection_folder
@@ -13,29 +16,41 @@ from sightline.errors import NotFound
 from sightline.settings import Settings
 
 
+@dataclass(eq=False)
+class _Kept:
+    """An open collection, how many requests are using it, and whether it goes when the last of them is done."""
+
+    opened: Sightline
+    users: int = 0
+    leaving: bool = False
+
+
 class Shelf:
     """Opens collections of `settings.index` lazily. Safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._kept: dict[str, Sightline] = {}
+        self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
         """The collections there are, sorted."""
         return Sightline.collections(self.settings.index)
 
-    def get(self, name: str) -> Sightline:
-        """An open collection. Raises NotFound."""
+    @contextmanager
+    def using(self, name: str) -> Iterator[Sightline]:
+        """An open collection, kept open while it is used. Raises NotFound, also when it is deleted meanwhile."""
         with self._lock:
-            kept = self._kept.get(name)
-            if kept is not None and not kept.gone:
-                return kept
-            if kept is not None:
-                del self._kept[name]
-                kept.close()
-            opened = self._kept[name] = self._open(name, create=False)
-            return opened
+            kept = self._take(name)
+        try:
+            yield kept.opened
+        except Exception as exc:
+            if (kept.leaving or kept.opened.gone) and not isinstance(exc, NotFound):
+                raise NotFound(f"the collection {name!r} was deleted while this was under way") from exc
+            raise
+        finally:
+            with self._lock:
+                self._put_back(name, kept)
 
     def make(self, name: str) -> bool:
         """Make an empty collection; False when it was there already."""
@@ -45,21 +60,49 @@ class Shelf:
         return True
 
     def drop(self, name: str) -> None:
-        """Delete a collection with everything in it. Raises NotFound."""
+        """Delete a collection with everything in it. Raises NotFound, and ConfigError while something writes to it."""
         with self._lock:
-            if not self._folder(name).is_dir():
-                raise NotFound(f"no collection {name!r}")
-            kept = self._kept.pop(name, None)
-            if kept is not None:
-                kept.close()
-            Sightline.drop(self.settings.index, name)
+            kept = self._take(name)
+            kept.leaving = True  # from here on nobody takes it
+        try:
+            kept.opened.erase()
+        except BaseException:
+            kept.leaving = False
+            raise
+        finally:
+            with self._lock:
+                self._put_back(name, kept)
 
     def close(self) -> None:
         """Close every collection."""
         with self._lock:
             for kept in self._kept.values():
-                kept.close()
+                kept.opened.close()
             self._kept.clear()
+
+    def _take(self, name: str) -> _Kept:
+        """Count one more user of a collection, opened where it is not; call with the lock held."""
+        kept = self._kept.get(name)
+        if kept is not None and kept.leaving:
+            raise NotFound(f"the collection {name!r} is being deleted")
+        if kept is not None and kept.opened.gone:  # another process deleted it
+            kept.leaving = True
+            kept.users += 1
+            self._put_back(name, kept)
+            kept = None
+        if kept is None:
+            kept = self._kept[name] = _Kept(self._open(name, create=False))
+        kept.users += 1
+        return kept
+
+    def _put_back(self, name: str, kept: _Kept) -> None:
+        """Count one user less; what leaves is closed after its last. Call with the lock held."""
+        kept.users -= 1
+        if kept.leaving:
+            if self._kept.get(name) is kept and kept.opened.gone:
+                del self._kept[name]
+            if not kept.users:
+                kept.opened.close()
 
     def _folder(self, name: str) -> Path:
         return collection_folder(self.settings.index, name)

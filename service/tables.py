@@ -233,11 +233,15 @@ def show_report(out: Console, report: AddReport, *, where: str, shown: int = 10)
     """Print what became of every source of one `index`."""
     names = ("added", "updated", "unchanged", "deleted")
     counts = [f"{getattr(report, name):,} {name}" for name in names if getattr(report, name)] or ["nothing to do"]
-    line = Text.assemble(("✓ ", "green"), ", ".join(counts), (f" in {report.seconds:.1f} s", "dim"))
+    took = f"{report.seconds:.1f} s" if report.seconds >= 0.05 else f"{1000 * report.seconds:.0f} ms"
+    line = Text.assemble(("✓ ", "green"), ", ".join(counts), (f" in {took}", "dim"))
     if report.images:
-        line.append(f" · {report.images:,} pictures, {report.images_per_second:.1f} a second", style="dim")
+        pictures = "1 picture" if report.images == 1 else f"{report.images:,} pictures"
+        line.append(f" · {pictures}, {report.images_per_second:.1f} a second", style="dim")
     out.print(line)
     out.print(Text(f"  {where}", style="dim"))
+    for note in report.notes:
+        out.print(Text.assemble(("! ", "yellow"), plain(note)))
     if report.skipped:
         out.print(Text(f"! {len(report.skipped):,} could not be indexed:", style="yellow"))
         show_skipped(out, report.skipped[:shown])
@@ -273,6 +277,7 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
         "parts": f"{info['parts']:,} ({info['vectors']:,} with vectors)",
         "collection": f"{info['collection']}  (of: {', '.join(info['collections'])})",
         "encoder": f"{info['encoder']}" + (f", {info['dim']} numbers a vector" if info["dim"] else ""),
+        **({"adapter": _adapter(info["adapter"])} if info.get("adapter") else {}),
         "licence": info["licence"],
         "store": f"{info['store']}, {info['kind']}",
         "in memory": bytes_of(info["bytes_memory"]),
@@ -286,6 +291,13 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
     )
     table.add_row("fields", Text(fields or "none"))
     out.print(table)
+
+
+def _adapter(told: Mapping[str, Any]) -> str:
+    """The map that queries go through: what it is known by, and what it was made of."""
+    if "problem" in told:
+        return f"cannot be used: {told['problem']}"
+    return f"{told['digest'][:12]}, from {told['pairs']:,} pairs, for queries by {' and '.join(told['maps'])}"
 
 
 def show_models(out: Console, cards: Sequence[Any]) -> None:

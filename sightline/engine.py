@@ -9,7 +9,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -23,10 +23,13 @@ import indexer
 import retriever
 from sightline import filters, media
 from sightline.encoders import licence_of, open_encoder
-from sightline.errors import ConfigError, InputError, NotFound, PassportMismatch
+from sightline.encoders.adapter import Adapter
+from sightline.errors import ConfigError, InputError, NotFound
 from sightline.filters import Filter
 from sightline.lock import locked
+from sightline.media import Picture
 from sightline.mllms import open_chat
+from sightline.passport import Adaptation, refuse_other_encoder, refuse_other_store
 from sightline.protocols import ChatModel, Encoder, Reranker, Store
 from sightline.rerankers import open_reranker
 from sightline.settings import Settings
@@ -35,7 +38,6 @@ from sightline.stores.checks import check_text
 from sightline.types import AddReport, Answer, Citation, Item, Part, Pixels, Progress, Query, Results, Skipped, Term
 
 Where: TypeAlias = str | Mapping[str, Any] | Filter | None
-Picture: TypeAlias = str | Path | bytes | Pixels
 Source: TypeAlias = str | Path | Mapping[str, Any]
 
 
@@ -58,6 +60,7 @@ class Sightline:
         self._store_spec = store_spec
         self._ledger = ledger
         self._built_by: indexer.Passport | None = None  # read from the ledger until there is one
+        self._adaptation = Adaptation(ledger, self.folder)
         self._writing = threading.RLock()
 
     # -- opening and closing
@@ -81,7 +84,7 @@ class Sightline:
         try:
             passport = ledger.passport()
             store_spec = config.store or (passport.store if passport else "faiss")
-            _refuse_other_store(passport, store_spec, folder)
+            refuse_other_store(passport, store_spec, folder)
             store = open_store(store_spec, folder, collection=config.collection)
         except BaseException:
             ledger.close()
@@ -113,9 +116,14 @@ class Sightline:
     @classmethod
     def drop(cls, path: str | Path, collection: str) -> None:
         """Delete a whole collection with everything in it. Raises NotFound."""
-        with cls.open(path, collection=collection, create=False) as opened, opened._write():
-            opened._store.drop()
-        shutil.rmtree(collection_folder(Path(path), collection))
+        with cls.open(path, collection=collection, create=False) as opened:
+            opened.erase()
+
+    def erase(self) -> None:
+        """Delete this collection with everything in it; afterwards it can only be closed."""
+        with self._write():
+            self._store.drop()
+            shutil.rmtree(self.folder)
 
     # -- the four calls
 
@@ -170,11 +178,13 @@ class Sightline:
         where: Where = None,
         target: Literal["image", "text"] | None = None,
         rerank: str | None = None,
+        channels: Collection[str] | None = None,
     ) -> Results:
         """The k items that match words, a picture, or both together, best first.
 
         `query` is words, a picture (a Path or an array) or a whole `Query`; `image` adds a picture to it;
-        `negative` are words the hits should not show; `rerank` is a chat model's spec, "" for none.
+        `negative` are words the hits should not show; `rerank` is a chat model's spec, "" for none;
+        `channels` ("clip", "dense", "words") are the only ones asked.
         Raises InputError for an empty query or an unknown field.
         """
         started = time.perf_counter()
@@ -187,6 +197,7 @@ class Sightline:
             encoder=self.encoder,
             reranker=self._reranker(spec) if spec else None,
             rerank_depth=self.settings.rerank_depth,
+            channels=channels,
         )
         return Results(found.hits, found.warnings, took_ms=(time.perf_counter() - started) * 1000)
 
@@ -233,6 +244,7 @@ class Sightline:
             "collections": self.collections(self.settings.index),
             "encoder": encoder,
             "dim": passport.dim if passport else None,
+            "adapter": self._adaptation.told(),
             "licence": _licence(encoder),
             "store": self._store_spec,
             "kind": stats.kind,
@@ -249,7 +261,7 @@ class Sightline:
         """What built the collection: this object, or another process since it was opened. Raises PassportMismatch."""
         if self._built_by is None:
             found = self._ledger.passport()
-            _refuse_other_store(found, self._store_spec, self.folder)
+            refuse_other_store(found, self._store_spec, self.folder)
             self._built_by = found
         return self._built_by
 
@@ -261,16 +273,28 @@ class Sightline:
     @property
     def encoder(self) -> Encoder:
         """The encoder of this collection. Raises PassportMismatch when it is not the one that built it."""
-        opened, passport = _encoder(self._encoder_spec, self.settings.threads), self._passport
-        if passport and passport.fingerprint != opened.space.fingerprint:
-            same = passport.space == opened.space.name  # then the weights or the preprocessing changed under the name
-            raise PassportMismatch(
-                f"{self.folder} was built with {passport.space!r} ({passport.dim} numbers a vector, "
-                f"fingerprint {passport.fingerprint[:12]}), not {'this ' * same}{opened.space.name!r} "
-                f"({opened.space.dim}, {opened.space.fingerprint[:12]}). Their vectors cannot be compared: "
-                f"{'' if same else 'open it without --encoder, or '}index again into another collection (--collection)."
-            )
+        return self._adaptation.around(self.plain_encoder)
+
+    @property
+    def plain_encoder(self) -> Encoder:
+        """The encoder without the adapter: what made the stored vectors. Raises PassportMismatch."""
+        opened = _encoder(self._encoder_spec, self.settings.threads)
+        refuse_other_encoder(self._passport, opened.space, self.folder)
         return opened
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The small map that queries go through, where `install` put one. Raises PassportMismatch."""
+        return self._adaptation.adapter()
+
+    def install(self, adapter: Adapter | None) -> bool:
+        """Put an adapter in, or take it out with None, at once and for every process; whether that changed anything."""
+        with self._write():
+            return self._adaptation.install(adapter)
+
+    def known(self, digests: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """digest -> (m, dim): the stored vectors of parts, by what they hold."""
+        return self._store.known(self.plain_encoder.space, digests)
 
     @cached_property
     def _chat(self) -> ChatModel | None:
@@ -284,8 +308,8 @@ class Sightline:
         return media.decode(jpeg, source=part.id) if jpeg else None
 
     def _similarity(self, left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:
-        a = self.encoder.encode_queries([(text,) for text in left])  # (n, dim)
-        b = self.encoder.encode_queries([(text,) for text in right])  # (m, dim)
+        a = self.plain_encoder.encode_queries([(text,) for text in left])  # (n, dim)
+        b = self.plain_encoder.encode_queries([(text,) for text in right])  # (m, dim)
         return a @ b.T  # (n, dim) @ (dim, m) -> (n, m)
 
     # -- from what a caller says to what a stage takes
@@ -297,7 +321,7 @@ class Sightline:
             "chat": self._chat,
             "picture": self._pixels,
             "similarity": self._similarity,
-            "image": None if image is None else _pixels_of(image, self.settings.max_pixels),
+            "image": None if image is None else media.pixels_of(image, self.settings.max_pixels),
             "where": self._filter(where),
             "k": k,
             "timeout_s": self.settings.mllm_timeout_s,
@@ -318,7 +342,9 @@ class Sightline:
         if isinstance(query, str) and query.strip():
             terms.append(Term(query.strip()))
         pictures = (query if isinstance(query, Path | np.ndarray) else None, image)
-        terms.extend(Term(_pixels_of(picture, self.settings.max_pixels)) for picture in pictures if picture is not None)
+        terms.extend(
+            Term(media.pixels_of(picture, self.settings.max_pixels)) for picture in pictures if picture is not None
+        )
         if not terms:
             raise InputError("the query is empty: give words, a picture, or both")
         terms.extend(Term(text.strip(), -1.0) for text in negative if text.strip())
@@ -349,14 +375,6 @@ def collection_folder(index: Path, collection: str) -> Path:
     return index / "collections" / collection
 
 
-def _refuse_other_store(passport: indexer.Passport | None, spec: str, folder: Path) -> None:
-    if passport and spec != passport.store:
-        raise PassportMismatch(
-            f"{folder} keeps its vectors in {passport.store!r}, not {spec!r}. "
-            f"Open it without --store, or index into another folder or collection."
-        )
-
-
 def _licence(encoder: str) -> str:
     """The licence of an encoder, or why it cannot be told: an index is there to be looked at without its encoder."""
     try:
@@ -377,18 +395,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True)
     except OSError as exc:
         raise ConfigError(f"cannot make the index folder {folder}: {exc.strerror}") from exc
-
-
-def _pixels_of(picture: Picture, max_pixels: int) -> Pixels:
-    """The pixels of a path, of encoded bytes, or the array itself. Raises InputError, UnreadableSource."""
-    if isinstance(picture, np.ndarray):
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise InputError(f"a picture is a (height, width, 3) uint8 array, not {picture.shape} {picture.dtype}")
-        return picture
-    if isinstance(picture, bytes):
-        return media.decode(picture, source="the query picture", max_pixels=max_pixels)
-    try:
-        data = Path(picture).read_bytes()
-    except OSError as exc:
-        raise InputError(f"cannot read the picture {picture}: {exc.strerror}") from exc
-    return media.decode(data, source=str(picture), max_pixels=max_pixels)

@@ -14,13 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from io import BytesIO
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError, _imaging
 
-from sightline.errors import UnreadableSource
+from sightline.errors import InputError, UnreadableSource
 from sightline.types import Pixels
+
+Picture: TypeAlias = str | Path | bytes | Pixels  # as a caller may give one
 
 MAX_PIXELS = 64_000_000  # a picture that says it is larger is not decoded
 MAX_SIDE = 100_000  # nor is one with a longer side: every row of a picture costs memory by itself
@@ -122,6 +125,21 @@ def decode(data: bytes, *, source: str = "", max_pixels: int = MAX_PIXELS) -> Pi
             raise UnreadableSource(source, f"too large: {width} x {height}; a side may have {MAX_SIDE:,} pixels")
         with _alone if width * height > _ALONE_PIXELS else nullcontext():
             return _decoded(picture, source)
+
+
+def pixels_of(picture: Picture, max_pixels: int) -> Pixels:
+    """The pixels of a path, of encoded bytes, or the array itself. Raises InputError, UnreadableSource."""
+    if isinstance(picture, np.ndarray):
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise InputError(f"a picture is a (height, width, 3) uint8 array, not {picture.shape} {picture.dtype}")
+        return picture
+    if isinstance(picture, bytes):
+        return decode(picture, source="the query picture", max_pixels=max_pixels)
+    try:
+        data = Path(picture).read_bytes()
+    except OSError as exc:
+        raise InputError(f"cannot read the picture {picture}: {exc.strerror}") from exc
+    return decode(data, source=str(picture), max_pixels=max_pixels)
 
 
 def resize(

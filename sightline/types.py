@@ -274,6 +274,7 @@ class AddReport:
     skipped: tuple[Skipped, ...] = ()
     images: int = 0  # pictures embedded
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()  # what whoever indexed should know though nothing went wrong
 
     @property
     def images_per_second(self) -> float:
@@ -286,6 +287,7 @@ class AddReport:
             "unchanged": self.unchanged,
             "deleted": self.deleted,
             "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
+            "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
         }
@@ -304,11 +306,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class FieldSummary:
-    """One field of a collection: how many items have it, and whether its values are numbers."""
+    """One field of a collection: how many items have it, and in how many of them it is a number."""
 
     name: str
     count: int
-    numeric: bool
+    numbers: Literal["all", "some", "none"]
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every value is a number, so that it can be summed and compared."""
+        return self.numbers == "all"
 
 
 @dataclass(frozen=True, slots=True)

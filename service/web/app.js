@@ -199,8 +199,8 @@ async function choose(name) {
   $("facts").textContent = `${facts.items.toLocaleString()} ${facts.items === 1 ? "item" : "items"}`;
   $("facts").title = `${facts.encoder}, ${facts.store}`;
   const fields = facts.fields.filter((field) => field.name !== "title").sort((a, b) => b.count - a.count).slice(0, 10);
-  const examples = [fields.find((field) => field.numeric), fields.find((field) => !field.numeric)];
-  $("where").placeholder = examples.map((field, n) => field && `${named(field)} ${n ? "in (…, …)" : "< 50"}`).filter(Boolean).join(" and ");
+  const example = fields.find((field) => field.numeric) ?? fields[0];
+  $("where").placeholder = example ? `${named(example)} ${example.numeric ? "< 50" : "in (…, …)"}` : "";
   $("hints").hidden = !fields.length;
   $("hints").replaceChildren(make("span", {}, "Fields:"), ...fields.map(hint));
   if (!facts.items) return empty();

@@ -91,6 +91,11 @@ class OnnxEncoder:
     def space(self) -> Space:
         return self._space
 
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder
+
     def encode_documents(self, contents: Sequence[Content]) -> Vectors:
         """(n, dim) unit rows, one a content, in order. Raises InputError, EngineError; see `content.embed`."""
         return embed(contents, space=self._space, texts=self._texts, pictures=self._pictures, windows=self._windows)

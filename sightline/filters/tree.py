@@ -88,11 +88,14 @@ class Not:
 Filter: TypeAlias = Compare | Among | Exists | HasId | And | Or | Not
 
 
-class Named(Protocol):
-    """Anything with a field's name, such as `types.FieldSummary`."""
+class Known(Protocol):
+    """What is known of a field, such as `types.FieldSummary`: its name, and how many of its values are numbers."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def numbers(self) -> Literal["all", "some", "none"]: ...
 
 
 def fault(value: Value) -> str:
@@ -161,30 +164,49 @@ def matches(filter: Filter, item_id: str, fields: Mapping[str, Any]) -> bool:  #
             return any(ordered(value, op, wanted) for value in values_of(fields, name))
 
 
-def resolve(filter: Filter, known: Iterable[Named]) -> Filter:
+def resolve(filter: Filter, known: Iterable[Known]) -> Filter:
     """The same filter with every field name as stored; names differing only in case are mapped.
 
-    Raises InputError for a field that no item has, naming the nearest, and for one that fits two stored names.
+    Raises InputError for a field that no item has, naming the nearest, for one that fits two stored names, and for a
+    comparison that nothing can pass because it sets numbers against a field of texts, or texts against numbers.
     """
-    return _resolved(filter, sorted({field.name for field in known}))
+    return _resolved(filter, {field.name: field.numbers for field in known})
 
 
-def _resolved(filter: Filter, names: list[str]) -> Filter:  # noqa: PLR0911 - one return a node
+def _resolved(filter: Filter, known: Mapping[str, str]) -> Filter:  # noqa: PLR0911 - one return a node
     match filter:
         case And(parts):
-            return And(tuple(_resolved(part, names) for part in parts))
+            return And(tuple(_resolved(part, known) for part in parts))
         case Or(parts):
-            return Or(tuple(_resolved(part, names) for part in parts))
+            return Or(tuple(_resolved(part, known) for part in parts))
         case Not(part):
-            return Not(_resolved(part, names))
+            return Not(_resolved(part, known))
         case Compare(name, op, value):
-            return Compare(_stored_name(name, names), op, value)
+            stored = _stored_name(name, sorted(known))
+            if op != "!=":
+                _refuse_other_kind(stored, known[stored], op, (value,))
+            return Compare(stored, op, value)
         case Among(name, values):
-            return Among(_stored_name(name, names), values)
+            stored = _stored_name(name, sorted(known))
+            _refuse_other_kind(stored, known[stored], "in", values)
+            return Among(stored, values)
         case Exists(name):
-            return Exists(_stored_name(name, names))
+            return Exists(_stored_name(name, sorted(known)))
         case HasId():
             return filter
+
+
+def _refuse_other_kind(name: str, numbers: str, op: str, values: tuple[Value, ...]) -> None:
+    """Raise InputError where a field has texts only and all values are numbers, or the other way round."""
+    given = {"number" if isinstance(v, int | float) else "text" for v in values if not isinstance(v, bool)}
+    if len(given) != 1 or numbers == "some" or any(isinstance(v, bool) for v in values):
+        return
+    kind, shown = given.pop(), ", ".join(f"{v:g}" if isinstance(v, int | float) else repr(v) for v in values[:3])
+    if kind == "number" and numbers == "none":
+        mend = f'index it as numbers (as 89.99, not "$89.99"), or compare it with a text in quotes: {name} {op} "…"'
+        raise InputError(f"the field {name!r} holds texts here, and no text is {op} the number {shown}: {mend}")
+    if kind == "text" and numbers == "all":
+        raise InputError(f"the field {name!r} holds numbers here, and no number is {op} the text {shown}")
 
 
 def _stored_name(name: str, names: list[str]) -> str:

@@ -1,13 +1,21 @@
-"""Chat models, some of which see pictures. One file per engine, each imported when it is asked for.
+"""Chat models, some of which see pictures, and vision-language models on this machine. One file per engine, each
+imported when it is asked for.
 
 Knows the forms of a spec; knows nothing of questions, evidence or hits.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sightline.errors import ConfigError
 from sightline.protocols import ChatModel
 
-__all__ = ["open_chat"]
+if TYPE_CHECKING:
+    from sightline.mllms.local import LocalVision
+
+__all__ = ["open_chat", "open_vision"]
 
 
 def open_chat(spec: str, *, logprobs: bool = False) -> ChatModel:
@@ -19,3 +27,13 @@ def open_chat(spec: str, *, logprobs: bool = False) -> ChatModel:
     from sightline.mllms.langchain import LangChainChat
 
     return LangChainChat(spec, logprobs=logprobs)
+
+
+def open_vision(spec: str) -> LocalVision:
+    """The vision-language model a spec names, `vlm:FOLDER`, loaded once a process. Raises ConfigError, MissingExtra."""
+    from sightline.mllms.local import open_local
+
+    reference = spec.removeprefix("vlm:")
+    if reference == spec or not reference:
+        raise ConfigError(f"there is no vision-language model {spec!r}. Name the folder that holds one: vlm:FOLDER")
+    return open_local(Path(reference).expanduser().resolve())

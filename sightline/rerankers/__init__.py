@@ -14,10 +14,16 @@ __all__ = ["open_reranker"]
 
 
 def open_reranker(spec: str, *, picture: Callable[[Part], Pixels | None], timeout_s: float) -> Reranker:
-    """A chat model as a reranker; `spec` is any that `sightline.mllms.open_chat` takes.
+    """The reranker a spec names: `vlm:FOLDER`, a vision-language model on this machine that says yes or no, or any
+    chat model that `sightline.mllms.open_chat` takes.
 
     `picture` gives the pixels of an image part, None where there are none. Raises ConfigError, MissingExtra.
     """
+    if spec.startswith("vlm:"):
+        from sightline.mllms import open_vision
+        from sightline.rerankers.yes_no import YesNoReranker
+
+        return YesNoReranker(open_vision(spec), picture, timeout_s=timeout_s)
     from sightline.mllms import open_chat
     from sightline.rerankers.chat import ChatReranker
 

@@ -10,14 +10,14 @@ import html
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Literal
 
 from sightline.errors import EngineError, EngineTimeout
 from sightline.protocols import ChatModel
-from sightline.types import Content, Hit, Message, Part, Pixels, Query
+from sightline.rerankers.order import PictureOf, first_picture, in_order
+from sightline.types import Content, Hit, Message, Query
 
 AT_ONCE = 4  # pointwise questions in flight: servers batch them
 ITEM_CHARS = 700  # of an item's words, so that twenty fit into a small model's context
@@ -48,9 +48,7 @@ class ChatReranker:
     log-probabilities (they grade a yes) and the second where it gives none.
     """
 
-    def __init__(
-        self, chat: ChatModel, picture: Callable[[Part], Pixels | None], *, timeout_s: float, mode: Mode = "auto"
-    ) -> None:
+    def __init__(self, chat: ChatModel, picture: PictureOf, *, timeout_s: float, mode: Mode = "auto") -> None:
         """`timeout_s` is for one whole `rerank`, however many questions it takes."""
         self._chat, self._picture = chat, picture
         self._timeout_s, self._mode = timeout_s, mode
@@ -58,19 +56,13 @@ class ChatReranker:
     def rerank(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
         """The same hits in the model's order, ranks from 1; those it holds equal keep their order.
 
-        The scores stay in place and the hits move, so that they still fall with the rank and stay above the scores of
-        hits that were not given. Raises EngineTimeout; EngineError when the model fails or its reply is nonsense.
+        Raises EngineTimeout; EngineError when the model fails or its reply is nonsense. For the scores see `in_order`.
         """
         if not hits:
             return []
         until = time.monotonic() + self._timeout_s
         asked, shown = _asked(query), [self._shown(hit) for hit in hits]
-        order = self._order(asked, shown, until)
-        scores = sorted((hit.score for hit in hits), reverse=True)
-        return [
-            replace(hits[at], rank=rank, score=score, via=tuple(dict.fromkeys((*hits[at].via, "rerank"))))
-            for rank, (at, score) in enumerate(zip(order, scores, strict=True), 1)
-        ]
+        return in_order(hits, self._order(asked, shown, until))
 
     def _order(self, asked: Content, shown: Sequence[Content], until: float) -> list[int]:
         """Places in `shown`, best first."""
@@ -118,9 +110,7 @@ class ChatReranker:
 
     def _shown(self, hit: Hit) -> Content:
         """What the model sees of a hit: its words as marked data, and its first picture."""
-        parts = (*hit.parts, *hit.item.parts)
-        pictures = (self._picture(part) for part in parts if part.modality == "image")
-        seen = next((pixels for pixels in pictures if pixels is not None), None)
+        seen = first_picture(hit, self._picture)
         words = f"<item>\n{_described(hit)}\n</item>"
         return (words,) if seen is None else (words, seen)
 

@@ -5,9 +5,9 @@ Does not know where the items are kept. An item's equal values count once; a tex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from statistics import fmean
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from sightline.errors import InputError
 from sightline.filters import Value, values_of
@@ -53,13 +53,20 @@ def ranked(rows: Iterable[tuple[Scalar | None, float]]) -> Table:
 def summarise(items: Iterable[Mapping[str, FieldValue]]) -> list[FieldSummary]:
     """Every field any of the items has, by name."""
     counts: dict[str, int] = {}
-    numeric: dict[str, bool] = {}
+    kinds_of: dict[str, set[str]] = {}
     for fields in items:
         for name in fields:
             if kinds := {kind for kind, _ in distinct(fields, name)}:
                 counts[name] = counts.get(name, 0) + 1
-                numeric[name] = numeric.get(name, True) and kinds == {"number"}
-    return [FieldSummary(name, counts[name], numeric[name]) for name in sorted(counts)]
+                kinds_of.setdefault(name, set()).update(kinds)
+    return [FieldSummary(name, counts[name], numbers(kinds_of[name])) for name in sorted(counts)]
+
+
+def numbers(kinds: Collection[str]) -> Literal["all", "some", "none"]:
+    """What of a field's values are numbers, by the kinds of values it has."""
+    if "number" not in kinds:
+        return "none"
+    return "all" if len(set(kinds)) == 1 else "some"
 
 
 def evaluate(plan: Aggregate, items: Iterable[Mapping[str, FieldValue]]) -> Table:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import InputError
 from sightline.filters import Filter
-from sightline.stores.aggregates import check_plan, distinct, ranked
+from sightline.stores.aggregates import check_plan, distinct, numbers, ranked
 from sightline.stores.where import where_sql
 from sightline.stores.words import words_of
 from sightline.types import (
@@ -134,9 +134,9 @@ def search_text(
 def fields(connection: sqlite3.Connection) -> list[FieldSummary]:
     """Every field any item has, by name."""
     rows = connection.execute(
-        "SELECT name, COUNT(DISTINCT item), MIN(kind = 'number') FROM fields GROUP BY name ORDER BY name"
+        "SELECT name, COUNT(DISTINCT item), GROUP_CONCAT(DISTINCT kind) FROM fields GROUP BY name ORDER BY name"
     )
-    return [FieldSummary(name, count, bool(numeric)) for name, count, numeric in rows]
+    return [FieldSummary(name, count, numbers(kinds.split(","))) for name, count, kinds in rows]
 
 
 def aggregate(connection: sqlite3.Connection, plan: Aggregate, where: Filter | None) -> Table:

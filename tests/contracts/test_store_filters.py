@@ -128,8 +128,8 @@ def test_fields_are_listed_with_their_counts(store: Store) -> None:
     fields = [{"price": 1, "size": "M", "tags": ("a", "b")}, {"price": 2.5, "size": 42}, {"new": True, "tags": ()}]
     items, vectors, _ = pictures(3, fields=fields)
     store.upsert(items, vectors)
-    listed = [(field.name, field.count, field.numeric) for field in store.fields()]
-    assert listed == [("new", 1, False), ("price", 2, True), ("size", 2, False), ("tags", 1, False)]
+    listed = [(field.name, field.count, field.numbers) for field in store.fields()]
+    assert listed == [("new", 1, "none"), ("price", 2, "all"), ("size", 2, "some"), ("tags", 1, "none")]
 
 
 @pytest.mark.parametrize(

@@ -251,3 +251,28 @@ def test_an_encoder_of_pictures_keeps_texts_for_the_words_channel(collection: Co
     collection.add({"id": "a", "title": "Waterproof tent", "image": png(1)})
     assert collection.encoder.embedded == ["image"]
     assert collection.store.search_text("tent", 1)[0].item_id == "a"
+
+
+# -- sources that moved ------------------------------------------------------------------------------------------------
+
+
+def test_a_renamed_folder_is_the_same_folder(collection: Collection, photos: Path) -> None:
+    collection.add(photos)
+    moved = photos.rename(photos.with_name("pictures"))
+    (moved / "0.png").unlink()
+    report = collection.add(moved, prune=True)
+    assert counts(report) == (0, 4, 0, 1, 0)
+    assert report.images == 0  # nothing is embedded again
+    assert report.notes == (f"4 items of {photos.resolve()}, which is no longer there, are now of {moved}",)
+    assert collection.ledger.owned(str(photos.resolve())) == []
+    assert collection.ledger.owned(str(moved.resolve())) == ["1.png", "2.png", "sub/3.png", "sub/4.png"]
+    assert counts(collection.add(moved, prune=True)) == (0, 0, 4, 0, 0)
+
+
+def test_without_prune_a_renamed_folder_loses_nothing(collection: Collection, photos: Path) -> None:
+    collection.add(photos, prefix="a (prefix b) ")
+    moved = photos.rename(photos.with_name("pictures"))
+    (moved / "0.png").unlink()
+    report = collection.add(moved, prefix="a (prefix b) ")
+    assert (report.updated, report.deleted, len(report.notes)) == (4, 0, 1)
+    assert len(collection.store.get(["a (prefix b) 0.png"])) == 1

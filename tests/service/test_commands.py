@@ -20,7 +20,16 @@ def test_index_reports_then_has_nothing_to_do(sightline: Run, shop: Path, tmp_pa
     code, out, _ = sightline(*argv)
     report = json.loads(out)
     assert code == 0
-    assert report.keys() == {"added", "updated", "unchanged", "deleted", "skipped", "seconds", "images_per_second"}
+    assert report.keys() == {
+        "added",
+        "updated",
+        "unchanged",
+        "deleted",
+        "skipped",
+        "notes",
+        "seconds",
+        "images_per_second",
+    }
     assert (report["added"], report["skipped"]) == (8, [])
     again = json.loads(sightline(*argv)[1])
     assert (again["added"], again["unchanged"]) == (0, 8)
@@ -142,12 +151,24 @@ def test_the_unforeseen_is_a_sentence_too(sightline: Run, index: Path, monkeypat
 
 
 def test_every_command_has_an_example_or_needs_none(sightline: Run) -> None:
-    for command in ("index", "search", "ask", "serve", "demo"):
+    for command in ("index", "search", "ask", "serve", "eval", "demo"):
         code, out, _ = sightline(command, "--help")
         assert code == 0
         assert f"sightline {command}" in out
     commands = {one.name or one.callback.__name__ for one in cli.app.registered_commands if one.callback}
-    assert commands == {"index", "search", "ask", "serve", "info", "delete", "models", "demo"}
+    assert commands == {
+        "index",
+        "search",
+        "ask",
+        "serve",
+        "info",
+        "delete",
+        "models",
+        "eval",
+        "adapt",
+        "export-clip",
+        "demo",
+    }
 
 
 def test_demo_plays_on_a_strangers_catalog(
@@ -160,6 +181,10 @@ def test_demo_plays_on_a_strangers_catalog(
     assert [line.split()[2] for line in commands] == ["index", "search", "search", "search", "search", "ask"]
     assert "--where 'price < " in commands[4]
     assert "sightline serve --index" in out
+
+
+def test_demo_says_at_once_that_a_catalog_is_not_there(sightline: Run) -> None:
+    assert sightline("demo", "nope.csv") == (2, "", "sightline: nope.csv does not exist\n")
 
 
 def test_demo_asks_a_stranger_for_a_measure_or_a_text_never_for_a_code_or_a_yes(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +91,8 @@ def test_filters_in_both_languages_agree(client: TestClient) -> None:
         ({"query": "x", "where": "prise < 3"}, "price"),
         ({"query": "x", "where": "price <"}, "filter"),
         ({"query": "x", "where": "price < 3", "filter": {"must": []}}, "not both"),
+        ({"query": "x", "where": {"must": []}}, "must, should and must_not go under the key `filter`"),
+        ({"query": "x", "where": "colour < 3"}, "'colour' holds texts here"),
         ({"query": "x", "filter": {"must": [{"key": "price"}]}}, "must"),
         ({"query": "x", "unknown": 1}, "unknown"),
         ({"image": "not base64!"}, "base64"),
@@ -219,6 +225,34 @@ def test_collections_come_and_go_and_cannot_see_each_other(own_client: TestClien
         assert error(response)[:2] == (404, "NotFound")
     assert not (own_index / "collections" / "other").exists()
     assert own_client.get("/v1/collections/default").json()["items"] == 9
+
+
+@pytest.mark.parametrize("store", ["faiss", "qdrant"])
+def test_a_collection_deleted_while_it_is_searched_is_not_found(tmp_path: Path, store: str) -> None:
+    settings = Settings.read(index=tmp_path / "index", store=store)
+    found: list[Counter[int]] = []
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8000") as client:
+
+        def search_on(stop: threading.Event) -> Counter[int]:
+            codes: Counter[int] = Counter()
+            while not stop.is_set():
+                codes[client.post("/v1/collections/shop/search", json={"query": "mug"}).status_code] += 1
+            return codes
+
+        for _ in range(4):
+            assert client.put("/v1/collections/shop").status_code == 201
+            rows = [{"id": f"mug-{i}", "title": f"Mug {i}", "text": "a mug"} for i in range(20)]
+            assert client.post("/v1/collections/shop/items", json={"items": rows}).status_code == 200
+            stop = threading.Event()
+            with ThreadPoolExecutor(4) as pool:
+                running = [pool.submit(search_on, stop) for _ in range(4)]
+                time.sleep(0.2)
+                assert client.delete("/v1/collections/shop").status_code == 200
+                time.sleep(0.1)
+                stop.set()
+                found += [future.result() for future in running]
+    seen = sum(found, Counter())
+    assert set(seen) == {200, 404}, seen
 
 
 @pytest.mark.parametrize("name", ["a b", "..", "%2e%2e", "x" * 65, "ä", "a%2Fb"])

@@ -184,7 +184,7 @@ def test_matches_folds_case_as_unicode_does() -> None:
     assert matches(Compare("a", "=", "STRASSE"), "x", {"a": "straße"})
 
 
-known = [FieldSummary(name, 1, False) for name in ("price", "Colour", "Size", "size")]
+known = [FieldSummary(name, 1, "some") for name in ("price", "Colour", "Size", "size")]
 
 
 def test_resolve_maps_names_that_differ_in_case() -> None:
@@ -204,6 +204,33 @@ def test_resolve_refuses_unknown_fields(expression: str, says: str) -> None:
     with pytest.raises(InputError) as caught:
         resolve(parse(expression), known)
     assert says in str(caught.value)
+
+
+KINDS = [FieldSummary("price", 9, "none"), FieldSummary("stock", 9, "all"), FieldSummary("size", 9, "some")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("price < 100", "'price' holds texts here, and no text is < the number 100: index it as numbers"),
+        ("stock > 0 and not price = 42", 'compare it with a text in quotes: price = "…"'),
+        ("price in (1, 2.5)", "no text is in the number 1, 2.5"),
+        ("stock = many", "'stock' holds numbers here, and no number is = the text 'many'"),
+        ('stock >= "10"', "no number is >= the text '10'"),
+    ],
+)
+def test_resolve_refuses_what_nothing_can_pass(expression: str, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        resolve(parse(expression), KINDS)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["price != 42", "price in (42, cheap)", "size = 42", "size = M", "price = true", "stock < 5", "price < cheap"],
+)
+def test_resolve_lets_through_what_something_could_pass(expression: str) -> None:
+    assert resolve(parse(expression), KINDS) == parse(expression)
 
 
 def test_resolve_without_any_field() -> None:

@@ -10,7 +10,10 @@ import argparse
 import json
 import shutil
 import tempfile
+import warnings
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,16 +22,13 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from training.starter.prepare_texts import CONTEXT
+from training.starter.sources import SOURCES
 from training.starter.towers import DIM, MEAN, STD, ImageTower, TextTower
 
 SMALLEST = 2048  # weights of fewer numbers stay float32
 FILES = Path("sightline/encoders/starter")
-LICENCE = "research and education only; see LICENSE beside the weights"
-TRAINED_ON = [
-    "Flickr8k (train split, 6,000 photos)", "GroceryStoreDataset (train split and iconic pictures)",
-    "clothing-dataset (4/5)", "fashion products (Myntra, 19/20)", "Caltech-101", "Imagenette (train split)",
-    "PACS photos", "products drawn by our own renderer (6,000; one kind-colour pair in twenty held out)",
-]  # fmt: skip
+RESTRICTED = "research and education only; see LICENSE beside the weights"
+OPEN = "Apache-2.0; trained on pictures under MIT and CC0, and on our own"
 
 
 def store_int8(model: onnx.ModelProto) -> None:
@@ -74,7 +74,9 @@ def best_scale(weight: np.ndarray, others: tuple[int, ...]) -> np.ndarray:
 
 def write_tower(tower: torch.nn.Module, example: torch.Tensor, name: str, axes: dict[int, str], path: Path) -> None:
     """Export one tower with its dynamic axes, then store its weights as int8."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the older exporter, which folds batch norms
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # three is how many q, k and v are
         plain = Path(folder) / "plain.onnx"
         torch.onnx.export(
             tower, (example,), str(plain), input_names=[name], output_names=["vectors"], opset_version=17,
@@ -102,6 +104,17 @@ def inline_identities(model: onnx.ModelProto) -> None:
             node.input[position] = copies.get(name, name)
     del model.graph.node[:]
     model.graph.node.extend(kept)
+
+
+def provenance(work: Path) -> dict[str, Any]:
+    """Return the licence of the weights and what they were trained on, as the pictures of a work folder tell it."""
+    counts = Counter(picture["source"] for picture in json.loads((work / "pictures.json").read_text()))
+    used = [source for name, source in SOURCES.items() if counts[name]]
+    drawn = f"products drawn by our own renderer ({counts['rendered']:,}; one kind-colour pair in twenty held out)"
+    return {
+        "licence": OPEN if all(source.is_open for source in used) else RESTRICTED,
+        "trained_on": [source.trained_on for source in used] + [drawn] * bool(counts["rendered"]),
+    }
 
 
 def run(path: Path, name: str, value: np.ndarray) -> np.ndarray:
@@ -132,8 +145,8 @@ def main() -> None:
         "image": {"size": args.side, "resize": "squash", "interpolation": "bicubic",
                   "mean": list(MEAN), "std": list(STD)},
         "text": {"context": CONTEXT, "pad_id": 0},
-        "logit_scale": round(min(60.0, float(np.exp(weights["scale"]))), 3),
-        "licence": LICENCE, "trained_on": TRAINED_ON,
+        "logit_scale": round(min(60.0, float(weights["scale"].exp())), 3),
+        **provenance(args.work),
         "figures": json.loads(args.figures.read_text()) if args.figures else {},
     }  # fmt: skip
     (args.out / "config.json").write_text(json.dumps(config, indent=2) + "\n")

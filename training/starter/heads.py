@@ -102,7 +102,7 @@ def dev_set(work: Path) -> dict[str, np.ndarray | Tensor]:
     from training.starter.prepare_texts import teacher_vectors
 
     pictures = json.loads((work / "pictures.json").read_text())
-    rows = np.array([i for i, p in enumerate(pictures) if p["source"] == "flickr8k" and p["split"] == "val"])
+    rows = np.array([i for i, p in enumerate(pictures) if p["source"] == "flickr8k" and p["split"] == "val"], np.int64)
     kept = work / "dev_text_teacher.npy"
     if not kept.exists():
         np.save(kept, teacher_vectors([c.rstrip(" .") for i in rows for c in pictures[i]["labels"]["captions"]]))

@@ -19,8 +19,13 @@ def masked_loss(logits: Tensor, true: Tensor) -> Tensor:
 
 
 def recall(queries: Tensor, keys: Tensor, wanted: Tensor, ks: tuple[int, ...] = (1, 5, 10)) -> list[float]:
-    """Return the share of queries with a wanted key, by (q, n) bool `wanted`, among the first k, in percent."""
-    order = (queries @ keys.T).topk(max(ks)).indices  # (q, max k)
+    """Return the share of queries with a wanted key, by (q, n) bool `wanted`, among the first k, in percent.
+
+    Empty where there is nothing to ask, as in a training without the dev photos.
+    """
+    if not len(queries):
+        return []
+    order = (queries @ keys.T).topk(min(max(ks), len(keys))).indices  # (q, max k)
     found = wanted.gather(1, order)
     return [round(100 * found[:, :k].any(1).float().mean().item(), 1) for k in ks]
 

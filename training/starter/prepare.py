@@ -11,6 +11,7 @@ from pathlib import Path
 from training.starter.prepare_pictures import prepare_pictures
 from training.starter.prepare_rendered import prepare_rendered
 from training.starter.prepare_texts import prepare_texts
+from training.starter.sources import chosen
 
 
 def main() -> None:
@@ -23,8 +24,10 @@ def main() -> None:
     parser.add_argument("--vocabulary", type=int, default=10_000)
     parser.add_argument("--drawn", type=int, default=6_000, help="products drawn by our renderer")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--only-open", action="store_true", help="leave out every source without an open licence")
     args = parser.parse_args()
-    prepare_pictures(args.data, args.work, args.views, args.maps, args.processes)
+    sources = chosen(args.only_open)
+    prepare_pictures(args.data, args.work, args.views, args.maps, args.processes, sources=sources)
     prepare_texts(args.work, args.practice, args.vocabulary)
     prepare_rendered(args.work, args.drawn, args.processes)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from training.starter.sources import read
+from training.starter.sources import EVERY, read
 
 SIZE = 112  # student's training side, px
 MAP = (7, 7, 1024)  # the teacher's last map
@@ -59,11 +59,13 @@ def _view(job: tuple[int, int, bytes]) -> tuple[int, np.ndarray, np.ndarray, np.
     return index, student, feature, model.get_tensor(_worker["last_map"])[0].copy()
 
 
-def prepare_pictures(data: Path, work: Path, views: int, maps: int, processes: int) -> None:
+def prepare_pictures(
+    data: Path, work: Path, views: int, maps: int, processes: int, *, sources: tuple[str, ...] = EVERY
+) -> None:
     """Write `pictures.json`, and per view, all uint8: `views_<v>.npy` (n, S, S, 3), `teacher_<v>.npy` (n, 1024) and,
     of the first `maps` views, `maps_<v>.npy` (n, 7, 7, 1024)."""
     work.mkdir(parents=True, exist_ok=True)
-    pairs = list(read(data))
+    pairs = list(read(data, sources))
     (work / "pictures.json").write_text(json.dumps([asdict(picture) for picture, _ in pairs]))
     n = len(pairs)
     with Pool(processes, _start, (str(data / TEACHER),)) as pool:
@@ -74,7 +76,7 @@ def prepare_pictures(data: Path, work: Path, views: int, maps: int, processes: i
                 continue
             again = done.exists()  # only the maps are missing
 
-            def fresh(name: str, *shape: int) -> np.ndarray:
+            def fresh(name: str, *shape: int) -> np.memmap[Any, Any]:
                 return np.lib.format.open_memmap(work / f"{name}.npy", "w+", np.uint8, (n, *shape))
 
             pixels = None if again else fresh(f"views_{view}", SIZE, SIZE, 3)

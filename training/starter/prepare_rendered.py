@@ -1,12 +1,13 @@
 """Adds drawn products to the caches: pictures from our own renderer, with sentences about kind, colour and pattern.
 
 Knows the renderer and the caches of the two other `prepare_*` steps, which come first; asks no picture teacher. One
-(kind, main colour) pair in twenty is never trained on, so that unseen combinations can be measured.
+(kind, main colour) pair in twenty is never trained on, nor is any combination that the judged sentences call unseen.
 """
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from tokenizers import Tokenizer
 
 from training.renderer import captions, render, sample_product, scene
 from training.renderer.kinds import KINDS
+from training.renderer.products import Product
 from training.starter.prepare_pictures import SIZE, crop_box
 from training.starter.prepare_texts import teacher_vectors, token_matrix
 from training.starter.sentences import ARTICLES, CLOTHING, Sentence
 from training.starter.sources import unseen
 from training.starter.words import with_article
 
+JUDGED = Path(__file__).parents[2] / "benchmarks" / "judged" / "sample_pictures.json"
 FIRST_SEED = 100_000  # far from the sample catalog's
 SIDE = 144  # px, drawn
 VIEWS = 2
@@ -33,6 +36,24 @@ LOOKS = {"dotted": "polka dot", "vertical stripes": "striped", "floral": "flower
 
 def _noun_fact(noun: str) -> str:
     return f"garment:{noun}" if noun in GARMENTS else f"class:{noun}"
+
+
+def shows(product: Product) -> dict[str, str]:
+    """Return what a drawn product is, in the words of the judged sentences' `asks`."""
+    colour, second = (*product.colours, "")[:2]
+    more = {"second": second, "pattern": product.pattern, "material": product.material, "form": product.form}
+    return {"kind": product.kind, "colour": colour, **more}
+
+
+@cache
+def _asked_as_unseen() -> tuple[dict[str, str], ...]:
+    return tuple(row["asks"] for row in json.loads(JUDGED.read_text()) if not row["shown_in_training"])
+
+
+def held_back(product: Product) -> bool:
+    """Say whether a drawn product is kept from training, so that its combination can be measured as unseen."""
+    shown = shows(product).items()
+    return unseen(product.kind, product.colours[0]) or any(asks.items() <= shown for asks in _asked_as_unseen())
 
 
 def describe_product(seed: int) -> tuple[list[str], list[Sentence], str]:
@@ -62,7 +83,7 @@ def describe_product(seed: int) -> tuple[list[str], list[Sentence], str]:
                                       (thing, f"colour:{colour}", f"look:{product.pattern}"), 0.9 * share))  # fmt: skip
         else:
             sentences.append(Sentence(f"plain {colour} {noun}", (thing, f"colour:{colour}", "look:plain"), 0.3 * share))
-    return facts, sentences, "val" if unseen(product.kind, colour) else "train"
+    return facts, sentences, "val" if held_back(product) else "train"
 
 
 def _draw(seed: int) -> np.ndarray:

@@ -36,7 +36,7 @@ def image_features(tower: ImageTower, work: Path, view: int, rows: np.ndarray, s
         )
         with torch.autocast("cpu", torch.bfloat16):
             parts.append(tower.features(to_input(shown, side)).float())
-    return torch.cat(parts)
+    return torch.cat(parts) if parts else torch.empty(0, tower.head.in_features)
 
 
 @torch.inference_mode()
@@ -126,7 +126,7 @@ class Refit:
             z = self.heads(fn.dropout(x, args.dropout), image_head)
             t = self.heads(fn.dropout(y, args.dropout / 2), text_head)
             loss = masked_loss(self.scale.exp().clamp(max=60) * z @ t.T, true)
-            some = torch.from_numpy(rng.choice(len(self.shop), 128, replace=False))
+            some = torch.from_numpy(rng.choice(len(self.shop), min(128, len(self.shop)), replace=False))
             photos = self.views[rng.integers(len(self.views))][self.place[self.shop[some.numpy()]]]
             icons = self.heads(self.views[rng.integers(len(self.views))][self.place[self.iconic]], image_head)
             photos = self.heads(fn.dropout(photos, args.dropout), image_head)
@@ -139,7 +139,7 @@ class Refit:
             if step % 200 == 199 or step == args.steps - 1:
                 spent = time.time() - began
                 print(
-                    f"{step + 1} {spent:.0f}s loss {loss.item():.3f} moved {float(moved):.2f} {self.report()}",
+                    f"{step + 1} {spent:.0f}s loss {loss.item():.3f} moved {float(moved.detach()):.2f} {self.report()}",
                     flush=True,
                 )
 

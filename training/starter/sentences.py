@@ -315,7 +315,8 @@ def describe(picture: Picture) -> tuple[set[str], list[Sentence]]:
 
 
 def practice(captions: list[str], titles: list[str], count: int, seed: int = 0) -> list[str]:
-    """Compose `count` sentences for the text tower alone: cut and mixed captions, and frames over the word lists."""
+    """Compose `count` sentences for the text tower alone: frames over the word lists, and cut and mixed captions and
+    titles where there are any."""
     rng = random.Random(seed)
     pick = rng.choice
     made: set[str] = set()
@@ -363,8 +364,9 @@ def practice(captions: list[str], titles: list[str], count: int, seed: int = 0) 
     def cut_title() -> str:
         return " ".join(token for token in pick(titles).split() if rng.random() > 0.3)
 
-    makers = [goods] * 7 + [scene] * 5 + [thing] * 4 + [two, food, cut_title] + [cut_caption] * 6
-    makers += [mixed_caption] * 4 + [thinned_caption] * 3
+    makers = [goods] * 7 + [scene] * 5 + [thing] * 4 + [two, food]
+    makers += [cut_title] if titles else []
+    makers += [cut_caption] * 6 + [mixed_caption] * 4 + [thinned_caption] * 3 if captions else []
     while len(made) < count:
         text = pick(makers)().strip()
         if text:

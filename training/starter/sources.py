@@ -1,6 +1,7 @@
 """Reads the data tars in place and says, for every picture, where it comes from, its split and its labels.
 
-Knows the layout of each source and which pictures are held out; knows nothing of models, crops or sentences.
+Knows the layout and the licence of each source and which pictures are held out; `chosen` is where a training decides
+what it may use. Knows nothing of models, crops or sentences.
 """
 
 from __future__ import annotations
@@ -72,15 +73,34 @@ def _classes(source: str) -> Callable[[list[dict[str, Any]], tarfile.TarFile], I
     return pictures
 
 
-_READERS = {
-    "flickr8k": ("captions.jsonl", _flickr8k),
-    "grocery": ("labels.jsonl", _grocery),
-    "clothing": ("labels.jsonl", _clothing),
-    "fashion": ("catalog.jsonl", _fashion),
-    "caltech101": ("labels.jsonl", _classes("caltech101")),
-    "imagenette": ("labels.jsonl", _classes("imagenette")),
-    "pacs_photo": ("labels.jsonl", _classes("pacs_photo")),
+@dataclass(frozen=True)
+class Source:
+    """One tar of pictures: the list in it, how to read that, what is trained on, and under which terms."""
+
+    listing: str
+    reader: Callable[[list[dict[str, Any]], tarfile.TarFile], Iterator[Picture]]
+    trained_on: str
+    licence: str  # as its publishers state it
+    is_open: bool  # a licence that leaves a model trained on it free to use
+
+
+SOURCES: dict[str, Source] = {
+    "flickr8k": Source("captions.jsonl", _flickr8k, "Flickr8k (train split)", "research and education only", False),
+    "grocery": Source("labels.jsonl", _grocery, "GroceryStoreDataset (train split and iconic pictures)", "MIT", True),
+    "clothing": Source("labels.jsonl", _clothing, "clothing-dataset (4/5)", "CC0", True),
+    "fashion": Source("catalog.jsonl", _fashion, "fashion products (Myntra, 19/20)", "none stated", False),
+    "caltech101": Source("labels.jsonl", _classes("caltech101"), "Caltech-101", "none stated", False),
+    "imagenette": Source(
+        "labels.jsonl", _classes("imagenette"), "Imagenette (train split)", "ImageNet terms, research", False
+    ),
+    "pacs_photo": Source("labels.jsonl", _classes("pacs_photo"), "PACS photos", "none stated", False),
 }
+EVERY = tuple(SOURCES)
+
+
+def chosen(only_open: bool) -> tuple[str, ...]:
+    """Return the names of the sources a training uses: all of them, or those under an open licence alone."""
+    return tuple(name for name, source in SOURCES.items() if source.is_open or not only_open)
 
 
 def _rows(tar: tarfile.TarFile, name: str) -> list[dict[str, Any]]:
@@ -90,13 +110,13 @@ def _rows(tar: tarfile.TarFile, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in member.read().decode().splitlines()]
 
 
-def read(data: Path, sources: tuple[str, ...] = tuple(_READERS)) -> Iterator[tuple[Picture, bytes]]:
+def read(data: Path, sources: tuple[str, ...] = EVERY) -> Iterator[tuple[Picture, bytes]]:
     """Yield every picture with its encoded bytes, source by source, in the order of each source's list."""
-    for source in sources:
-        listing, reader = _READERS[source]
-        with tarfile.open(data / f"{source}.tar") as tar:
-            for picture in list(reader(_rows(tar, listing), tar)):
+    for name in sources:
+        source = SOURCES[name]
+        with tarfile.open(data / f"{name}.tar") as tar:
+            for picture in list(source.reader(_rows(tar, source.listing), tar)):
                 member = tar.extractfile(picture.name)
                 if member is None:
-                    raise FileNotFoundError(f"{source}.tar: {picture.name}")
+                    raise FileNotFoundError(f"{name}.tar: {picture.name}")
                 yield picture, member.read()

@@ -13,6 +13,7 @@ import json
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -192,11 +193,12 @@ class Run:
             def embed(rows: np.ndarray) -> Tensor:
                 pixels = self.targets.pixels[0]
                 parts = [self.average.image(to_input(pixels[rows[i : i + 200]])) for i in range(0, len(rows), 200)]
-                return torch.cat(parts).float()
+                return torch.cat(parts or [torch.empty(0, DIM)]).float()
 
             x = embed(self.dev["rows"])
             tokens = self.dev["tokens"]
-            y = torch.cat([self.average.text(tokens[i : i + 500]) for i in range(0, len(tokens), 500)]).float()
+            said = [self.average.text(tokens[i : i + 500]) for i in range(0, len(tokens), 500)]
+            y = torch.cat(said or [torch.empty(0, DIM)]).float()
             wanted = torch.arange(len(y))[:, None] // 5 == torch.arange(len(x))[None]
             near = (x * self.targets.joint[0][self.dev["rows"]]).sum(-1).mean().item()
             line = f"dev t2i {recall(y, x, wanted)} i2t {recall(x, y, wanted.T)} cos {near:.3f}"
@@ -293,14 +295,14 @@ def work_as(rank: int, args: argparse.Namespace, meeting: Meeting) -> None:
     run.train()
 
 
-def dev_set(work: Path) -> dict[str, np.ndarray | Tensor]:
+def dev_set(work: Path) -> dict[str, Any]:
     """Return the dev photos' rows and the tokens of their captions, five a photo in order."""
     from tokenizers import Tokenizer
 
     from training.starter.prepare_texts import token_matrix
 
     pictures = json.loads((work / "pictures.json").read_text())
-    rows = np.array([i for i, p in enumerate(pictures) if p["source"] == "flickr8k" and p["split"] == "val"])
+    rows = np.array([i for i, p in enumerate(pictures) if p["source"] == "flickr8k" and p["split"] == "val"], np.int64)
     captions = [caption for i in rows for caption in pictures[i]["labels"]["captions"]]
     tokens = token_matrix(Tokenizer.from_file(str(work / "tokenizer.json")), captions)
     return {"rows": rows, "tokens": torch.from_numpy(tokens.astype(np.int64))}

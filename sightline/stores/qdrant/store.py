@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -147,7 +147,12 @@ class QdrantStore:
         """Every field any item has, by name."""
         counts = self._engine.facet("names", _items())
         unnumeric = self._engine.facet("unnumeric", _items())
-        return [FieldSummary(name, counts[name], name not in unnumeric) for name in sorted(counts)]
+
+        def numbers(name: str) -> Literal["all", "some", "none"]:
+            others = unnumeric.get(name, 0)  # items with another value; one with both kinds counts here
+            return "all" if not others else "none" if others >= counts[name] else "some"
+
+        return [FieldSummary(name, counts[name], numbers(name)) for name in sorted(counts)]
 
     def aggregate(self, plan: Aggregate, *, where: Filter | None = None) -> Table:
         """Count, minimum, maximum or mean over the items that pass `where`; reads the fields of each of them."""

@@ -1,0 +1,61 @@
+"""What the terminal's commands share: their options, their exit codes, opening an index and printing JSON.
+
+Knows no command: each of those is in `service.cli` or in a module of its own that `service.cli` registers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sightline.errors import InputError
+
+if TYPE_CHECKING:
+    from sightline.engine import Sightline
+
+DONE, REPORTED, ACT = 0, 1, 2  # done; done with failures reported; the user must act
+
+WHERE_HELP = 'keep only items whose fields pass, as "price < 50 and colour in (red, blue)"'
+IndexDir = Annotated[Path | None, typer.Option("--index", metavar="DIR", help="index folder (default: .sightline)")]
+Collection = Annotated[str | None, typer.Option("--collection", metavar="NAME", help="collection (default: default)")]
+EncoderSpec = Annotated[
+    str | None, typer.Option("--encoder", metavar="SPEC", help="encoder; `sightline models` lists some")
+]
+StoreSpec = Annotated[str | None, typer.Option("--store", metavar="SPEC", help="faiss, qdrant or qdrant:URL")]
+MllmSpec = Annotated[
+    str | None, typer.Option("--mllm", metavar="SPEC", help="chat model, as ollama:MODEL or openai:MODEL@BASE_URL")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, and nothing else, on stdout")]
+Mapping = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="NAME=KEY", help="read id, title, text or image from another key; repeatable"),
+]
+Picture = Annotated[Path | None, typer.Option("--image", metavar="PATH", help="a picture to search with")]
+Where = Annotated[str | None, typer.Option("--where", metavar="EXPR", help=WHERE_HELP)]
+
+
+def open_index(index: Path | None, collection: str | None, *, create: bool = True, **settings: str | None) -> Sightline:
+    """Open the index a command was pointed at."""
+    from sightline.engine import Sightline
+
+    return Sightline.open(index, collection=collection, create=create, **settings)
+
+
+def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
+    """`id=sku` as {"id": "sku"}; `id=sku,title=name` is two of them."""
+    pairs = [one for pair in pairs for one in re.split(r",(?=(?:id|title|text|images?)=)", pair)]
+    split = [pair.partition("=") for pair in pairs]
+    wrong = next((pair for pair, (name, _, key) in zip(pairs, split, strict=True) if not name or not key), None)
+    if wrong is not None:
+        raise InputError(f"--map takes NAME=KEY, as id=sku, not {wrong!r}")
+    return {name: key for name, _, key in split}
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON document on stdout."""
+    print(json.dumps(data, ensure_ascii=False, indent=2))

@@ -1,0 +1,113 @@
+"""From pairs to an installed adapter: read, judge, fit, install; or a report that says why not.
+
+Knows the order of these steps and the public door of an index.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sightline.adaptation.fitting import Examples, fit, kept
+from sightline.adaptation.judging import Verdict, judge
+from sightline.adaptation.pairs import Kind, Tell, read_pairs
+from sightline.encoders.adapter import Adapter
+from sightline.engine import Sightline
+from sightline.errors import InputError
+from sightline.types import Modality, Skipped
+
+LEAST_PAIRS = 30  # of one kind: with fewer no gain could be proven
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """What became of one `adapt`. `adapter` holds the maps that proved to help; None where none did."""
+
+    adapter: Adapter | None
+    installed: bool
+    verdicts: tuple[Verdict, ...]
+    skipped: tuple[Skipped, ...]  # rows, and kinds with too few of them
+    pairs: int
+    repeated: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "installed": self.installed,
+            "digest": self.adapter.digest if self.adapter else None,
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
+            "pairs": self.pairs,
+            "repeated": self.repeated,
+            "skipped": [{"source": one.source, "reason": one.reason} for one in self.skipped],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def adapt(
+    index: Sightline,
+    paths: Sequence[Path],
+    *,
+    closed: bool = False,
+    seed: int = 0,
+    dry_run: bool = False,
+    tell: Tell = lambda what, done, total: None,
+) -> Adapted:
+    """Fit a map for each kind of query that has pairs, and install those that prove to help; see `Verdict`.
+
+    With `closed`, queries are said to ask only for what pairs speak of: the rest may get worse. Takes the place of the
+    adapter there was; where nothing helps, or with `dry_run`, all stays as it is. Equal pairs and seed give equal maps.
+    Raises InputError without usable pairs, PassportMismatch when another encoder built the index.
+    """
+    started = time.perf_counter()
+    if not index.info()["items"]:
+        raise InputError("nothing is indexed yet: index first, then adapt")
+    read = read_pairs(paths, index, tell=tell)
+    few = {kind: count for kind, count in read.counts.items() if count < LEAST_PAIRS or _alone(read.examples[kind])}
+    if len(few) == len(read.counts):
+        raise InputError(
+            f"too few pairs ({_told(few)}): {LEAST_PAIRS} with two answers at least, else nothing is proven"
+        )
+    skipped = [*read.skipped, *(Skipped(f"{kind} that asks", f"too few pairs: {few[kind]}") for kind in few)]
+    maps: dict[Modality, Any] = {}
+    verdicts = []
+    for kind, examples in read.examples.items():
+        if kind not in few:
+            made, verdict = _fitted(kind, examples, closed=closed, seed=seed, tell=tell)
+            verdicts.append(verdict)
+            if verdict.good:
+                maps[kind] = made
+    pairs = sum(read.counts.values())
+    facts = {"pairs": pairs, "seed": seed, "closed": closed, "verdicts": [verdict.to_json() for verdict in verdicts]}
+    adapter = Adapter(index.plain_encoder.space.fingerprint, maps, facts) if maps else None
+    if adapter and not dry_run:
+        index.install(adapter)
+    return Adapted(
+        adapter,
+        installed=adapter is not None and not dry_run,
+        verdicts=tuple(verdicts),
+        skipped=tuple(skipped),
+        pairs=pairs,
+        repeated=read.repeated,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _fitted(kind: Kind, examples: Examples, *, closed: bool, seed: int, tell: Tell) -> tuple[Any, Verdict]:
+    doing = f"judging on pairs held out ({kind} asks)"
+    tell(doing, 0, None)
+    asked_anew, unseen = judge(examples, seed=seed, tell=lambda done, total: tell(doing, done, total))
+    tell(f"fitting on all pairs ({kind} asks)", 0, 1)
+    made = fit(examples, seed=seed)
+    return made, Verdict(kind, asked_anew, unseen, kept(made, examples.queries, seed=seed), closed)
+
+
+def _alone(examples: Examples) -> bool:
+    """Whether there is nothing to tell the one answer from."""
+    return int(examples.owner[-1]) == 0
+
+
+def _told(counts: dict[Kind, int]) -> str:
+    return ", ".join(f"{count} where {kind} asks" for kind, count in counts.items())

@@ -1,0 +1,90 @@
+"""The gate: it lets in what helps, nothing that chance made, and nothing that spoils the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sightline.adaptation.fitting import Examples
+from sightline.adaptation.judging import Gain, Verdict, _groups, _places, judge
+from sightline.encoders.adapter import unit
+from tests.adaptation.planted import DIM, planted, unrelated
+
+GAIN = Gain(100, 0.5, 0.6, 0.02, 0.2, (0.4, 0.5), (0.8, 0.9))
+
+
+def test_a_turned_space_is_turned_back() -> None:
+    gain, unseen = judge(planted(turn=1.0))
+    assert unseen is gain  # one query an answer: whatever is held out was never seen
+    assert gain.after > gain.before + 0.05
+    assert gain.low > 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pairs_by_chance_are_refused(seed: int) -> None:
+    gain, unseen = judge(unrelated(seed=seed), seed=seed)
+    assert not Verdict("text", gain, unseen, kept=1.0).good
+
+
+def test_both_ways_of_holding_out_are_judged_where_answers_have_several_queries() -> None:
+    told: list[tuple[int, int]] = []
+    gain, unseen = judge(planted(30, each=5, turn=1.0), tell=lambda done, total: told.append((done, total)))
+    assert unseen is not None
+    assert unseen is not gain
+    assert gain.pairs == unseen.pairs == 150
+    assert told == [(n, 10) for n in range(1, 11)]
+
+
+def test_what_is_reported_is_reported_again() -> None:
+    examples = planted(40, each=2)
+    assert judge(examples, seed=5) == judge(examples, seed=5)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [
+        (Verdict("text", GAIN, None, 0.9), None),
+        (Verdict("text", replace(GAIN, low=0.0), None, 0.9), "no gain is proven"),
+        (Verdict("text", replace(GAIN, low=-0.1), GAIN, 0.9), "no gain is proven"),
+        (Verdict("text", GAIN, replace(GAIN, low=-0.2, high=-0.01), 0.9), "no pair speaks of"),
+        (Verdict("text", GAIN, replace(GAIN, low=-0.2, high=-0.01), 0.9, closed=True), None),
+        (Verdict("text", GAIN, replace(GAIN, low=-0.2, high=0.01), 0.9), None),
+        (Verdict("text", GAIN, GAIN, 0.49), "neighbours stay neighbours"),
+    ],
+)
+def test_reasons(verdict: Verdict, reason: str | None) -> None:
+    assert verdict.good is (reason is None)
+    assert reason is None or reason in (verdict.reason or "")
+    assert verdict.to_json()["installed"] is verdict.good
+
+
+def test_groups_are_what_hangs_together() -> None:
+    queries = np.array([0, 0, 1, 2, 3, 4, 5])
+    answers = np.array([0, 1, 1, 2, 3, 3, 4])
+    assert _groups(queries, answers).tolist() == [0, 0, 0, 1, 2, 2, 3]
+    chain = np.arange(50)
+    assert set(_groups(np.repeat(chain, 2)[1:], np.repeat(chain, 2)[:-1]).tolist()) == {0}
+
+
+def test_places_are_those_of_a_plain_sort() -> None:
+    rng = np.random.default_rng(2)
+    queries, answers = (unit(rng.standard_normal((n, DIM)).astype(np.float32)) for n in (7, 30))
+    owner = np.sort(rng.permutation(np.r_[np.arange(12), rng.integers(0, 12, 18)]))
+    right = tuple(rng.choice(12, 2, replace=False) for _ in range(7))
+    examples = Examples(queries, answers, owner, right, right)
+    query, answer = np.repeat(np.arange(7), 2), np.concatenate(right)
+    before, after = _places(examples, query, answer, np.eye(DIM, dtype=np.float32))
+    np.testing.assert_array_equal(before, after)
+    for asked, wanted, place in zip(query, answer, before, strict=True):
+        best = [max(float(queries[asked] @ row) for row in answers[owner == one]) for one in range(12)]
+        others = [score for one, score in enumerate(best) if one not in right[asked]]
+        assert place == 1 + sum(score >= best[wanted] for score in others)
+
+
+def test_ties_count_against() -> None:
+    rows = np.tile(np.eye(1, DIM, dtype=np.float32), (5, 1))
+    right = (np.array([3]),)
+    before, _ = _places(Examples(rows[:1], rows, np.arange(5), right, right), right[0] * 0, right[0], np.eye(DIM))  # type: ignore[arg-type]
+    assert before.tolist() == [5]

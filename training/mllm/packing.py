@@ -1,0 +1,94 @@
+"""Many questions about one picture in one row: each sees the picture and itself, none sees another.
+
+So the picture's places are read once a row, not once a question. Knows tokens and masks; knows nothing of sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.mllm.questions import Lesson
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A batch of b rows, each a picture's places (p) and then its questions with answers (t tokens, padded)."""
+
+    tokens: Tensor  # (b, t) int64
+    positions: Tensor  # (b, p + t): every question begins right after the picture
+    bias: Tensor  # (b, 1, p + t, p + t): 0 where a token may look, far below it elsewhere
+    rows: Tensor  # (m,) of the m tokens to be foretold: which row
+    places: Tensor  # (m,) the place, in p + t, of the token before each
+    wanted: Tensor  # (m,) the token
+    first: Tensor  # (m,) bool: whether it is an answer's first
+
+
+class Tongue:
+    """Turns lessons into tokens and keeps what it has turned."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer, self.end = tokenizer, int(tokenizer.eos_token_id)
+        self._known: dict[str, list[int]] = {}
+
+    def question(self, text: str) -> list[int]:
+        return self._ids(text + "\n")
+
+    def answer(self, text: str) -> list[int]:
+        return [*self._ids(text), self.end]
+
+    def _ids(self, text: str) -> list[int]:
+        if text not in self._known:
+            if len(self._known) > 400_000:
+                self._known.clear()
+            self._known[text] = self.tokenizer.encode(text, add_special_tokens=False)
+        return self._known[text]
+
+
+def pack(tongue: Tongue, lessons: Sequence[Sequence[Lesson]], places: int) -> Packed:
+    """One row a picture. A row's questions are padded at its end to the longest row of the batch."""
+    turned = [[(tongue.question(one.question), tongue.answer(one.answer)) for one in own] for own in lessons]
+    length = max(sum(len(q) + len(a) for q, a in own) for own in turned)
+    b, whole = len(turned), places + length
+    tokens = torch.zeros(b, length, dtype=torch.int64)
+    positions = torch.arange(whole).repeat(b, 1)
+    group = torch.full((b, whole), -1)  # which question a token belongs to; 0 is the picture, -1 padding
+    group[:, :places] = 0
+    rows, before, wanted, first = [], [], [], []
+    for row, own in enumerate(turned):
+        at = 0
+        for number, (asked, said) in enumerate(own, start=1):
+            both = asked + said
+            span = slice(places + at, places + at + len(both))
+            tokens[row, at : at + len(both)] = torch.tensor(both)
+            positions[row, span] = torch.arange(places, places + len(both))
+            group[row, span] = number
+            for offset, token in enumerate(said):
+                rows.append(row)
+                before.append(places + at + len(asked) + offset - 1)
+                wanted.append(token)
+                first.append(offset == 0)
+            at += len(both)
+    causal = torch.ones(whole, whole, dtype=torch.bool).tril()
+    same = (group[:, :, None] == group[:, None, :]) | (group[:, None, :] == 0)
+    bias = torch.where(causal & same, 0.0, -1e4)[:, None]
+    return Packed(tokens, positions, bias, torch.tensor(rows), torch.tensor(before), torch.tensor(wanted),
+                  torch.tensor(first))  # fmt: skip
+
+
+def foretold(model: Any, packed: Packed, maps: Tensor) -> Tensor:
+    """Logits (m, vocabulary) for the wanted tokens; `maps` are the eye's (b, width, side, side)."""
+    seen = model.model.multi_modal_projector(maps.flatten(2).permute(0, 2, 1))  # (b, p, width)
+    words = model.model.language_model.embed_tokens(packed.tokens)
+    states = model.model.language_model(
+        inputs_embeds=torch.cat([seen.to(words.dtype), words], 1),
+        attention_mask=packed.bias.to(words.dtype),
+        position_ids=packed.positions,
+        use_cache=False,
+    ).last_hidden_state
+    logits: Tensor = model.lm_head(states[packed.rows, packed.places])
+    return logits

@@ -18,7 +18,13 @@ def main() -> int:
     given = parser.parse_args()
     out = ["--out", str(given.out)] if given.out else []
     data = ["--data", str(given.data)]
-    runs = (["retrieval", *data, *out], ["answers", *data], ["speed", *out], ["first_minute", *out])
+    runs = (
+        ["retrieval", *data, *out],
+        ["answers", *data],
+        ["adapt", *data, *out],
+        ["speed", *out],
+        ["first_minute", *out],
+    )
     failed = []
     for name, *arguments in runs:
         print(f"\n== benchmarks.{name}", flush=True)

@@ -49,11 +49,10 @@ _EXTENT = (
 )
 _VOLUME = "l|lit(?:er|re)s?|ml|cl|dl|millilit(?:er|re)s?|gal|gallons?|cups?|pints?|quarts?|fl oz"
 _TIME = "seconds?|secs?|minutes?|mins?|hours?|hrs?|h|days?|weeks?|months?|years?|yrs?|nights?|working|business"
-_CURRENCY = r"€|\$|£|¥|₹|eur|usd|gbp|chf|sek|nok|dkk|pln|czk|cad|aud|jpy|inr|cny|euros?|dollars?"
-r"|pounds?|cents?|francs?"
+_CURRENCY = r"€|\$|£|¥|₹|eur|usd|gbp|chf|sek|nok|dkk|pln|czk|cad|aud|jpy|inr|cny|euros?|dollars?|pounds?|cents?|francs?"
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _DAYS = "mon|tues|wednes|thurs|fri|satur|sun"
-_EXTENT_UNITS = stemmed("mm cm dm km meter inch ft")
+_EXTENT_UNITS = stemmed("mm cm dm m km meter inch ft")
 
 
 def _extent(name: str, words: str, cue: str, asks: str, verbs: str = "") -> Concept:
@@ -75,7 +74,7 @@ CONCEPTS: tuple[Concept, ...] = (
         stemmed("load payload max maximum tragkraft"),
         stemmed("kg kilogram lb lbs pound"),
         _re(
-            r"\bhow (?:much weight|many kilos|many kg|heavy an? \w+)\b.*\b(?:take|carry|bear|support|hold|lift|can|will)\b"
+            r"\bhow (?:much weight|many kilos|many kg|heavy an? \w+)\b.*\b(?:take|carry|bear|support|hold|lift|can)\b"
             r"|\b(?:maximum|max) (?:load|weight)\b"
         ),
         _measured(_MASS),
@@ -124,7 +123,9 @@ CONCEPTS: tuple[Concept, ...] = (
         verbs=stemmed("hold contain fit carry store"),
     ),
     _extent("length", "length long lange longueur largo", "long|length", r"\bhow long (?:is|are|was)\b"),
-    _extent("height", "height tall high hohe hauteur altura", "high|tall|height", r"\bhow (?:tall|high)\b"),
+    _extent(
+        "height", "height tall high hohe hauteur altura", "high|tall|height|reaches|above", r"\bhow (?:tall|high)\b"
+    ),
     _extent("width", "width wide breite largeur ancho", "wide|width|broad", r"\bhow (?:wide|broad)\b"),
     _extent("depth", "depth deep tiefe profondeur", "deep|depth", r"\bhow deep\b"),
     _extent("thickness", "thickness thick dicke", "thick|thickness", r"\bhow thick\b"),
@@ -138,11 +139,11 @@ CONCEPTS: tuple[Concept, ...] = (
     _extent("diameter", "diameter durchmesser", "diameter|across|wide", r"\bwhat diameter\b"),
     Concept(
         "size",
-        stemmed("size dimension measurement grosse taille talla groesse measure"),
+        stemmed("size dimension measurement area surface flache grosse taille talla groesse measure"),
         _EXTENT_UNITS,
         _re(r"\bhow (?:big|large|small)\b|\bwhat sizes?\b"),
         _re(
-            rf"\b{_DIGIT}[\s-]?(?:{_EXTENT}|x|×)\b|\bsizes?\b.{{0,40}}(?:\d|\b(?:XX?S|S|M|L|XX?L"
+            rf"\b{_DIGIT}[\s-]?(?:{_EXTENT}|x|×|sqm|sq|square)\b|\bsizes?\b.{{0,40}}(?:\d|\b(?:XX?S|S|M|L|XX?L"
             rf"|small|medium|large)\b)"
         ),
         also=stemmed("length width height depth diameter thickness"),
@@ -165,6 +166,8 @@ CONCEPTS: tuple[Concept, ...] = (
         asks=_re(r"\bwhen\b|\b(?:what|which) (?:date|day|year|month|time)\b"),
         shape=_re(
             rf"\b(?:{_MONTHS}|(?:{_DAYS})day)s?\b|\b(?:1[5-9]|20)\d\d\b|\b\d{{1,2}}(?:[:.]\d\d| ?[ap]\.?m\.?)|"
+            r"\b(?:in|at|by|during|every) (?:the |late |early )?"
+            r"(?:morning|noon|evening|night|spring|summer|autumn|winter|weekend)s?\b|"
             rf"\b(?:within|after|before|until|every|daily|weekly) \b|\b{_COUNT}[\s-](?:{_TIME})\b(?! an? )"
         ),
         also=stemmed("year month season"),

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.asked import Ask
 from generator.compose import Unit, named, stated
 from generator.evidence import Source, Statement
 from generator.lexicon import alike
 from generator.listing import count, extreme, listed
-from generator.question import Ask, Question, as_ask
+from generator.question import Question, as_ask
 from generator.subject import Finding, Group, about, carried, choose, mend
 from generator.support import BY_SHAPE, PREFERRED, SAID, priced_names, strength
 from generator.words import fold, stems, within
@@ -26,6 +27,7 @@ _SHOWN = 5  # items of one family answered in full
 _SENTENCES = 2  # quoted of one document
 _PROOF = frozenset({"safe", "proof", "friendly", "resistant", "washable"})  # "dishwasher-safe" is no dishwasher
 _INTO = frozenset({"in", "into", "for", "with", "by", "from", "to", "on"})
+_HOW_TO = re.compile(r"\s*how (?:do|can|should|could|would) (?:i|we|you)\b", re.IGNORECASE)  # then comes a verb
 _BY_US = re.compile(r"\b(?:we|us|ours?)\b", re.IGNORECASE)
 _ADVICE = ("how do", "how should", "how can", "how to", "can i", "may i", "should i", "what should i", "do i")
 PARTIAL = "Nothing in this collection answers the rest of the question."
@@ -122,7 +124,7 @@ def _find(
         found += [
             finding
             for rate, s in rated
-            if rate > 0 and (_confirms(question, group, s) or _carries(ask, group, s, source, phrases=question.form == "list"))
+            if rate > 0 and _carries(ask, group, s, source, question)
             and (finding := about(group, source, s, rate, sources, lenient=lenient, broad=broad))
         ]  # fmt: skip
         if not lenient:
@@ -131,6 +133,8 @@ def _find(
         names = priced_names(sources)
         priced = ((source, fact) for source in sources for fact in source.facts if fact.name in names)
         found = [f for source, fact in priced if (f := about(group, source, fact, BY_SHAPE / 2, sources, lenient=True))]
+    if _HOW_TO.match(question.text) and group:
+        found = [f for f in found if alike(group[0].stem) & f.statement.stems] or found
     if question.firm:
         found = [f for f in found if _BY_US.search(f.statement.quote)] or found
     found = found if lenient else _predicated(found, group)
@@ -156,10 +160,11 @@ def _has_title(source: Source) -> bool:
     return any(fact.naming for fact in source.facts)
 
 
-def _carries(ask: Ask, group: Group, statement: Statement, source: Source, *, phrases: bool) -> bool:
+def _carries(ask: Ask, group: Group, statement: Statement, source: Source, question: Question) -> bool:
     """A statement that is only asked to fit the words must say something of them besides the item's name."""
-    if ask.concepts or ask.words:
+    if ask.concepts or ask.words or _confirms(question, group, statement):
         return True
+    phrases = question.form == "list"
     own = statement.stems | statement.context
     if source.is_document:
         offered = not phrases or all(_adjacent(p, statement) and _is_offered(p, statement) for p in _phrases(group))
@@ -170,7 +175,8 @@ def _carries(ask: Ask, group: Group, statement: Statement, source: Source, *, ph
 def _confirms(question: Question, group: Group, statement: Statement) -> bool:
     """Whether it says the last word of a question to be confirmed: "is the bag waterproof", of a waterproof bag."""
     asked = question.text.casefold().lstrip().startswith(("is ", "are ", "was ", "were "))
-    return asked and not statement.naming and bool(group) and bool(alike(group[-1].stem) & statement.stems)
+    last = alike(group[-1].stem) if asked and len(group) > 1 else frozenset[str]()
+    return not statement.naming and bool(last & statement.stems)
 
 
 def _phrases(group: Group) -> list[Group]:

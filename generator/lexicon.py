@@ -62,8 +62,8 @@ kinds type types sort sorts catalog catalogue range assortment website site inve
 models version information info detail details data fact facts policy rule rules question answer option options choice
 choices possible able part parts entry entries specific particular certain whole entire total cost costs costing price
 prices priced pay paying charge charged spend money expensive cheap cheaper cheapest worth fit fits made built
-constructed crafted consist composed someone somebody anyone person's people's happen happens anybody everything
-nothing something's let's im i'm i'd id ive i'll myself yourself ourselves themselves itself
+contain contains content constructed crafted consist composed someone somebody anyone person's people's happen happens
+anybody everything nothing something's let's im i'm i'd id ive i'll myself yourself ourselves themselves itself
 """
 
 EMPTY: frozenset[str] = frozenset(stem(word) for word in _EMPTY.split()) | frozenset([*_EMPTY.split(), "collection"])
@@ -81,7 +81,7 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
     for line in (
         "deliver delivery ship shipping shipment dispatch postage delivered",
         "warranty guarantee guaranteed warranted",
-        "wash clean launder cleaning washing",
+        "wash clean launder cleaning washing rinse",
         "repair fix mend",
         "return returns returned",
         "refund reimburse refunded",
@@ -108,6 +108,10 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "volt voltage v",
         "safe proof",
         "open close opening closure",
+        "allowed permitted welcome",
+        "child kid",
+        "powerful power",
+        "old age",
         "dry dryer drier",
         "ripe ripen",
         "gift present",

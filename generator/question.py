@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from generator.concepts import BY_NAME, CONCEPTS, Concept, agent
-from generator.lexicon import EMPTY
+from generator.asked import Ask, asked_concepts, asks, comes_in, is_empty
+from generator.concepts import CONCEPTS, Concept
 from generator.measures import WHICH_OF, Bound, bound_span, extreme_span, names, read_bound, read_compared, read_extreme
-from generator.words import Word, fold, stem, words
+from generator.words import fold, words
 
 Form = Literal["ask", "list", "count", "extreme", "describe"]
 
@@ -37,57 +37,28 @@ _DESCRIBE = re.compile(
     r"|what (?:is|was) (?:said|written|known|there) about|tell me something about|describe|explain|more about"
     r"|information (?:on|about))\b"
 )
-_KIND_OF = re.compile(r"^(?:the )?(?:kinds?|types?|sorts?) of (?=\w)")
 _ASIDE = re.compile(
-    r"\b(?:said|written|known) about\b|\bset (?:me|you|us|one) back\b|\bis (?:best|right|recommended) for\b|"
-    r"\bget rid of\b|\bkeep(?= \w+ (?:away|off)\b)|\baway\W*$|\bright now\b|\bat the moment\b|\bby the way\b"
+    r"\b(?:said|written|known) about\b|\bset (?:me|you|us|one) back\b|\bis (?:best|right|recommended) for\b"
+    r"|\bsafe (?:in|for|on) (?:the|a)\b|\bget rid of\b|\bkeep(?= \w+ (?:away|off)\b)|\baway\W*$"
+    r"|\bright now\b|\bat the moment\b|\bby the way\b"
 )  # says nothing of the subject
 _PHRASES = (
     (re.compile(r"\b(?:send|bring|give|mail|ship) ((?:\w+ ){0,4}?)back\b", re.IGNORECASE), r"return \1"),
     (re.compile(r"\b(?:get|have) (?:my|our|the|your) money back\b", re.IGNORECASE), "get a refund"),
 )  # what is said in two words is written in one
-_NOUN = (
-    re.compile(
-        r"\b(?:what|which) (?:is|are|was|were) (?:the |its |their |your )?(?P<n>[^?]+?) (?:of|for"
-        r"|on|at|does|do|that)\b"
-    ),
-    re.compile(
-        r"\b(?:what|which) (?P<n>[^?]+?) (?:is|are|does|do|did|has|have|can|will|should|comes?|was"
-        r"|were|would|goes?)\b(?! you (?:have|sell))"
-    ),
-    re.compile(r"\b(?:the|its|their) (?P<n>\w+(?: and (?:the )?\w+)*) of\b"),
-    re.compile(
-        r"\bhow (?:much|many) (?P<n>[^?]+?) (?:is|are|does|do|did|has|have|had|can|will|should|may|fits?|comes?|goes?"
-        r"|belongs?|am)\b"
-    ),
-)
-_HOW = re.compile(r"\bhow (?!much|many)\w+ (?:is|are|was|were) (?:the |its |their )?(?P<n>\w+) (?:of|on|in|at)\b")
-_TAKES = re.compile(r"\btakes? to (?P<verb>\w+)")  # "how long does it take to charge"
-_HOW_TO = re.compile(r"\bhow (?:do|can|should|could|would|to) (?:i |we |you )?(?P<verb>charge|carry|fit|order|pay)\b")
-_WHEN_DONE = re.compile(
-    r"\bwhen (?:was|were|is|are) [^?]+? (?P<verb>bought|sold|purchased|ordered|used|needed|offered|sent)\W*$"
-)  # verbs that carry nothing elsewhere and all of the question here
-_WHO = re.compile(
-    r"^(?:and |so )?who (?:has |have |had )?(?P<verb>\w+)(?: you| us| me| we)?(?: for| to| with| after)? "
-    r"(?=(?:the|this|that|these|those|your|our|my|its|a|an|all|it)\b)"
-)
 _MY_DOING = re.compile(r"\bhow (?:many|much) [^?]+? (?:can|could|may|will|would|should|do) (?:i|you|we) (?P<verb>\w+)")
 _ITS_DOING = re.compile(
-    r"^(?:(?:with|for|in|on|to|from|at) )?(?:which|what) [^?]+? (?:do|does|did|can|will|should) (?:the|this|that|my|our|an?)\b"
+    r"^(?:(?:with|for|in|on|to|from|at) )?(?:which|what) [^?]+? (?:do|does|did|can|will|should) "
+    r"(?:the|this|that|my|our|an?)\b"
 )  # "which phones does the case fit": asks something of one thing, for no list
-_POSSESSIVE = re.compile(r"\w['’]s? (?P<n>\w+(?: \w+)?)\W*$")
 _CLAUSES = re.compile(
     r"(?:,\s*(?:and\s+)?|\s+and\s+|[?;.]\s+(?:and\s+)?)(?=(?:what|how|who|which|where|when|is|are|does|do)\b)", re.I
 )
 _JOINED = re.compile(r"\b(?:and|or|versus|vs|than|und)\b|[,/;+]")
-_AUXILIARY = re.compile(r"(?:does|do|did|is|are|was|were|can|could|will|would|should|has|have)\b")
 _NEGATED = re.compile(r"\b(?:not|without|out of stock|sold out|unavailable|isn't|aren't|don't|doesn't|cannot|can't)\b")
 _FIRM = re.compile(
     r"\b(?:do|does|did|can|could|will|would|are|have) (?:you|we|they|the (?:shop|store|company))\b"
     r"(?! (?:have|sell|carry|stock|offer|recommend|show|suggest|list|find|tell|know|make|produce|got)\b)"
-)
-_VERB = re.compile(
-    r"\b(?:made|used|built|composed|designed|good|suited|meant|known|crafted|constructed|consist\w*|like|available)$"
 )
 _POINTING = re.compile(r"\b(?:this|that|these|those|it|them|here|picture|photo|image|pictured|shown)\b")
 
@@ -101,14 +72,6 @@ class Wanted:
     head: bool = False
     proper: bool = False
     noun: bool = False  # it ends a run of content words: "warranty", "tent" in "the warranty of the green tent"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is to be stated: a value of one of the concepts, in a statement that carries `words`."""
-
-    concepts: tuple[Concept, ...] = ()
-    words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,22 +116,23 @@ def _read(text: str, *, form: Form | None = None) -> Question:
     bound, extreme = read_bound(plain), read_extreme(plain)
     compared = None if bound or extreme else read_compared(plain)
     form = form or _form(plain, bound, extreme is not None)
-    asks, used = ((), frozenset()) if form in ("count", "extreme") else _asks(plain, form)
+    wanted, used = ((), frozenset[str]()) if form in ("count", "extreme") else asks(plain, form=form)
     skip = [match.span() for match in (bound_span(plain) if bound else None, extreme_span(plain)) if match]
     skip += [match.span() for match in _ASIDE.finditer(plain)]
     skip += [match.span("verb") for match in _MY_DOING.finditer(plain)]
     if compared:
-        form, asks, used = "ask", (Ask((compared[0],)),), frozenset()
+        form, wanted, used = "ask", (Ask((compared[0],)),), frozenset()
         skip += [compared[1], match.span() if (match := WHICH_OF.match(plain)) else (0, 0)]
-    concept_words = frozenset[str]().union(
-        *(c.verbs if c.loose else c.words | c.units | c.verbs for ask in asks for c in ask.concepts)
+    told = frozenset[str]().union(
+        *(c.verbs if c.loose else c.words | c.units | c.verbs for ask in wanted for c in ask.concepts)
     )
+    concept_words = frozenset(word for word in told if len(word) > 1)  # one letter is a size
     subjects = _subjects(plain, text, skip, used | concept_words | _after_how(plain))
     flat = tuple(dict.fromkeys(word for group in subjects for word in group))
-    if form == "ask" and not any(ask.concepts or ask.words for ask in asks) and _DESCRIBE.search(plain):
+    if form == "ask" and not any(ask.concepts or ask.words for ask in wanted) and _DESCRIBE.search(plain):
         form = "describe"
     pointing, negated, firm = (p.search(plain) is not None for p in (_POINTING, _NEGATED, _FIRM))
-    return Question(text, form, asks, flat, subjects, bound, extreme, pointing, negated, firm)
+    return Question(text, form, wanted, flat, subjects, bound, extreme, pointing, negated, firm)
 
 
 def _plain(text: str) -> str:
@@ -182,15 +146,14 @@ def _form(plain: str, bound: Bound | None, extreme: bool) -> Form:
     counted = _COUNT.search(plain)
     if counted and not _STOCKED.search(plain) and not _OF_ONE.search(counted["only"] or "") and not _measures(counted):
         return "count"
-    concept = _asked_concepts(plain)
+    concept = asked_concepts(plain)
     first = re.match(r"(?:which|what) (\w+)", plain)
-    if first and not bound and any(names(concept, first[1]) for concept in CONCEPTS):
-        return "ask"
-    if _ITS_DOING.match(plain) and not bound:
+    named = first is not None and any(names(concept, first[1]) for concept in CONCEPTS)
+    if not bound and (named or _ITS_DOING.match(plain)):
         return "ask"
     if _LIST.search(plain) and (bound or not concept or {c.name for c in concept} <= {"number", "purpose"}):
         return "list"
-    if concept and concept[0].name == "stock" and first and not _comes_in(plain):
+    if concept and concept[0].name == "stock" and first and not comes_in(plain):
         return "list"
     return "list" if bound and re.match(r"what|any|are|\w+s? (?:under|below|over|above|between)\b", plain) else "ask"
 
@@ -199,98 +162,6 @@ def _measures(counted: re.Match[str]) -> bool:
     """Whether what is counted is a unit: "how many litres"."""
     first = words(counted["what"] or counted["of"] or counted["only"] or "")[:1]
     return any(word.stem in concept.units for word in first for concept in CONCEPTS)
-
-
-def _asked_concepts(plain: str) -> tuple[Concept, ...]:
-    found = [concept for concept in CONCEPTS if concept.asks and concept.asks.search(plain)]
-    if found and found[0].name == "length":
-        return (BY_NAME["length"], BY_NAME["duration"])
-    return tuple(found[:1])
-
-
-def _asks(plain: str, form: Form) -> tuple[tuple[Ask, ...], frozenset[str]]:
-    """What is asked, and the stems that the asking used up."""
-    concepts = _asked_concepts(plain)
-    stock = bool(concepts) and concepts[0].name == "stock" and not re.search(r"\b(?:what|which) \w", plain)
-    # "how many mugs do you have left" asks for no mugs
-    noun = "" if form == "list" or stock else _noun(plain)
-    if noun and _comes_in(plain):
-        concepts = ()
-    taken, part, done = _TAKES.search(plain), _HOW.search(plain), _HOW_TO.search(plain) or _WHEN_DONE.search(plain)
-    if concepts and concepts[0].name == "load":
-        return (Ask(concepts),), frozenset()
-    if done and form != "list":
-        return (Ask(concepts if done.re is _WHEN_DONE else (), frozenset({stem(done["verb"])})),), frozenset()
-    if concepts and taken and concepts[0].name == "duration":
-        return (Ask(concepts, frozenset({stem(taken["verb"])})),), frozenset({stem(taken["verb"])})
-    if concepts and part and not concepts[0].loose:  # "how wide is the shade of": of what stands in front of "of"
-        return (Ask(concepts, frozenset({stem(part["n"])})),), frozenset({stem(part["n"])})
-    if noun:
-        asks = tuple(_of_noun(piece, concepts) for piece in re.split(r",| and (?:the )?", noun) if _askable(piece))
-        if asks and any(ask.concepts or ask.words for ask in asks):
-            return asks, frozenset().union(*(ask.words for ask in asks))
-    doing = _WHO.match(plain)
-    if doing and not concepts and not _AUXILIARY.match(doing["verb"]):
-        return (Ask((agent(doing["verb"]),)),), frozenset()
-    counted = re.search(r"\bhow many (?P<n>\w+)", plain)
-    if counted and concepts and concepts[0].loose:
-        return (Ask(concepts, frozenset({stem(counted["n"])})),), frozenset({stem(counted["n"])})
-    if concepts:
-        how = re.search(r"\bhow (?!many|much)(\w+)", plain)  # a loose concept must state the very thing: "how old"
-        return (Ask(concepts, frozenset({stem(how[1])}) if how and concepts[0].loose else frozenset()),), frozenset()
-    if form == "list":
-        return (Ask(),), frozenset()
-    how = re.search(r"\bhow (\w+)", plain)
-    if how and _content(how[1]):
-        return (Ask((), frozenset(_content(how[1]))),), frozenset()
-    for word in reversed(words(plain) if not _AUXILIARY.match(plain) else ()):
-        named = next((concept for concept in CONCEPTS if word.stem in concept.words), None)
-        if named:
-            return (Ask((named,)),), frozenset()
-    return (Ask(),), frozenset()
-
-
-def _comes_in(plain: str) -> bool:
-    """Whether "available" says of something else in what it comes: "in which languages is the book available"."""
-    found = re.search(r"\b(?:which|what) \w+ (?:is|are|was|were) (?P<of>[^?]+) available\b", plain)
-    return found is not None and bool(_content(found["of"]))
-
-
-def _noun(plain: str) -> str:
-    for pattern in (*_NOUN, _POSSESSIVE):
-        match = pattern.search(plain)
-        if match and _askable(match.group("n")) and len(match.group("n").split()) <= 5:
-            return match.group("n")
-    return ""
-
-
-def _askable(noun: str) -> bool:
-    """Whether it can be what is asked for: it names something, and it is not half a verb ("made" of, "used" for)."""
-    if _VERB.search(noun) or _AUXILIARY.match(noun):
-        return False
-    return bool(_content(noun)) or any(names(concept, noun) for concept in CONCEPTS)
-
-
-def _of_noun(noun: str, asked: tuple[Concept, ...]) -> Ask:
-    noun = _KIND_OF.sub("", noun) or noun
-    content = _content(noun)
-    named = next((c for word in reversed(words(noun)) for c in CONCEPTS if word.stem in c.words), None)
-    concepts = (named,) if named else asked
-    known = frozenset[str]().union(*(c.words | c.units for c in concepts if not c.loose))
-    return Ask(concepts, frozenset(content) - known)
-
-
-def _content(text: str) -> list[str]:
-    return [word.stem for word in words(text) if word.is_number or not _is_empty(word)]
-
-
-def _is_empty(word: Word) -> bool:
-    return not word.is_number and (word.stem in EMPTY or fold(word.raw) in EMPTY or _is_letter(word))
-
-
-def _is_letter(word: Word) -> bool:
-    """A single letter, unless it is a size or a grade, written as one: "M"."""
-    return len(word.raw) == 1 and not (word.raw.isupper() and word.start > 0 and word.raw not in "AI")
 
 
 def _after_how(plain: str) -> frozenset[str]:
@@ -310,7 +181,7 @@ def _subjects(
         if groups[-1] and _JOINED.search(plain[last_end : word.start]):
             groups.append([])
             chunks, broke = 0, True
-        if _is_empty(word) or word.stem in used:
+        if is_empty(word) or word.stem in used:
             broke = broke or len(word.raw) > 1
             chunks += bool(groups[-1]) and len(word.raw) > 1
             if _JOINED.search(plain[word.start : word.end]):

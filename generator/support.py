@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from generator.asked import Ask
 from generator.concepts import BY_NAME, CONCEPTS, Concept
 from generator.evidence import Source, Statement
 from generator.lexicon import EMPTY, MODIFIERS, alike
-from generator.question import Ask
 from generator.words import name_words, parse_number, stems, within, words
 
 NAMED, BY_UNIT, BY_SHAPE, SAID = 3.0, 2.5, 2.0, 1.5  # how plainly a statement states it, the plainest first
@@ -29,6 +29,7 @@ _TELLING = (frozenset[str]().union(*(concept.words for concept in CONCEPTS)) | M
 ].words  # a name with one of these is known not to be a price
 _MOST = frozenset({"maximum", "max", "most"})
 _UP_TO = re.compile(r"\b(?:up to|at most|no more than|not exceed)\b", re.IGNORECASE)
+_ABOUT = frozenset({"by", "up", "to", "about", "around", "at", "least", "most", "only"})
 _SHOP_END = re.compile(r"\d[.,](?:99|95|90|89|79|49)$")
 _CHARM = re.compile(r"\d+[.,](?:99|95|90|9|89|49|50|5|79|00|0)$")  # how shops end a price
 
@@ -141,8 +142,11 @@ def _near_number(concept: Concept, asked: frozenset[str], said: Statement) -> bo
     """What is counted stands next to a number: "fits up to six people", "2-Person"."""
     if not concept.loose or not asked:
         return True
-    numbers = [place for place, word in enumerate(said.words) if word.stem[0].isdigit()]
-    places = [place for place, word in enumerate(said.words) if any(word.stem in alike(a) for a in asked)]
+    if not all(alike(word) & said.stems for word in asked):
+        return False
+    told = [word.stem for word in said.words if word.stem not in _ABOUT]
+    numbers = [place for place, word in enumerate(told) if word[0].isdigit()]
+    places = [place for place, word in enumerate(told) if any(word in alike(a) for a in asked)]
     return any(abs(a - b) <= 3 for a in numbers for b in places)
 
 

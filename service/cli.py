@@ -124,7 +124,7 @@ def search(
     ] = "any",
     rerank: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="chat model that looks at the first hits again and re-orders them"),
+        typer.Option(metavar="SPEC", help="looks at the first hits again and re-orders them: vlm:FOLDER or chat model"),
     ] = None,
     index: IndexDir = None,
     collection: Collection = None,
@@ -206,7 +206,7 @@ def serve(
     encoder: EncoderSpec = None,
     store: StoreSpec = None,
     mllm: MllmSpec = None,
-    rerank: Annotated[str | None, typer.Option(metavar="SPEC", help="chat model that re-orders the first hits")] = None,
+    rerank: Annotated[str | None, typer.Option(metavar="SPEC", help="re-orders hits: vlm:FOLDER or chat model")] = None,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="let callers upsert pictures by URL")] = False,
 ) -> None:
     """Serve the page at / and the HTTP interface at /v1 (described at /docs).

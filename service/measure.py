@@ -106,6 +106,8 @@ def eval_command(
         channels=channels,
         rerank=rerank,
     )
+    if out:
+        out.mkdir(parents=True, exist_ok=True)  # now rather than after the work
     other = setting.changed(_named(against, "--against")) if against else None
     with tempfile.TemporaryDirectory() as work, progress.steps(tables.console(stderr=True)) as show:
         task, inputs = _read(
@@ -213,7 +215,12 @@ def show_report(
         if len(report.left_out) > LEFT_OUT_SHOWN:
             out.print(Text("  … all of them: --out DIR, in report.json", style="dim"))
     legend = "R@k: a right answer among the first k, in %. Below each figure its 95 % interval. "
-    out.print(Text(f"{legend}{len(report.cases):,} queries, {seconds:.0f} s.", style="dim"))
+    out.print(
+        Text(
+            f"{legend}{len(report.cases):,} quer{'y' if len(report.cases) == 1 else 'ies'}, {seconds:.0f} s.",
+            style="dim",
+        )
+    )
     if written:
         out.print(Text("Written: " + " ".join(map(str, written))), soft_wrap=True)
 
@@ -223,6 +230,7 @@ def _table(report: Report, slices: Sequence[str], *, width: int) -> Table:
     from sightline.evaluation.report import TITLES
 
     measures = TABLE if width >= ROOMY else BRIEF
+    named_in = max(24, width - 14 * len(measures) - 10)  # columns left for names
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold dim")
     table.add_column("", overflow="ellipsis", no_wrap=True)
     table.add_column("Queries", justify="right", no_wrap=True, min_width=7)
@@ -246,10 +254,15 @@ def _table(report: Report, slices: Sequence[str], *, width: int) -> Table:
         for one, tried in zip(settings, report.tried, strict=True):
             cells = [_cell(name, one.scores[name]) for name in measures]
             if len(settings) > 1:
-                table.add_row(Text(f"  {plain(tried.name)}", style="cyan"), "", *cells)
+                table.add_row(Text(_short(f"  {plain(tried.name)}", named_in), style="cyan"), "", *cells)
             else:
                 table.add_row(label, count, *cells)
     return table
+
+
+def _short(name: str, width: int) -> str:
+    """The name with its middle left out where it is too long: what sets it apart is often at its end."""
+    return name if len(name) <= width else f"{name[: width // 2]}…{name[len(name) - (width - width // 2 - 1) :]}"
 
 
 def _cell(measure: str, score: Score) -> Text:

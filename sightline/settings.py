@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     encoder: str | None = Field(None, description="encoder spec; unset: the one that built the index, else `starter`")
     store: str | None = Field(None, description="store spec; unset: the one that built the index, else `faiss`")
     mllm: str | None = Field(None, description="chat model that writes answers; unset: sentences and facts are quoted")
-    rerank: str | None = Field(None, description="chat model that re-orders the first hits; unset: no reranking")
+    rerank: str | None = Field(None, description="re-orders the first hits: vlm:FOLDER or a chat model; unset: none")
     rerank_depth: int = Field(20, ge=1, le=200, description="how many hits are re-ordered")
     rerank_timeout_s: float = Field(30.0, gt=0, description="time for one reranking; past it the first order stands")
     mllm_timeout_s: float = Field(120.0, gt=0, description="time for one answer of the chat model")

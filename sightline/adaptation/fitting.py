@@ -21,6 +21,7 @@ ANCHORS = 1024  # queries whose likeness to each other is kept
 TEMPERATURE = 0.5  # in standard deviations of the cosines that the encoder gives, so that it fits every encoder
 KEEP = 10.0  # weight of keeping neighbours against bringing pairs together
 RATE = 0.016  # of Adam, for the map as a whole: divided by the square root of dim for one number of it
+EPSILON = 1e-6  # of Adam: above what rounding leaves of a gradient that is zero
 
 Ids = NDArray[np.int64]
 
@@ -101,7 +102,7 @@ class _Adam:
         self._square += 0.01 * (gradient**2 - self._square)
         rate = self._rate * (0.5 - 0.5 * np.cos(np.pi * left))
         mean, square = self._mean / (1 - 0.9**self._steps), self._square / (1 - 0.99**self._steps)
-        self._made -= (rate * mean / (np.sqrt(square) + 1e-8)).astype(np.float32)
+        self._made -= (rate * mean / (np.sqrt(square) + EPSILON)).astype(np.float32)
 
 
 def _in_hand(rng: np.random.Generator, owner: Ids, right: Sequence[Ids]) -> Ids:
@@ -117,12 +118,16 @@ def _targets(
     owner: Ids, batch: Ids, right: Sequence[Ids], excused: Sequence[Ids]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """(b, rows) shares of the right answers, summing to 1, and who takes part: the right and the plainly wrong."""
-    target, allowed = np.zeros((len(batch), len(owner)), np.float32), np.ones((len(batch), len(owner)), bool)
-    for row, at in enumerate(batch):
-        good = np.isin(owner, right[at])
-        allowed[row] = good | ~np.isin(owner, excused[at])
-        target[row, good] = 1 / good.sum()
-    return target, allowed
+    good, pardoned = (flags([sets[at] for at in batch], int(owner[-1]) + 1)[:, owner] for sets in (right, excused))
+    return (good / good.sum(axis=1, keepdims=True)).astype(np.float32), good | ~pardoned
+
+
+def flags(sets: Sequence[Ids], n: int) -> NDArray[np.bool_]:
+    """(len(sets), n): whether each of n is in a set; what is n or more is left out."""
+    marked = np.zeros((len(sets), n), bool)
+    row, one = np.repeat(np.arange(len(sets)), [len(ids) for ids in sets]), np.concatenate(sets)
+    marked[row[one < n], one[one < n]] = True
+    return marked
 
 
 def _spread(left: Vectors, right: Vectors, rng: np.random.Generator) -> float:

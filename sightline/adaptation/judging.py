@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.adaptation.fitting import Examples, Ids, fit
+from sightline.adaptation.fitting import Examples, Ids, fit, flags
 from sightline.encoders.adapter import unit
 
 FOLDS = 5
 MOST_PAIRS = 5000  # above it one fold is judged instead of five: there are enough pairs in it
 RESAMPLES = 2000  # of the bootstrap
+LEAST_GAIN = 0.02  # of nDCG@10: for less it is not worth moving every query
 LEAST_KEPT = 0.5  # of the neighbours: below it the map is no small one
 _AT_ONCE = 512  # queries ranked at a time
 
@@ -68,6 +69,8 @@ class Verdict:
         """Why not, or None."""
         if self.asked_anew.low <= 0:
             return "no gain is proven on pairs held out (its interval reaches 0 or below)"
+        if self.asked_anew.after - self.asked_anew.before < LEAST_GAIN:
+            return f"the gain is below {LEAST_GAIN}: too little to move every query for"
         if self.unseen is not None and self.unseen.high < 0 and not self.closed:
             return "what no pair speaks of gets worse (--closed: nothing else is asked for)"
         if self.kept < LEAST_KEPT:
@@ -166,8 +169,7 @@ def _places(examples: Examples, query: Ids, answer: Ids, made: NDArray[np.float3
             own = scores[np.arange(len(asked)), wanted]
             beats = scores >= own[:, None]  # a tie counts against it
             beats[np.arange(len(asked)), wanted] = False
-            for row, one in enumerate(asked):
-                beats[row, examples.excused[one]] = False
+            beats &= ~flags([examples.excused[one] for one in asked], beats.shape[1])
             places[at : at + _AT_ONCE] = 1 + beats.sum(axis=1)
         found.append(places)
     return found[0], found[1]

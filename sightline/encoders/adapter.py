@@ -25,7 +25,7 @@ _FORMAT = 1
 _FACTS = "facts"  # the one array of the file that is no map
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Adapter:
     """One (dim, dim) map for each modality that was adapted; the others stay as they are.
 

@@ -105,6 +105,9 @@ def ask(task: Task, cases: Sequence[Case], index: Sightline, setting: Setting, *
 
 def _asked(case: Case, index: Sightline, setting: Setting, k: int, run: Run) -> Results | None:
     """The answer to one case; None, and a row in `left_out`, when it cannot be asked. Raises InputError."""
+    if case.image is not None and not case.image.is_file():
+        run.left_out[case.id] = Skipped(f"{case.label} (query)", "there is no such picture")
+        return None
     try:
         return index.search(
             case.text or None,
@@ -121,9 +124,7 @@ def _asked(case: Case, index: Sightline, setting: Setting, k: int, run: Run) -> 
     except UnsupportedModality as exc:
         run.left_out[case.id] = Skipped(f"every query {case.direction}", str(exc))
     except InputError as exc:
-        if case.image is None or case.image.is_file():
-            raise InputError(f"{case.label}: {exc}") from exc
-        run.left_out[case.id] = Skipped(f"{case.label} (query)", "there is no such picture")
+        raise InputError(f"{case.label}: {exc}") from exc
     return None
 
 
@@ -185,7 +186,7 @@ def settled(task: Task, index: Sightline) -> Settled:
         if there:
             kept.append(replace(case, relevant=there))
         else:
-            left_out.append(Skipped(f"{case.label} (query {case.id})", "what it should find could not be indexed"))
+            left_out.append(Skipped(case.label, "not asked: what it should find could not be indexed"))
     if not kept:
         raise InputError(f"no query is left: {left_out[0].source}: {left_out[0].reason}")
     return Settled(tuple(kept), tuple(left_out), items)

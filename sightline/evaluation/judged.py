@@ -20,7 +20,9 @@ from sightline.types import Skipped
 
 IDS = ("_id", "id", "query_id", "qid")
 TEXTS = ("text", "query")
-MEANT = frozenset({*IDS, *TEXTS, *("image", "negative", "where", "target", "relevant", "relevant_where", "metadata")})
+MEANT = frozenset(
+    {*IDS, *TEXTS, *("image", "negative", "where", "filter", "target", "relevant", "relevant_where", "metadata")}
+)
 RANKS = ("rank", "rank_against")  # what a run writes beside a query: no fact of it
 
 Grades = dict[str, dict[str, int]]  # query id -> item id -> grade
@@ -29,8 +31,9 @@ Grades = dict[str, dict[str, int]]  # query id -> item id -> grade
 def read_judged(queries: Path, qrels: Path | None = None) -> Task:
     """Queries with their judgements, those of `qrels` where it is given. Raises InputError naming file and line.
 
-    A row: "_id", "text" and/or "image" (relative to the file), and as it pleases "negative", "where", "target", and
-    "relevant" ({id: grade} or [id, …]) or "relevant_where" (a filter). Other keys are facts to make slices by.
+    A row: "_id", "text" and/or "image" (relative to the file), and as it pleases "negative", "where" (or "filter"),
+    "target", and "relevant" ({id: grade} or [id, …]) or "relevant_where" (a filter). Other keys are facts to make
+    slices by.
     """
     cases: dict[str, Case] = {}
     for number, row in enumerate(rows(queries), start=1):
@@ -109,7 +112,7 @@ def _case(row: Row, number: int, folder: Path, *, needs_id: bool) -> Case:
     if target not in (None, *TARGETS):
         raise InputError(f"{row.where}: 'target' is one of {', '.join(TARGETS)}, not {target!r}")
     chosen = values.get("relevant_where") or ""
-    where = values.get("where") or ""
+    where = values.get("where") or values.get("filter") or ""
     if not isinstance(where, str | Mapping) or not isinstance(chosen, str):
         raise InputError(f"{row.where}: 'where' and 'relevant_where' are filters, as \"price < 50\"")
     return Case(

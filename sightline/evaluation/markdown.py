@@ -100,7 +100,7 @@ def _hard(report: Report) -> str:
     if not rows:
         return ""
     intro = f"{len(placed):,} of {len(report.cases):,} queries have no right answer among the first 10, as:"
-    return f"## Not found\n\n{intro}\n\n{_table(['query', 'direction', 'asked', 'first right at'], rows)}"
+    return f"## Not found\n\n{intro}\n\n{_table(['query', 'direction', 'asked', 'first right at'], rows, words=3)}"
 
 
 def _left_out(report: Report) -> str:
@@ -118,8 +118,9 @@ def _made_with(report: Report) -> str:
     return "\n".join(f"- {line}" for line in (*([", ".join(inputs)] if inputs else []), versions))
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, [":--", *(["--:"] * (len(head) - 1))], *rows]
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
+    """A table of `words` columns of words, then numbers."""
+    lines = [head, [":--" if at < words else "--:" for at in range(len(head))], *rows]
     return "\n".join(f"| {' | '.join(map(_plain, line))} |" for line in lines)
 
 

@@ -118,7 +118,9 @@ def _trec_name(measure: str) -> tuple[str, str]:
 def _intervals(values: Values, groups: Sequence[str] | None, seed: int) -> dict[str, tuple[float, float]]:
     """The 2.5th and 97.5th percentile of the mean when groups are drawn anew, with the same draws for every measure."""
     rows = np.stack(list(values.values()), axis=1)  # (q, m)
-    owner = np.arange(len(rows)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    named = range(len(rows)) if groups is None else groups
+    places = {group: at for at, group in enumerate(dict.fromkeys(named))}  # by appearance: names do not matter
+    owner = np.asarray([places[group] for group in named])
     sizes = np.bincount(owner)  # (g,)
     sums = np.zeros((len(sizes), rows.shape[1]))
     np.add.at(sums, owner, rows)

@@ -66,8 +66,8 @@ def read_pairs(
             folders[row.where if isinstance(row, Row) else row.source] = images or path.parent
     shown, left_out = _shown(read, folders, mapping, where)
     if not shown:
-        first = f": the first of {len(left_out)} rows left out: {left_out[0].source}: {left_out[0].reason}"
-        raise InputError(f"{paths[0]}: there is no pair of a picture and a caption in it{first if left_out else ''}")
+        first = next((f": {one.source}: {one.reason}" for one in left_out), "")
+        raise InputError(f"{paths[0]}: there is no pair of a picture and a caption in it{first}")
     return _task(shown, left_out)
 
 
@@ -76,15 +76,15 @@ def _task(shown: Sequence[_Shown], left_out: Sequence[Skipped]) -> Task:
     cases: list[Case] = []
     said: list[str] = []
     for one in shown:
-        documents.append(Document(one.label, {"id": one.name, "image": one.image}))
-        spoken = {f"{one.name}:{number}": text for number, text in enumerate(one.captions)}
-        documents += [Document(one.label, {"id": name, "text": text}) for name, text in spoken.items()]
-        told: dict[str, Any] = {"group": one.name, "facts": one.facts, "label": one.label}
+        name = " ".join(one.name.split())  # as an id is written in an index
+        documents.append(Document(one.label, {"id": name, "image": one.image}))
+        spoken = {f"{name}:{number}": text for number, text in enumerate(one.captions)}
+        documents += [Document(one.label, {"id": caption, "text": text}) for caption, text in spoken.items()]
+        told: dict[str, Any] = {"group": name, "facts": one.facts, "label": one.label}
         cases += [
-            Case(name, {one.name: 1}, text=text, target="image", own=name, **told) for name, text in spoken.items()
+            Case(caption, {name: 1}, text=text, target="image", own=caption, **told) for caption, text in spoken.items()
         ]
-        own = dict.fromkeys(spoken, 1)
-        cases.append(Case(one.name, own, image=one.image, target="text", own=one.name, **told))
+        cases.append(Case(name, dict.fromkeys(spoken, 1), image=one.image, target="text", own=name, **told))
         said += one.captions
     notes = [f"{len(shown):,} pictures with {len(said):,} captions; only its own count as right"]
     if equal := len(said) - len(set(said)):
@@ -148,7 +148,7 @@ def _unpacked(tar: Path, folder: Path) -> Iterator[Row | Skipped]:
                 if member.isfile():
                     _member(opened, member, folder / f"{number:06}", samples)
     except tarfile.TarError as exc:
-        raise InputError(f"{tar} is not a readable tar: {exc}") from exc
+        raise InputError(f"{tar} is not a readable tar") from exc
     except OSError as exc:
         raise unreadable(tar, exc) from exc
     for key, values in samples.items():

@@ -1,6 +1,6 @@
 """What was measured, as JSON and as Markdown: every figure with its interval, and what it rests on.
 
-Computes nothing; holds no time and no path, so that two runs write the same bytes.
+Computes nothing; holds no time and no path of this run's own, so that two runs write the same bytes.
 """
 
 from __future__ import annotations

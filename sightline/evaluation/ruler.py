@@ -50,16 +50,15 @@ def evaluate(
     """
     settings = tuple(filter(None, (setting or Setting(), against)))
     _check(task, settings, k)
+    names = [*task.slices, *slices]
     with tempfile.TemporaryDirectory() as work:
         try:
-            trials = _trials(task, settings, Path(work), k=k, seed=seed, show=show)
+            trials = _trials(task, settings, Path(work), slices=names, k=k, seed=seed, show=show)
         finally:
             drop(Path(work))
     left_out = dict.fromkeys((*task.left_out, *(one for trial in trials for one in trial.left_out)))
-    names = [*task.slices, *slices]
     runs = [trial.run for trial in trials]
-    asked = (case for case in _facts(trials[0].settled, names) if all(case.id in run.ranked for run in runs))
-    cases = tuple(asked)
+    cases = tuple(case for case in trials[0].cases if all(case.id in run.ranked for run in runs))
     if not cases:
         reason = next(iter(left_out), Skipped(task.kind, "there is no query"))
         raise InputError(f"no query could be asked: {reason.source}: {reason.reason}")
@@ -79,7 +78,7 @@ def evaluate(
         depth=k,
         seed=seed,
         inputs=dict(inputs or {}),
-        versions=versions([one.encoder for one in tried], [one.store for one in tried]),
+        versions=versions(spec for one in tried for spec in (one.encoder, one.store, one.rerank)),
     )
 
 
@@ -96,24 +95,26 @@ def _check(task: Task, settings: Sequence[Setting], k: int) -> None:
 class _Trial:
     """One setting, asked."""
 
-    settled: Settled
+    cases: tuple[Case, ...]
     run: Run
     tried: Tried
     left_out: tuple[Skipped, ...]
 
 
-def _trials(task: Task, settings: Sequence[Setting], work: Path, *, k: int, seed: int, show: Show) -> list[_Trial]:
+def _trials(
+    task: Task, settings: Sequence[Setting], work: Path, *, slices: Sequence[str], k: int, seed: int, show: Show
+) -> list[_Trial]:
     """Ask every case under every setting. What is right is settled in the first one's index."""
     trials: list[_Trial] = []
     for setting in settings:
         with opened(task, setting, work, show) as (index, skipped):
             there = settled(task, index)
-            cases = trials[0].settled.cases if trials else there.cases
+            cases = trials[0].cases if trials else _facts(there, slices)
             run = ask(task, cases, index, setting, k=k, seed=seed, show=show)
             show("comparing words and pictures", 0, None)
             alike = likeness(index, cases, there.items, seed=seed)
             left_out = (*skipped, *there.left_out, *run.left_out.values())
-            trials.append(_Trial(there, run, _tried(setting, index, run, alike), left_out))
+            trials.append(_Trial(cases, run, _tried(setting, index, run, alike), left_out))
     return trials
 
 

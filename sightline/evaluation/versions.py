@@ -17,12 +17,15 @@ BY_ENGINE = {
     "sentence-transformers": ("sentence-transformers", "torch"),
     "faiss": ("faiss-cpu", "faiss-gpu"),
     "qdrant": ("qdrant-client", "qdrant-edge-py"),
+    "vlm": ("transformers", "torch"),
+    "openai": ("langchain-openai",),
+    "ollama": ("langchain-ollama",),
 }
 
 
-def versions(encoders: Iterable[str], stores: Iterable[str]) -> dict[str, str]:
-    """Package -> version, for what the specs of encoders and stores use and is installed."""
-    engines = (spec.partition(":")[0] for spec in (*encoders, *stores))
+def versions(specs: Iterable[str]) -> dict[str, str]:
+    """Package -> version, for what the specs of encoders, stores and rerankers use and is installed."""
+    engines = (spec.partition(":")[0] for spec in specs)
     packages = (*ALWAYS, *(package for engine in engines for package in BY_ENGINE.get(engine, ())))
     found = {"python": platform.python_version()}
     for package in dict.fromkeys(packages):

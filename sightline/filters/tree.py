@@ -203,7 +203,10 @@ def _refuse_other_kind(name: str, numbers: str, op: str, values: tuple[Value, ..
         return
     kind, shown = given.pop(), ", ".join(f"{v:g}" if isinstance(v, int | float) else repr(v) for v in values[:3])
     if kind == "number" and numbers == "none":
-        mend = f'index it as numbers (as 89.99, not "$89.99"), or compare it with a text in quotes: {name} {op} "…"'
+        mend = 'index it as numbers, as 89.99 and not "$89.99"'
+        if op in ("=", "in"):
+            quoted = '("…")' if op == "in" else '"…"'
+            mend += f", or write the text in quotes: {name} {op} {quoted}"
         raise InputError(f"the field {name!r} holds texts here, and no text is {op} the number {shown}: {mend}")
     if kind == "text" and numbers == "all":
         raise InputError(f"the field {name!r} holds numbers here, and no number is {op} the text {shown}")

@@ -61,7 +61,7 @@ def test_qrels_that_are_not_text_or_not_there(tmp_path: Path) -> None:
 
 
 def test_queries_carry_words_pictures_refusals_filters_and_facts(tmp_path: Path) -> None:
-    row = {"_id": "q1", "text": "mug", "image": "mug.png", "negative": "red", "where": "price < 9", "lang": "en"}
+    row = {"_id": "q1", "text": "mug", "image": "mug.png", "negative": "red", "filter": "price < 9", "lang": "en"}
     queries = lines(tmp_path / "queries.jsonl", row | {"target": "image", "metadata": {"hard": True, "source": "log"}})
     (case,) = read_judged(queries, text(tmp_path / "qrels", "q1 0 a 1\n")).cases
     assert (case.text, case.image, case.negative) == ("mug", tmp_path / "mug.png", ("red",))

@@ -103,6 +103,13 @@ def test_rows_that_are_no_pair_are_left_out_with_their_line(tmp_path: Path) -> N
     assert "has no caption" in task.left_out[1].reason
 
 
+def test_names_with_spaces_are_ids_as_an_index_writes_them(tmp_path: Path) -> None:
+    path = lines(tmp_path / "p.jsonl", {"image": " my  photo.png", "caption": "one"})
+    task = read_pairs([path], work=tmp_path / "work")
+    assert asked(task) == {"one": {"my photo.png"}}
+    assert {case.image for case in task.cases if case.image} == {tmp_path / " my  photo.png"}
+
+
 def test_equal_captions_are_told(tmp_path: Path) -> None:
     path = lines(tmp_path / "p.jsonl", *({"image": name, "caption": "a dog"} for name in ("a.png", "b.png")))
     assert "1 captions are equal" in read_pairs([path], work=tmp_path / "work").notes[1]

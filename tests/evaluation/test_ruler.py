@@ -27,7 +27,7 @@ from sightline.evaluation import (  # noqa: E402
     read_judged,
     read_pairs,
 )
-from sightline.evaluation.report import Figures, Report  # noqa: E402
+from sightline.evaluation.report import Figures, Reliability, Report  # noqa: E402
 from sightline.evaluation.ruler import _reliability  # noqa: E402
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
@@ -137,11 +137,12 @@ def test_a_broken_picture_is_a_row_in_the_report(album: Path, tmp_path: Path) ->
     (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     report = evaluate(read_pairs([tmp_path / "captions.jsonl"], work=tmp_path / "work"))
     assert {name: one.n for name, one in by_direction(report).items()} == {"text → image": 24, "image → text": 12}
-    told = {one.source: one.reason for one in report.left_out}
-    assert "there is no such file" in told["captions.jsonl:14 gone.png"]
-    assert "captions.jsonl:13 broken.png" in told
-    assert "what it should find could not be indexed" in told.values()
-    assert any("broken.png (query)" in source for source in told)
+    told = {(one.source, one.reason) for one in report.left_out}
+    assert ("captions.jsonl:14 gone.png", "there is no such file") in told
+    assert "captions.jsonl:13 broken.png" in {source for source, _ in told}
+    assert "not asked: what it should find could not be indexed" in {one.reason for one in report.left_out}
+    assert any("broken.png (query)" in source for source, _ in told)
+    assert ("captions.jsonl:14 gone.png (query)", "there is no such picture") in told
 
 
 def test_judged_queries_are_asked_of_an_index_that_exists(index: Path, shop: Path, tmp_path: Path) -> None:
@@ -221,6 +222,19 @@ def test_likeness_tells_true_pairs_from_mismatched_ones(sample: Path) -> None:
         pictures = other.encoder.encode_documents([(one,) for one in pixels])
     assert alike.gap == pytest.approx(np.linalg.norm(vectors.mean(axis=0) - pictures.mean(axis=0)), abs=0.02)
     assert alike.true == pytest.approx((vectors * pictures).sum(axis=1).mean(), abs=0.02)
+
+
+def test_relevance_that_is_told_is_drawn_as_a_reliability_curve(index: Path, tmp_path: Path) -> None:
+    report = evaluate(Task("queries", (Case("q", {"bowl-red": 1}, text="red bowl"),)), Setting(index=str(index)))
+    assert report.tried[0].reliability == ()  # nothing is calibrated here
+    bins = tuple(Reliability(told, min(1, told * 1.2), 10 + int(50 * told)) for told in (0.05, 0.25, 0.5, 0.8, 0.95))
+    calibrated = replace(report, tried=(replace(report.tried[0], reliability=bins),))
+    widths = []
+    for name, one in (("bare", report), ("calibrated", calibrated)):
+        one.write(tmp_path / name)
+        with Image.open(tmp_path / name / "report.png") as picture:
+            widths.append(picture.width)
+    assert widths[1] == 2 * widths[0]
 
 
 def test_reliability_bins_hits_by_the_relevance_they_were_given() -> None:

@@ -17,8 +17,7 @@ needs("torch", "transformers", extra="vlm")
 
 from sightline.mllms.local import CAPTION, LocalVision, match_question  # noqa: E402
 from training.mllm import swaps  # noqa: E402
-from training.mllm.questions import SHARES, Lessons, bound, other_colour  # noqa: E402
-from training.renderer import captions, scene  # noqa: E402
+from training.mllm.questions import SHARES, Lessons, other_colour, said_of  # noqa: E402
 from training.starter.sentences import describe  # noqa: E402
 from training.starter.sources import Picture  # noqa: E402
 
@@ -78,7 +77,7 @@ def lessons(starter: Path, work: Path) -> Lessons:
 
 def options(starter: Path, work: Path, **changed: Any) -> Namespace:
     plain = {"starter": starter, "work": work, "minutes": 5.0, "steps": 2, "batch": 4, "rate": 1e-3, "eye_rate": 0.0,
-             "cool": 0.5, "words": 0.5, "shares": SHARES, "vocabulary": 420, "inner": 32, "layers": 1,
+             "cool": 0.5, "words": 0.5, "seen": 0.5, "shares": SHARES, "vocabulary": 420, "inner": 32, "layers": 1,
              "seed": 0}  # fmt: skip
     return Namespace(**(plain | changed))
 
@@ -102,8 +101,7 @@ def test_kinds_and_colour_pairs_are_held_out_together() -> None:
 def test_drawn_products_are_asked_only_what_is_true_or_false(lessons: Lessons) -> None:
     rng = Random(0)
     for at, drawn in enumerate(lessons.drawn):
-        true = captions(drawn.product, scene(drawn.product, drawn.seed)) + swaps.sentences(drawn.product)
-        true += bound(drawn.product)
+        true = said_of(drawn.product, drawn.seed)
         said = {"yes": 0, "no": 0}
         for _ in range(20):
             for one in lessons.of(len(lessons.pictures) + at, rng):

@@ -158,6 +158,16 @@ def test_via_names_the_channels_that_alone_would_have_found_it(find: Find, shelv
     assert by_id["read"].parts[0].text == "red"
 
 
+def test_channels_that_are_named_are_the_only_ones_asked(find: Find, shelve: Shelve) -> None:
+    shelve("seen", pictures=["red tall"])
+    shelve("said", texts=["a wide basin"], note="glazed in red")
+    assert ids(find("red", channels=("words",))) == ["said"]
+    assert ids(find("red", channels=("clip",))) == ["seen"]
+    assert set(ids(find("red", channels=("clip", "words")))) == {"seen", "said"}
+    with pytest.raises(InputError, match="'smell'"):
+        find("red", channels=("smell",))
+
+
 def test_a_document_is_not_behind_for_having_no_picture(find: Find, shelve: Shelve) -> None:
     shelve("poster", pictures=["red tall"], texts=["a wide green thing"])
     shelve("banner", pictures=["red"], texts=["a green thing"])

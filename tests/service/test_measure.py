@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,13 @@ def test_what_is_wrong_is_one_sentence(sightline: Run, argv: list[str], said: st
     assert (code, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_the_docs_name_options_that_exist(sightline: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    known = set(re.findall(r"--[a-z-]+", sightline("eval", "--help")[1]))
+    docs = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
+    assert set(re.findall(r"(?<![\w-])--[a-z]+[a-z-]*", docs)) <= known
 
 
 def test_qrels_of_another_collection_are_refused(sightline: Run, index: Path, queries: Path, tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ KINDS = [FieldSummary("price", 9, "none"), FieldSummary("stock", 9, "all"), Fiel
     ("expression", "says"),
     [
         ("price < 100", "'price' holds texts here, and no text is < the number 100: index it as numbers"),
-        ("stock > 0 and not price = 42", 'compare it with a text in quotes: price = "…"'),
+        ("stock > 0 and not price = 42", 'write the text in quotes: price = "…"'),
         ("price in (1, 2.5)", "no text is in the number 1, 2.5"),
         ("stock = many", "'stock' holds numbers here, and no number is = the text 'many'"),
         ('stock >= "10"', "no number is >= the text '10'"),

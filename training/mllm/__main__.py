@@ -119,6 +119,7 @@ def _training_options(own: argparse.ArgumentParser) -> None:
     own.add_argument("--eye-rate", type=float, default=0.0, help="above 0 the eye is trained, too, on fresh views")
     own.add_argument("--cool", type=float, default=0.25, help="share of the minutes over which the rate falls to 0")
     own.add_argument("--words", type=float, default=0.5, help="weight of captions and short answers")
+    own.add_argument("--seen", type=float, default=0.5, help="weight of places naming the words of a true text")
     own.add_argument("--shares", type=_shares, default=SHARES, help="of the sources: swaps=0.6,grocery=0.4")
     own.add_argument("--vocabulary", type=int, default=3500)
     own.add_argument("--inner", type=int, default=512)

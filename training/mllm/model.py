@@ -92,6 +92,26 @@ def build(tokenizer: Any, size: Size | None = None) -> Any:
     return model.eval()
 
 
+def even_out(model: Any, states: Any) -> None:
+    """Let the projector begin by whitening what the eye sees, given places (n, width) of many pictures.
+
+    An eye's numbers are far from zero and much alike in all pictures. Fed on as they are, their common part drowns what
+    tells pictures apart, and the decoder learns to look away.
+    """
+    import torch
+
+    mean = states.mean(0)
+    spread, axes = torch.linalg.eigh(torch.cov((states - mean).T))
+    white = axes / (spread.clamp(min=0) + 0.02 * spread.mean()).sqrt()  # (width, width), a column a direction
+    projector = model.model.multi_modal_projector
+    with torch.no_grad():
+        turn = torch.nn.init.orthogonal_(torch.empty(projector.linear_1.out_features, len(mean)))
+        projector.linear_1.weight.copy_(turn @ white.T)
+        projector.linear_1.bias.copy_(-(turn @ white.T) @ mean)
+        torch.nn.init.orthogonal_(projector.linear_2.weight, gain=0.3)
+        projector.linear_2.bias.zero_()
+
+
 def processor(tokenizer: Any, side: int = SIDE) -> Any:
     """What turns pictures and words into the model's input: the whole picture squashed to a square, bicubic."""
     repair()
@@ -114,3 +134,5 @@ def save(model: Any, tokenizer: Any, folder: Path, *, half: bool = True) -> None
     kept = copy.deepcopy(model).half() if half else model
     kept.save_pretrained(folder)
     processor(tokenizer, side).save_pretrained(folder)
+    for file in folder.iterdir():
+        file.chmod(0o644)  # weights are written readable by their owner alone

@@ -93,18 +93,21 @@ class Lessons:
         others = _OTHERS[one["source"]](one["labels"] | {"name": one["name"]}, rng)
         return [*asked, *rng.sample(others, min(2, len(others)))]
 
+    def true_text(self, row: int, rng: Random) -> str:
+        """One text that is true of a picture."""
+        if row >= len(self.pictures):
+            return swaps.phrase(self.drawn[row - len(self.pictures)].product)
+        texts, weights = zip(*self.linked[row], strict=True)
+        return self.texts[rng.choices(texts, weights)[0]]
+
     def _about_drawn(self, drawn: swaps.Drawn, rng: Random, yes: int, no: int) -> list[Lesson]:
         product = drawn.product
-        true = captions(product, scene(product, drawn.seed))
-        told = rng.random() < 0.5
-        said = [*rng.choices(bound(product) if told else swaps.sentences(product), k=yes - 1), rng.choice(true)]
-        other = swaps.swapped(product)
-        wrong = [rng.choice(bound(other)), rng.choice([text for text in swaps.sentences(other) if text not in true])]
-        while len(wrong) < no:
-            near = swaps.sentences(recoloured(product, rng))
-            wrong.append(rng.choice([text for text in near if text not in true]))
+        true = said_of(product, drawn.seed)
+        others = [said_of(swaps.swapped(product), drawn.seed)] * 2
+        others += [said_of(recoloured(product, rng), drawn.seed) for _ in range(no - 2)]
+        wrong = [rng.choice([text for text in other if text not in true]) for other in others]
         asked = about_product(product, drawn.seed)
-        return [*_matches(said, wrong[:no]), *rng.sample(asked, min(2, len(asked)))]
+        return [*_matches(rng.sample(true, yes), wrong[:no]), *rng.sample(asked, min(2, len(asked)))]
 
     def _wrong(self, row: int, rng: Random) -> str | None:
         """A text that is not true of the picture, near misses before far ones; None where none was found."""
@@ -148,9 +151,15 @@ def recoloured(product: Product, rng: Random) -> Product:
     return swaps.replace(product, colours=tuple(colours))
 
 
-def bound(product: Product) -> list[str]:
-    """Each colour with what bears it: "red mug", "blue stripes". False of the product with its colours swapped."""
-    return [f"{product.colours[0]} {product.kind}", pattern_phrase(product).removeprefix("with ")]
+def said_of(product: Product, seed: int) -> list[str]:
+    """Phrases that name a colour, the plainest first; said of its swap in the same surroundings, none of them is true.
+
+    The forms are the same for what is true and what is not, so that the words alone do not give the answer away.
+    """
+    bound = (f"{product.colours[0]} {product.kind}", pattern_phrase(product).removeprefix("with "))
+    whole = (*swaps.sentences(product), *captions(product, scene(product, seed)))
+    colours = product.colours
+    return list(dict.fromkeys(text for text in (*bound, *whole) if any(colour in text for colour in colours)))
 
 
 def other_colour(caption: str, rng: Random) -> str | None:

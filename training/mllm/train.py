@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from training.mllm.eye import CELL, Pixels, seen_map
-from training.mllm.model import Size, build, learn_tokenizer
-from training.mllm.packing import Tongue, foretold, pack
+from training.mllm.model import Size, build, even_out, learn_tokenizer
+from training.mllm.packing import Tongue, foretold, named, pack
 from training.mllm.questions import Lessons, corpus
 from training.starter.targets import jitter, to_input
 
@@ -81,6 +81,10 @@ class Training:
         self.resume()
         self.pixels = Pixels(args.starter, args.work)
         self.maps = None if args.eye_rate else Maps(self.eye, self.pixels, args.work, self.size.side)
+        if not self.step:
+            rng = Random(args.seed)
+            maps = self.seen(self.lessons.choose(rng, min(256, 4 * args.batch), args.shares), rng)
+            even_out(self.model, maps.detach().permute(0, 2, 3, 1).flatten(0, 2))
 
     def resume(self) -> None:
         """Take up the state that was saved last, where there is one; Adam starts anew where the eye joins."""
@@ -119,15 +123,17 @@ class Training:
         lessons = [self.lessons.of(row, rng) for row in rows]
         packed = pack(self.tongue, lessons, (self.size.side // CELL) ** 2)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = foretold(self.model, packed, self.seen(rows, rng))
+            maps = self.seen(rows, rng)
+            logits = foretold(self.model, packed, maps)
+            seen = named(self.model, self.tongue, maps, [self.lessons.true_text(row, rng) for row in rows])
         each = fn.cross_entropy(logits.float(), packed.wanted, reduction="none")
         judged = packed.first & ((packed.wanted == self.yes) | (packed.wanted == self.no))
         match, words = each[judged].mean(), each[~judged].mean()
         right = (logits[judged][:, self.yes] > logits[judged][:, self.no]) == (packed.wanted[judged] == self.yes)
         drawn = torch.tensor([row >= len(self.lessons.pictures) for row in rows])[packed.rows[judged]]
-        told = {"match": match.item(), "words": words.item(), "right": right.float().mean().item(),
+        told = {"match": match.item(), "words": words.item(), "seen": seen.item(), "right": right.float().mean().item(),
                 "right_swaps": right[drawn].float().mean().item() if drawn.any() else 0.5}  # fmt: skip
-        return match + self.args.words * words, told
+        return match + self.args.words * words + self.args.seen * seen, told
 
     def run(self) -> None:
         args, rng = self.args, Random(self.args.seed + self.step)

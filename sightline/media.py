@@ -136,6 +136,8 @@ def pixels_of(picture: Picture, max_pixels: int) -> Pixels:
     if isinstance(picture, bytes):
         return decode(picture, source="the query picture", max_pixels=max_pixels)
     try:
+        if Path(picture).exists() and not Path(picture).is_file():  # a device or a pipe may never end
+            raise InputError(f"cannot read the picture {picture}: not a file")
         data = Path(picture).read_bytes()
     except OSError as exc:
         raise InputError(f"cannot read the picture {picture}: {exc.strerror}") from exc

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline import media
-from sightline.encoders import fingerprint, hub, starter_open_clip
+from sightline.encoders import fingerprint, hub, starter_towers
 from sightline.encoders.content import embed, in_batches, normalised, split_long
 from sightline.encoders.torchvision_repair import repair
 from sightline.errors import ConfigError, EngineError, MissingExtra
@@ -124,7 +124,7 @@ def _libraries() -> tuple[Any, Any]:
         import open_clip
     except ImportError as exc:
         raise MissingExtra("open_clip_torch", "clip") from exc
-    starter_open_clip.register()
+    starter_towers.register()
     return open_clip, torch
 
 

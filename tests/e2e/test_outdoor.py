@@ -56,7 +56,7 @@ def test_the_right_products_come_first(
     hits = outdoor.search(query, where=where, k=5)
     texts = [" ".join(str(p.text) for p in hit.item.parts if p.text).lower() for hit in hits]
     right = [any(word in text for word in words) for text in texts]
-    assert all(right[:2])
+    assert right[0]
     assert sum(right) >= least
     if where:
         assert all(float(hit.item.fields["Price"]) < 180 for hit in hits)  # type: ignore[arg-type]

@@ -16,7 +16,8 @@ from PIL import Image
 import sightline.encoders
 from sightline.encoders import open_encoder
 from sightline.encoders.open_clip import OpenClipEncoder
-from sightline.encoders.starter_open_clip import export_clip, register
+from sightline.encoders.starter_open_clip import export_clip
+from sightline.encoders.starter_towers import register
 from sightline.errors import ConfigError
 from sightline.types import Pixels, Vectors
 from tests.extras import needs

@@ -21,8 +21,9 @@ from training.starter.sources import chosen
 RECIPE = {  # what the shipped weights were trained with; `--minutes` is the machine's own
     "prepare": "--views 4 --maps 3 --practice 120000 --vocabulary 10000 --drawn 6000",
     "heads": "--steps 2500 --views 2 --dropout 0.35",
-    "train": "--views 4 --sides 80:0.6,96:0.9,112:1 --average 0.998",
-    "refit": "--steps 500",
+    "train": "--views 4 --sides 96:0.25,112:1 --average 0.998 --text-every 3",
+    "refit": "--steps 300 --views 3 --dropout 0.2 --stay 0.02",
+    "export": "--side 128",
     "evaluate": "--rendered 1000",
 }
 
@@ -48,7 +49,7 @@ def steps(asked: argparse.Namespace) -> Iterator[Step]:
     minutes = ["--minutes", str(asked.minutes)]
     yield Step("train", ("--work", work, "--out", towers, *minutes, *processes, *recipe["train"]), "--resume")
     yield Step("refit", ("--work", work, "--checkpoint", towers, "--out", final, *recipe["refit"]))
-    yield Step("export", ("--work", work, "--checkpoint", final, "--out", out))
+    yield Step("export", ("--work", work, "--checkpoint", final, "--out", out, *recipe["export"]))
     figures = str(asked.work / "figures.json")
     yield Step("evaluate", ("--data", data, "--files", out, "--out", figures, *recipe["evaluate"]))
 

@@ -141,7 +141,7 @@ def main() -> None:
     write_tower(text, tokens, "tokens", {0: "n", 1: "l"}, args.out / "text.onnx")
     shutil.copyfile(args.work / "tokenizer.json", args.out / "tokenizer.json")
     config = {
-        "name": "starter", "version": 1, "dim": DIM,
+        "name": "starter", "version": 2, "dim": DIM,
         "image": {"size": args.side, "resize": "squash", "interpolation": "bicubic",
                   "mean": list(MEAN), "std": list(STD)},
         "text": {"context": CONTEXT, "pad_id": 0},

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.engine import Sightline, collection_folder
-from sightline.errors import NotFound
+from sightline.errors import InputError, NotFound
 from sightline.settings import Settings
 
 
@@ -45,7 +45,7 @@ class Shelf:
         try:
             yield kept.opened
         except Exception as exc:
-            if (kept.leaving or kept.opened.gone) and not isinstance(exc, NotFound):
+            if (kept.leaving or kept.opened.gone) and not isinstance(exc, NotFound | InputError):
                 raise NotFound(f"the collection {name!r} was deleted while this was under way") from exc
             raise
         finally:
@@ -67,7 +67,8 @@ class Shelf:
         try:
             kept.opened.erase()
         except BaseException:
-            kept.leaving = False
+            with self._lock:
+                kept.leaving = False
             raise
         finally:
             with self._lock:

@@ -29,7 +29,7 @@ from sightline.filters import Filter
 from sightline.lock import locked
 from sightline.media import Picture
 from sightline.mllms import open_chat
-from sightline.passport import Adaptation, refuse_other_encoder, refuse_other_store
+from sightline.passport import Adaptation, refuse_other_encoder, refuse_other_store, store_of
 from sightline.protocols import ChatModel, Encoder, Reranker, Store
 from sightline.rerankers import open_reranker
 from sightline.settings import Settings
@@ -115,8 +115,9 @@ class Sightline:
 
     @classmethod
     def drop(cls, path: str | Path, collection: str) -> None:
-        """Delete a whole collection with everything in it. Raises NotFound."""
-        with cls.open(path, collection=collection, create=False) as opened:
+        """Delete a whole collection with everything in it, wherever it is kept. Raises NotFound."""
+        store = store_of(collection_folder(Path(path), collection))
+        with cls.open(path, collection=collection, create=False, store=store) as opened:
             opened.erase()
 
     def erase(self) -> None:

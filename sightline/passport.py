@@ -6,6 +6,7 @@ Knows passports and what was opened; opens nothing itself.
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,15 @@ from sightline.encoders.adapter import AdaptedEncoder, Adapter
 from sightline.errors import ConfigError, InputError, PassportMismatch
 from sightline.protocols import Encoder
 from sightline.types import Space
+
+
+def store_of(folder: Path) -> str | None:
+    """The store a collection is kept in; None where nothing was added yet or there is no collection."""
+    if not folder.is_dir():
+        return None
+    with closing(Ledger(folder)) as ledger:
+        passport = ledger.passport()
+    return passport.store if passport else None
 
 
 def refuse_other_store(passport: Passport | None, spec: str, folder: Path) -> None:
@@ -51,9 +61,15 @@ class Adaptation:
         """What is installed. Raises PassportMismatch where it is not what the passport says."""
         with self._reading:
             state = self._ledger.adapter_state()
-            if state != self._state:
-                self._adapter, self._made = self._read(*state), None
-                self._state = state
+            while state != self._state:
+                try:
+                    read = self._read(*state)
+                except PassportMismatch:
+                    before, state = state, self._ledger.adapter_state()
+                    if before == state:
+                        raise
+                    continue  # another process changed it between two looks
+                self._adapter, self._made, self._state = read, None, state
             return self._adapter
 
     def around(self, encoder: Encoder) -> Encoder:

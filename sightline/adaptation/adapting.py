@@ -57,8 +57,9 @@ def adapt(
 ) -> Adapted:
     """Fit a map for each kind of query that has pairs, and install those that prove to help; see `Verdict`.
 
-    With `closed`, queries are said to ask only for what pairs speak of: the rest may get worse. Takes the place of the
-    adapter there was; where nothing helps, or with `dry_run`, all stays as it is. Equal pairs and seed give equal maps.
+    With `closed`, queries are said to ask only for what pairs speak of: the rest may get worse. A map takes the
+    place of the one there was for its kind of query, and is judged against the encoder alone; where nothing helps, or
+    with `dry_run`, all stays as it is. Equal pairs and seed give equal maps.
     Raises InputError without usable pairs, PassportMismatch when another encoder built the index.
     """
     started = time.perf_counter()
@@ -70,7 +71,7 @@ def adapt(
         raise InputError(
             f"too few pairs ({_told(few)}): {LEAST_PAIRS} with two answers at least, else nothing is proven"
         )
-    skipped = [*read.skipped, *(Skipped(f"{kind} that asks", f"too few pairs: {few[kind]}") for kind in few)]
+    skipped = [*read.skipped, *(Skipped(f"{kind} that asks", _why(few[kind])) for kind in few)]
     maps: dict[Modality, Any] = {}
     verdicts = []
     for kind, examples in read.examples.items():
@@ -81,7 +82,8 @@ def adapt(
                 maps[kind] = made
     pairs = sum(read.counts.values())
     facts = {"pairs": pairs, "seed": seed, "closed": closed, "verdicts": [verdict.to_json() for verdict in verdicts]}
-    adapter = Adapter(index.plain_encoder.space.fingerprint, maps, facts) if maps else None
+    kept_maps = installed.maps if (installed := index.adapter) is not None else {}
+    adapter = Adapter(index.plain_encoder.space.fingerprint, {**kept_maps, **maps}, facts) if maps else None
     if adapter and not dry_run:
         index.install(adapter)
     return Adapted(
@@ -102,6 +104,10 @@ def _fitted(kind: Kind, examples: Examples, *, closed: bool, seed: int, tell: Te
     tell(f"fitting on all pairs ({kind} asks)", 0, 1)
     made = fit(examples, seed=seed)
     return made, Verdict(kind, asked_anew, unseen, kept(made, examples.queries, seed=seed), closed)
+
+
+def _why(count: int) -> str:
+    return f"too few pairs: {count}" if count < LEAST_PAIRS else f"all {count} pairs have the same answer"
 
 
 def _alone(examples: Examples) -> bool:

@@ -6,6 +6,7 @@ Knows engine and cases; nothing of metrics. A query that cannot be asked is a ro
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any, TypeAlias
 from uuid import uuid4
 
 from sightline.engine import Sightline
-from sightline.errors import InputError, NotFound, UnreadableSource, UnsupportedModality
+from sightline.errors import InputError, NotFound, SightlineError, UnreadableSource, UnsupportedModality
 from sightline.evaluation.cases import Case, Task
 from sightline.evaluation.setting import Setting
 from sightline.types import Item, Part, Progress, Results, Skipped
@@ -25,6 +26,8 @@ Show: TypeAlias = Callable[[str, int, int | None], None]  # what is being done, 
 FIRST = 10  # hits whose modality and relevance are looked at
 MIXED = 200  # queries of a direction that are asked again without a target
 ABSENT_MOST = 0.2  # of the judged items may be missing from an index before its figures mean nothing
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -77,10 +80,13 @@ def opened(task: Task, setting: Setting, work: Path, show: Show) -> Iterator[tup
 
 
 def drop(work: Path) -> None:
-    """Remove what `opened` indexed, wherever it is kept."""
+    """Remove what `opened` indexed, wherever it is kept; what cannot be removed is left, the figures are not lost."""
     for place in work.iterdir():
         for name in Sightline.collections(place):
-            Sightline.drop(place, name)
+            try:
+                Sightline.drop(place, name)
+            except SightlineError as exc:
+                log.warning("the temporary collection %s was left behind: %s", name, exc)
 
 
 def ask(task: Task, cases: Sequence[Case], index: Sightline, setting: Setting, *, k: int, seed: int, show: Show) -> Run:

@@ -121,10 +121,14 @@ def _pictures(shelf: _Shelf) -> list[Case]:
     for record in shelf.records.values():
         held_out = shelf.held_out.get(record.id)
         if held_out:
-            cases.append(_case("picture", f"picture:{record.id}", {record.id}, image=held_out, target="image"))
+            cases.append(
+                _case("picture", f"picture:{record.id}", {record.id}, image=held_out, target="image", group=record.id)
+            )
         image = held_out or next((one.place for one in record.pictures if isinstance(one.place, Path)), None)
         if image and (record.title or record.text):
-            cases.append(_case("picture", f"texts:{record.id}", {record.id}, image=image, target="text"))
+            cases.append(
+                _case("picture", f"texts:{record.id}", {record.id}, image=image, target="text", group=record.id)
+            )
     return cases
 
 
@@ -146,7 +150,7 @@ def _changed(shelf: _Shelf, draw: random.Random) -> list[Case]:
             ]
         if options:
             other, value, ids = draw.choice(options)
-            cases.append(_case(f"picture + {other}", f"{item} but {value}", ids, text=value, image=image))
+            cases.append(_case(f"picture + {other}", f"{item} but {value}", ids, text=value, image=image, group=item))
     return cases
 
 
@@ -155,7 +159,7 @@ def _case(built_from: str, name: str, relevant: Iterable[str], **asked: Any) -> 
 
 
 def _sampled(cases: Sequence[Case], draw: random.Random) -> tuple[Case, ...]:
-    """At most MOST of each kind, in their order; ids that two cases share are kept apart by their place."""
+    """At most MOST of each kind, in their order; of cases that share an id the last."""
     by_kind: dict[str, list[int]] = defaultdict(list)
     for at, case in enumerate(cases):
         by_kind[f"{case.facts['built from']} {case.direction}"].append(at)

@@ -125,11 +125,16 @@ def test_a_filter_as_wide_as_the_language_allows(store: Store) -> None:
 
 
 def test_fields_are_listed_with_their_counts(store: Store) -> None:
-    fields = [{"price": 1, "size": "M", "tags": ("a", "b")}, {"price": 2.5, "size": 42}, {"new": True, "tags": ()}]
+    fields = [
+        {"price": 1, "size": "M", "tags": ("a", "b"), "fits": (38, "M")},
+        {"price": 2.5, "size": 42, "fits": (39, "L")},
+        {"new": True, "tags": ()},
+    ]
     items, vectors, _ = pictures(3, fields=fields)
     store.upsert(items, vectors)
     listed = [(field.name, field.count, field.numbers) for field in store.fields()]
-    assert listed == [("new", 1, "none"), ("price", 2, "all"), ("size", 2, "some"), ("tags", 1, "none")]
+    expected = [("fits", 2, "some"), ("new", 1, "none"), ("price", 2, "all"), ("size", 2, "some"), ("tags", 1, "none")]
+    assert listed == expected
 
 
 @pytest.mark.parametrize(

@@ -121,13 +121,16 @@ def kept_text(value: str | float) -> str:
 
 
 def searchable(fields: Fields) -> Json:
-    """The form in which fields are filtered by. `names` are those there, `unnumeric` those with another value."""
-    found: Json = {"names": [], "unnumeric": [], "texts": {}, "numbers": {}, "flags": {}}
+    """The form in which fields are filtered by. `names` are those there, `numeric` and `unnumeric` those
+    with a number and with another value."""
+    found: Json = {"names": [], "numeric": [], "unnumeric": [], "texts": {}, "numbers": {}, "flags": {}}
     for name in fields:
         values = distinct(fields, name)
         if not values:
             continue
         found["names"].append(name)
+        if any(kind == "number" for kind, _ in values):
+            found["numeric"].append(name)
         if any(kind != "number" for kind, _ in values):
             found["unnumeric"].append(name)
         for kind, value in values:

@@ -42,7 +42,7 @@ SPARE = 16  # points asked for beyond k, so that ties at the end are seen withou
 MOST_TIES = 1000  # among more equal scores than these at the end, the order is Qdrant's own
 SLACK = 1e-5  # scores closer than this may be a tie that Qdrant computed in two ways
 AVERAGE_WORDS = 32  # the length BM25 takes for average: titles are shorter, passages longer
-_INDEXED = ("kind", "item", "names", "unnumeric", "digest", "modality")
+_INDEXED = ("kind", "item", "names", "numeric", "unnumeric", "digest", "modality")
 
 
 class QdrantStore:
@@ -146,11 +146,12 @@ class QdrantStore:
     def fields(self) -> list[FieldSummary]:
         """Every field any item has, by name."""
         counts = self._engine.facet("names", _items())
-        unnumeric = self._engine.facet("unnumeric", _items())
+        numeric, unnumeric = (self._engine.facet(key, _items()) for key in ("numeric", "unnumeric"))
 
         def numbers(name: str) -> Literal["all", "some", "none"]:
-            others = unnumeric.get(name, 0)  # items with another value; one with both kinds counts here
-            return "all" if not others else "none" if others >= counts[name] else "some"
+            if name not in unnumeric:
+                return "all"
+            return "some" if name in numeric else "none"
 
         return [FieldSummary(name, counts[name], numbers(name)) for name in sorted(counts)]
 

@@ -96,7 +96,8 @@ def _rankings(plan: Plan) -> tuple[dict[str, list[Vote]], tuple[str, ...]]:
     if plan.terms.text and plan.weights.get("words") and query.target != "image":
         rankings["words"] = by_words(plan.store, plan.terms.text, pool=2 * pool, where=query.where)
     elif not asked or not aimed:
-        raise unsupported(plan.terms, plan.encoder, query.target)
+        only = () if plan.weights.keys() >= SEES.keys() else tuple(plan.weights)
+        raise unsupported(plan.terms, plan.encoder, query.target, only=only)
     return {channel: votes for channel, votes in rankings.items() if votes}, warnings
 
 

@@ -6,6 +6,7 @@ Knows an encoder by its protocol and nothing of stores, words or ranks.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,11 +86,14 @@ def modality(term: Term) -> Modality:
     return "text" if isinstance(term.content, str) else "image"
 
 
-def unsupported(terms: Terms, encoder: Encoder, target: str | None) -> UnsupportedModality:
-    """The error for a query that no channel can serve."""
+def unsupported(
+    terms: Terms, encoder: Encoder, target: str | None, *, only: Collection[str] = ()
+) -> UnsupportedModality:
+    """The error for a query that no channel can serve, or none of the `only` ones that were asked."""
     asked = " and ".join(sorted({_plural(modality(term)) for term in terms.wanted}))
     among = f" among {_plural(target)}" if target else ""
-    return UnsupportedModality(f"the encoder {encoder.space.name} cannot look for {asked}{among}")
+    who = f"the channel {' or '.join(sorted(only))}" if only else f"the encoder {encoder.space.name}"
+    return UnsupportedModality(f"{who} cannot look for {asked}{among}")
 
 
 def _plural(kind: str) -> str:

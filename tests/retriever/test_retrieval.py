@@ -164,6 +164,8 @@ def test_channels_that_are_named_are_the_only_ones_asked(find: Find, shelve: She
     assert ids(find("red", channels=("words",))) == ["said"]
     assert ids(find("red", channels=("clip",))) == ["seen"]
     assert set(ids(find("red", channels=("clip", "words")))) == {"seen", "said"}
+    with pytest.raises(UnsupportedModality, match="the channel words cannot look for text among pictures"):
+        find(Query((Term("red"),), target="image"), channels=("words",))
     with pytest.raises(InputError, match="'smell'"):
         find("red", channels=("smell",))
 

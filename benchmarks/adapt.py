@@ -8,21 +8,18 @@ with grocery.tar, outdoor_catalog.tar, clothing.tar and flickr8k.tar.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import random
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.report import circumstances, write
+from benchmarks.report import run
 from benchmarks.retrieval import JUDGED, OUTDOOR, _spaced, _unpacked
 from sightline import Query, Sightline, Term
 from sightline.adaptation import adapt
-from sightline.encoders import open_encoder
 from sightline.evaluation.metrics import by_query, compared, mean
 
 FOLDS = 5
@@ -244,23 +241,5 @@ def _change(
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds the tars")
-    parser.add_argument("--encoder", default="starter", metavar="SPEC")
-    parser.add_argument("--only", nargs="*", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--out", type=Path, help="folder to write the figures to")
-    asked = parser.parse_args()
-    figures: Figures = {"circumstances": circumstances(encoder=asked.encoder)}
-    open_encoder(asked.encoder)  # a bad spec is told at once
-    with tempfile.TemporaryDirectory() as work:
-        for name in asked.only:
-            folder = Path(work) / name
-            folder.mkdir()
-            figures[name] = TASKS[name](asked.data, asked.encoder, folder)
-            print(json.dumps({name: figures[name]}, indent=1), flush=True)
-    write(asked.out, "adapt", figures)
-
-
 if __name__ == "__main__":
-    main()
+    run("adapt", __doc__, TASKS)

@@ -1,17 +1,40 @@
-"""Says which machine and which code a figure comes from, and writes figures down when asked.
+"""Runs a benchmark's tasks, says which machine and which code a figure comes from, and writes figures down when asked.
 
 Knows nothing of what is measured.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from sightline.encoders import open_encoder
+
+
+def run(name: str, about: str | None, tasks: Mapping[str, Callable[[Path, str, Path], Any]]) -> None:
+    """A benchmark's command line: every task of (data, encoder, an empty folder) that is asked for, and its figures."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(), help="folder that holds the tars")
+    parser.add_argument("--encoder", default="starter", metavar="SPEC")
+    parser.add_argument("--only", nargs="*", choices=tasks, default=list(tasks))
+    parser.add_argument("--out", type=Path, help="folder to write the figures to")
+    asked = parser.parse_args()
+    figures: dict[str, Any] = {"circumstances": circumstances(encoder=asked.encoder)}
+    open_encoder(asked.encoder)  # a bad spec is told at once
+    with tempfile.TemporaryDirectory() as work:
+        for task in asked.only:
+            folder = Path(work) / task
+            folder.mkdir()
+            figures[task] = tasks[task](asked.data, asked.encoder, folder)
+    write(asked.out, name, figures)
 
 
 def circumstances(*, encoder: str, threads: int | None = None) -> dict[str, Any]:

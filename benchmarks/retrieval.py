@@ -8,19 +8,16 @@ catalog needs none.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tarfile
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from benchmarks.report import circumstances, write
+from benchmarks.report import run
 from sightline import Sightline
-from sightline.encoders import open_encoder
 from sightline.evaluation import Case, Document, Report, Setting, Task, evaluate, read_judged, read_pairs
 
 JUDGED = Path(__file__).parent / "judged"
@@ -162,22 +159,5 @@ def _shown(report: Report, direction: str, *measures: str) -> dict[str, Any]:
     return {name: str(figures.scores[name]) for name in measures}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(), help="folder that holds the tars")
-    parser.add_argument("--encoder", default="starter", metavar="SPEC")
-    parser.add_argument("--only", nargs="*", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--out", type=Path, help="folder to write the figures to")
-    asked = parser.parse_args()
-    figures: Figures = {"circumstances": circumstances(encoder=asked.encoder)}
-    open_encoder(asked.encoder)  # a bad spec is told at once
-    with tempfile.TemporaryDirectory() as work:
-        for name in asked.only:
-            folder = Path(work) / name
-            folder.mkdir()
-            figures[name] = TASKS[name](asked.data, asked.encoder, folder)
-    write(asked.out, "retrieval", figures)
-
-
 if __name__ == "__main__":
-    main()
+    run("retrieval", __doc__, TASKS)

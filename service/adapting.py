@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from service.options import REPORTED, AsJson, Collection, EncoderSpec, IndexDir, open_index, print_json
@@ -100,9 +101,18 @@ def show_adapted(out: Console, report: Adapted, *, dry_run: bool) -> None:
 def _show_verdict(out: Console, verdict: Verdict) -> None:
     out.print(Text(f"asked by {ASKS[verdict.kind]}", style="bold"))
     if verdict.unseen is not verdict.asked_anew:
-        out.print(Text(f"  new queries      {verdict.asked_anew}"))
+        out.print(_row("new queries", verdict.asked_anew))
     if verdict.unseen is not None:
-        out.print(Text(f"  things unseen    {verdict.unseen}"))
-    out.print(Text(f"  neighbours kept  {verdict.kept:.0%}"))
+        out.print(_row("things unseen", verdict.unseen))
+    out.print(_row("neighbours kept", f"{verdict.kept:.0%}"))
     if verdict.reason:
-        out.print(Text(f"  left as it was: {verdict.reason}", style="yellow"))
+        out.print(_row("left as it was", verdict.reason, style="yellow"))
+
+
+def _row(name: str, value: object, *, style: str = "") -> Table:
+    """A name and what is said of it, which keeps its own column when it needs several lines."""
+    row = Table.grid(padding=(0, 0, 0, 2))
+    row.add_column(width=17)
+    row.add_column()
+    row.add_row(Text(name, style=style), Text(str(value), style=style))
+    return row

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sightline.mllms.local import match_question
 from training.mllm.questions import Lesson
 
 
@@ -26,6 +27,8 @@ class Packed:
     places: Tensor  # (m,) the place, in p + t, of the token before each
     wanted: Tensor  # (m,) the token
     first: Tensor  # (m,) bool: whether it is an answer's first
+    heard: Tensor  # (m,) bool: whether it is a word of a true text that is asked about, not of an answer
+    so_far: Tensor  # (s, 3): row, place in p + t, and whether the text asked about is true up to there
 
 
 class Tongue:
@@ -37,6 +40,19 @@ class Tongue:
 
     def question(self, text: str) -> list[int]:
         return self._ids(text + "\n")
+
+    def asked(self, lesson: Lesson) -> tuple[int, int]:
+        """Where the text asked about begins and ends among the question's tokens; (0, 0) where there is none."""
+        if not lesson.text:
+            return 0, 0
+        tokens, frame = self.question(lesson.question), self.question(match_question(""))
+        begin, end = _alike(tokens, frame), _alike(tokens[::-1], frame[::-1])
+        return begin, len(tokens) - end
+
+    def true_until(self, lesson: Lesson) -> int:
+        """How many of the question's tokens, from its start, agree with a true text."""
+        tokens = self.question(lesson.question)
+        return max((_alike(tokens, self.question(match_question(text))) for text in lesson.truths), default=0)
 
     def answer(self, text: str) -> list[int]:
         return [*self._ids(text), self.end]
@@ -52,35 +68,49 @@ class Tongue:
         return self._known[text]
 
 
+def _alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
 def pack(tongue: Tongue, lessons: Sequence[Sequence[Lesson]], places: int) -> Packed:
     """One row a picture. A row's questions are padded at its end to the longest row of the batch."""
-    turned = [[(tongue.question(one.question), tongue.answer(one.answer)) for one in own] for own in lessons]
-    length = max(sum(len(q) + len(a) for q, a in own) for own in turned)
+    turned = [[(one, tongue.question(one.question), tongue.answer(one.answer)) for one in own] for own in lessons]
+    length = max(sum(len(asked) + len(said) for _, asked, said in own) for own in turned)
     b, whole = len(turned), places + length
     tokens = torch.zeros(b, length, dtype=torch.int64)
     positions = torch.arange(whole).repeat(b, 1)
     group = torch.full((b, whole), -1)  # which question a token belongs to; 0 is the picture, -1 padding
     group[:, :places] = 0
-    rows, before, wanted, first = [], [], [], []
+    foretold: list[tuple[int, int, int, bool, bool]] = []  # row, place before, token, first, heard
+    so_far: list[tuple[int, int, bool]] = []
     for row, own in enumerate(turned):
         at = 0
-        for number, (asked, said) in enumerate(own, start=1):
+        for number, (lesson, asked, said) in enumerate(own, start=1):
             both = asked + said
             span = slice(places + at, places + at + len(both))
             tokens[row, at : at + len(both)] = torch.tensor(both)
             positions[row, span] = torch.arange(places, places + len(both))
             group[row, span] = number
-            for offset, token in enumerate(said):
-                rows.append(row)
-                before.append(places + at + len(asked) + offset - 1)
-                wanted.append(token)
-                first.append(offset == 0)
+            begins = places + at
+            end = begins + len(asked)
+            foretold += [(row, end + i - 1, token, i == 0, False) for i, token in enumerate(said)]
+            start, stop = tongue.asked(lesson)
+            if lesson.answer == "yes":
+                foretold += [(row, begins + i - 1, asked[i], False, True) for i in range(start, stop)]
+                so_far += [(row, begins + i, True) for i in range(start, stop)]
+            elif lesson.truths:
+                true = tongue.true_until(lesson)
+                so_far += [(row, begins + i, i < true) for i in range(start, stop)]
             at += len(both)
     causal = torch.ones(whole, whole, dtype=torch.bool).tril()
     same = (group[:, :, None] == group[:, None, :]) | (group[:, None, :] == 0)
     bias = torch.where(causal & same, 0.0, -1e4)[:, None]
-    return Packed(tokens, positions, bias, torch.tensor(rows), torch.tensor(before), torch.tensor(wanted),
-                  torch.tensor(first))  # fmt: skip
+    row_of, before, wanted = torch.tensor([one[:3] for one in foretold]).T
+    first, heard = torch.tensor([one[3:] for one in foretold]).T
+    told = torch.tensor(so_far, dtype=torch.int64).reshape(-1, 3)
+    return Packed(tokens, positions, bias, row_of, before, wanted, first, heard, told)
 
 
 def named(model: Any, tongue: Tongue, maps: Tensor, texts: Sequence[str]) -> Tensor:
@@ -99,13 +129,19 @@ def named(model: Any, tongue: Tongue, maps: Tensor, texts: Sequence[str]) -> Ten
 
 def foretold(model: Any, packed: Packed, maps: Tensor) -> Tensor:
     """Logits (m, vocabulary) for the wanted tokens; `maps` are the eye's (b, width, side, side)."""
+    states = thought(model, packed, maps)
+    logits: Tensor = model.lm_head(states[packed.rows, packed.places])
+    return logits
+
+
+def thought(model: Any, packed: Packed, maps: Tensor) -> Tensor:
+    """The decoder's last states (b, p + t, width)."""
     seen = model.model.multi_modal_projector(maps.flatten(2).permute(0, 2, 1))  # (b, p, width)
     words = model.model.language_model.embed_tokens(packed.tokens)
-    states = model.model.language_model(
+    states: Tensor = model.model.language_model(
         inputs_embeds=torch.cat([seen.to(words.dtype), words], 1),
         attention_mask=packed.bias.to(words.dtype),
         position_ids=packed.positions,
         use_cache=False,
     ).last_hidden_state
-    logits: Tensor = model.lm_head(states[packed.rows, packed.places])
-    return logits
+    return states

@@ -40,10 +40,16 @@ _SAID_COLOUR = re.compile(rf"\b({'|'.join(COLOUR_WORDS)})\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A question about one picture and its whole answer."""
+    """A question about one picture and its whole answer.
+
+    Where it asks whether `text` matches, a true text is itself a lesson, word by word; a wrong one is true as far as it
+    begins like one of `truths`, and from there on wrong.
+    """
 
     question: str
     answer: str
+    text: str = ""
+    truths: tuple[str, ...] = ()
 
 
 class Lessons:
@@ -107,7 +113,7 @@ class Lessons:
         others += [said_of(recoloured(product, rng), drawn.seed) for _ in range(no - 2)]
         wrong = [rng.choice([text for text in other if text not in true]) for other in others]
         asked = about_product(product, drawn.seed)
-        return [*_matches(rng.sample(true, yes), wrong[:no]), *rng.sample(asked, min(2, len(asked)))]
+        return [*_matches(rng.sample(true, yes), wrong[:no], tuple(true)), *rng.sample(asked, min(2, len(asked)))]
 
     def _wrong(self, row: int, rng: Random) -> str | None:
         """A text that is not true of the picture, near misses before far ones; None where none was found."""
@@ -131,8 +137,9 @@ class Lessons:
         return self.texts[max(found)[1]] if found else None
 
 
-def _matches(true: list[str], wrong: list[str]) -> list[Lesson]:
-    return [Lesson(match_question(t), "yes") for t in true] + [Lesson(match_question(t), "no") for t in wrong]
+def _matches(true: list[str], wrong: list[str], truths: tuple[str, ...] = ()) -> list[Lesson]:
+    asked = [Lesson(match_question(text), "yes", text) for text in true]
+    return asked + [Lesson(match_question(text), "no", text, truths) for text in wrong]
 
 
 @cache

@@ -19,7 +19,7 @@ from torch.nn import functional as fn
 
 from training.mllm.eye import CELL, Pixels, seen_map
 from training.mllm.model import Size, build, even_out, learn_tokenizer
-from training.mllm.packing import Tongue, foretold, named, pack
+from training.mllm.packing import Tongue, named, pack, thought
 from training.mllm.questions import Lessons, corpus
 from training.starter.targets import jitter, to_input
 
@@ -72,7 +72,8 @@ class Training:
         self.eye = self.eye.to(memory_format=torch.channels_last)
         self.yes, self.no = (self.tokenizer.convert_tokens_to_ids(word) for word in ("yes", "no"))
         seeing = {id(p) for p in self.eye.parameters()}
-        rest = [p for p in self.model.parameters() if id(p) not in seeing]
+        self.doubt = torch.nn.Linear(self.size.width, 1)  # of a text's every word: is it true so far? Training only
+        rest = [p for p in [*self.model.parameters(), *self.doubt.parameters()] if id(p) not in seeing]
         groups = [{"params": rest, "top": args.rate}]
         if args.eye_rate:
             groups.append({"params": list(self.eye.parameters()), "top": args.eye_rate})
@@ -93,6 +94,7 @@ class Training:
             return
         kept = torch.load(path)
         self.model.load_state_dict(kept["model"])
+        self.doubt.load_state_dict(kept["doubt"])
         self.step, self.pictures = kept["step"], kept["pictures"]
         if kept["live"] == bool(self.args.eye_rate):
             self.optimiser.load_state_dict(kept["optimiser"])
@@ -102,7 +104,8 @@ class Training:
         counts = {"step": self.step, "pictures": self.pictures}
         kept = {"model": self.model.state_dict(), "size": asdict(self.size), **counts}
         if name == "last":
-            kept |= {"optimiser": self.optimiser.state_dict(), "live": bool(self.args.eye_rate)}
+            kept |= {"optimiser": self.optimiser.state_dict(), "doubt": self.doubt.state_dict(),
+                     "live": bool(self.args.eye_rate)}  # fmt: skip
         fresh = self.work / f"{name}.new"
         torch.save(kept, fresh)
         fresh.rename(self.work / f"{name}.pt")
@@ -124,16 +127,22 @@ class Training:
         packed = pack(self.tongue, lessons, (self.size.side // CELL) ** 2)
         with torch.autocast("cpu", torch.bfloat16):
             maps = self.seen(rows, rng)
-            logits = foretold(self.model, packed, maps)
+            states = thought(self.model, packed, maps)
+            logits = self.model.lm_head(states[packed.rows, packed.places])
+            doubts = self.doubt(states[packed.so_far[:, 0], packed.so_far[:, 1]]).flatten()
             seen = named(self.model, self.tongue, maps, [self.lessons.true_text(row, rng) for row in rows])
         each = fn.cross_entropy(logits.float(), packed.wanted, reduction="none")
         judged = packed.first & ((packed.wanted == self.yes) | (packed.wanted == self.no))
-        match, words = each[judged].mean(), each[~judged].mean()
+        match, words, heard = each[judged].mean(), each[~judged & ~packed.heard].mean(), each[packed.heard].mean()
+        doubt = fn.binary_cross_entropy_with_logits(doubts.float(), packed.so_far[:, 2].float())
         right = (logits[judged][:, self.yes] > logits[judged][:, self.no]) == (packed.wanted[judged] == self.yes)
         drawn = torch.tensor([row >= len(self.lessons.pictures) for row in rows])[packed.rows[judged]]
-        told = {"match": match.item(), "words": words.item(), "seen": seen.item(), "right": right.float().mean().item(),
-                "right_swaps": right[drawn].float().mean().item() if drawn.any() else 0.5}  # fmt: skip
-        return match + self.args.words * words + self.args.seen * seen, told
+        parts = {"match": match, "words": words, "heard": heard, "doubt": doubt, "seen": seen,
+                 "right": right.float().mean()}  # fmt: skip
+        if drawn.any():
+            parts["right_swaps"] = right[drawn].float().mean()
+        whole = match + self.args.words * (words + heard) + doubt
+        return whole + self.args.seen * seen, {name: part.item() for name, part in parts.items()}
 
     def run(self) -> None:
         args, rng = self.args, Random(self.args.seed + self.step)

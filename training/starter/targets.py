@@ -5,6 +5,7 @@ Knows the caches of `prepare` and the heads; knows nothing of the student or of 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,19 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from training.starter.heads import Head, picture_features
-from training.starter.towers import MEAN, STD
+from training.starter.towers import DIM, MEAN, STD
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A batch of b pictures as the student is shown them, with what the teachers say; drawn pictures have zeros."""
+
+    pixels: Tensor  # (b, 3, S, S)
+    features: Tensor  # (b, 1024) of the picture teacher
+    joint: Tensor  # (b, DIM) where the heads put it
+    joined: np.ndarray  # (b,) bool: a piece of another picture is in it, so no sentence is true of it
+    mapped: np.ndarray  # (m,) the rows that `maps` tells of
+    maps: Tensor | None  # (m, 1024, 7, 7) the teacher's last map
 
 
 class Targets:
@@ -46,6 +59,29 @@ class Targets:
         assert self.drawn is not None
         return self.drawn[row - self.taught, view % self.drawn.shape[1]]
 
+    def show(self, rows: np.ndarray, side: int, share: float, rng: np.random.Generator) -> Shown:
+        """One view of each picture, jittered; a `share` of those with a map get a piece of another picture."""
+        view = rng.integers(len(self.pixels), size=len(rows))
+        pixels = np.stack([self.picture(row, at) for row, at in zip(rows, view, strict=True)])
+        shown, flipped = jitter(to_input(pixels, side))
+        raw, joint = np.zeros((len(rows), 1024), np.float32), torch.zeros(len(rows), DIM)
+        for at in np.flatnonzero(rows < self.taught):
+            raw[at], joint[at] = self.features[view[at]][rows[at]], self.joint[view[at]][rows[at]]
+        joined = np.zeros(len(rows), bool)
+        mapped = np.flatnonzero((rows < self.taught) & (view < len(self.maps)))
+        if not len(mapped):
+            return Shown(shown, picture_features(raw), joint, joined, mapped, None)
+        maps = np.stack([self.map_of(rows[at], view[at], bool(flipped[at])) for at in mapped])
+        several = np.sort(rng.permutation(len(mapped))[: round(share * len(mapped))])
+        cut_and_paste(shown, maps, mapped, several, rng)
+        joined[mapped[several]] = True
+        if len(several):
+            raw[joined] = maps[several].mean((1, 2), dtype=np.float32)
+            with torch.no_grad():
+                joint[joined] = self.image_head(picture_features(raw[joined])).float()
+        seen = torch.from_numpy(maps).float().sqrt().permute(0, 3, 1, 2)
+        return Shown(shown, picture_features(raw), joint, joined, mapped, seen)
+
     def grow(self, limit: int) -> None:
         """Take up views that have been prepared since."""
         while len(self.pixels) < limit and (self.work / f"view_{len(self.pixels)}.done").exists():
@@ -64,6 +100,26 @@ class Targets:
         """Return the teacher's last map (7, 7, 1024) of one view of a taught picture, turned as the picture was."""
         seen = self.maps[view][row]
         return seen[:, ::-1] if flipped else seen
+
+
+def cut_and_paste(
+    shown: Tensor, maps: np.ndarray, mapped: np.ndarray, several: np.ndarray, rng: np.random.Generator
+) -> None:
+    """Put a piece of another picture into some, in place, and the teacher's view of that piece into their maps.
+
+    The mean of a joined map is, near enough, what the teacher would say of the joined picture: so it is known of far
+    more pictures than there are. `mapped` are the rows of `shown` (b, 3, S, S) that `maps` (m, 7, 7, 1024) tells of,
+    `several` the ones among these m to be changed.
+    """
+    side, cells = shown.shape[-1], maps.shape[1]
+    pixels, whole = shown.clone(), maps.copy()
+    for place in several:
+        other = int(rng.integers(len(mapped)))
+        height, width = rng.integers(2, cells - 1, size=2)
+        top, left = int(rng.integers(cells - height + 1)), int(rng.integers(cells - width + 1))
+        maps[place, top : top + height, left : left + width] = whole[other, top : top + height, left : left + width]
+        y0, y1, x0, x1 = (round(at * side / cells) for at in (top, top + height, left, left + width))
+        shown[mapped[place], :, y0:y1, x0:x1] = pixels[mapped[other], :, y0:y1, x0:x1]
 
 
 def to_input(pixels: np.ndarray, side: int | None = None) -> Tensor:

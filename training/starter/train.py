@@ -21,10 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from training.starter import batches
-from training.starter.heads import picture_features
 from training.starter.losses import bank_loss, masked_loss, mimic, mimic_map, recall
 from training.starter.prepare_texts import CONTEXT
-from training.starter.targets import Targets, jitter, side_at, to_input
+from training.starter.targets import Targets, side_at, to_input
 from training.starter.towers import DIM, ImageTower, TextTower
 
 
@@ -107,23 +106,20 @@ class Run:
         rng = self.sampler.rng
         rows = self.sampler.pictures(args.batch)
         texts = self.sampler.sentences(rows)
-        view = rng.integers(len(targets.pixels), size=len(rows))
-        pixels = np.stack([targets.picture(i, v) for v, i in zip(view, rows, strict=True)])
-        shown, flipped = jitter(to_input(pixels, side_at(args.sides, progress)))
-        early, late = student.image.maps(shown)
+        shown = targets.show(rows, side_at(args.sides, progress), args.joined, rng)
+        early, late = student.image.maps(shown.pixels)
         features = late.float().mean((2, 3))  # (b, 1024)
         vectors = fn.normalize(student.image.head(features).float(), dim=-1)  # (b, DIM)
         taught = np.flatnonzero(rows < targets.taught)
-        raw = np.stack([targets.features[view[i]][rows[i]] for i in taught])
-        joint = torch.zeros_like(vectors)
-        joint[taught] = torch.stack([targets.joint[view[i]][rows[i]] for i in taught])
         out = {
-            "feature": args.w_feature * mimic(self.as_picture_teacher(features[taught]), picture_features(raw)),
-            "joint": args.w_joint * (1 - (vectors * joint)[taught].sum(-1)).mean(),
+            "feature": args.w_feature * mimic(self.as_picture_teacher(features[taught]), shown.features[taught]),
+            "joint": args.w_joint * (1 - (vectors * shown.joint)[taught].sum(-1)).mean(),
         }
-        out |= self.map_losses(rows, view, flipped, early, late)
+        if shown.maps is not None:
+            out["early_map"] = args.w_map * mimic_map(student.to_early_map(early[shown.mapped]), shown.maps)
+            out["late_map"] = args.w_map * mimic_map(student.to_late_map(late[shown.mapped]), shown.maps)
         scale = student.scale.exp().clamp(max=60)
-        told = np.flatnonzero(texts >= 0)
+        told = np.flatnonzero((texts >= 0) & ~shown.joined)
         z, own_joint = vectors[told], targets.joint_text[texts[told]]
         facts, needs = caches.facts[rows[told]], caches.needs
         bank_rows = self.sampler.pictures(args.bank)
@@ -131,7 +127,7 @@ class Run:
         bank_rows, bank_texts = bank_rows[bank_texts >= 0], bank_texts[bank_texts >= 0]
         true = torch.from_numpy(batches.true_pairs(facts, needs[bank_texts]))
         out["image_bank"] = args.w_bank * bank_loss(z, own_joint, targets.joint_text[bank_texts], true, scale)
-        shop = np.flatnonzero(caches.sources[rows] == "grocery")
+        shop = np.flatnonzero((caches.sources[rows] == "grocery") & ~shown.joined)
         if len(shop):
             wanted = batches.true_pairs(caches.facts[rows[shop]], self.fine_needs)  # (s, 81)
             logits = student.class_scale.exp().clamp(max=40) * vectors[shop] @ self.meeting.shop.T
@@ -151,25 +147,12 @@ class Run:
         seen = np.flatnonzero(rows[told] < targets.taught)  # texts whose picture the teacher has seen
         bank_rows = bank_rows[bank_rows < targets.taught]
         true = torch.from_numpy(batches.true_pairs(caches.facts[bank_rows], needs[texts[told[seen]]])).T
-        out["text_bank"] = args.w_bank * bank_loss(t[seen], joint[told[seen]], targets.joint[0][bank_rows], true, scale)
+        out["text_bank"] = args.w_bank * bank_loss(
+            t[seen], shown.joint[told[seen]], targets.joint[0][bank_rows], true, scale
+        )
         true = torch.from_numpy(batches.true_pairs(facts, needs[texts[told]]))
         out["clip"] = args.w_clip * masked_loss(scale * z @ t.T, true)
         return out
-
-    def map_losses(
-        self, rows: np.ndarray, view: np.ndarray, flipped: Tensor, early: Tensor, late: Tensor
-    ) -> dict[str, Tensor]:
-        """Compare both maps of the picture tower with the teacher's last map, where that was kept."""
-        targets, student, weight = self.targets, self.student, self.args.w_map
-        mapped = np.flatnonzero((rows < targets.taught) & (view < len(targets.maps)))
-        if not len(mapped):
-            return {}
-        seen = np.stack([targets.map_of(rows[i], view[i], bool(flipped[i])) for i in mapped])
-        taught = torch.from_numpy(seen).float().sqrt().permute(0, 3, 1, 2)  # (m, 1024, 7, 7)
-        return {
-            "early_map": weight * mimic_map(student.to_early_map(early[mapped]), taught),
-            "late_map": weight * mimic_map(student.to_late_map(late[mapped]), taught),
-        }
 
     @torch.no_grad()
     def refresh_iconic(self) -> None:
@@ -328,6 +311,7 @@ def main() -> None:
     parser.add_argument("--w-joint", type=float, default=3.0)
     parser.add_argument("--w-bank", type=float, default=0.2)
     parser.add_argument("--w-map", type=float, default=0.7)
+    parser.add_argument("--joined", type=float, default=0.5, help="share of pictures with a piece of another in them")
     parser.add_argument("--w-clip", type=float, default=0.3)
     parser.add_argument("--w-shop", type=float, default=0.2)
     parser.add_argument("--save-every", type=float, default=6, help="minutes")

@@ -3,12 +3,13 @@
 Drawn pairs whose two colours trade places (kinds and colours held out together), Flickr8k dev captions, grocery val
 photos. Every picture is read as the product reads it, by `sightline.mllms.local`.
 
-    python -m benchmarks.reranking --data DIR --model vlm:FOLDER [--captions 400] [--out benchmarks/results]
+    python -m benchmarks.reranking --data DIR [--model vlm:starter] [--captions 400] [--out benchmarks/results]
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -21,8 +22,9 @@ from sightline import media
 from sightline.encoders import open_encoder
 from sightline.evaluation.metrics import by_query, compared, mean
 from sightline.mllms import open_vision
-from sightline.mllms.local import match_question
+from sightline.mllms.asking import match_question
 from sightline.protocols import Encoder
+from sightline.rerankers.yes_no import log_odds
 from sightline.types import Pixels, Vectors
 from training.mllm import swaps
 from training.starter.sources import read
@@ -124,7 +126,7 @@ def _orders(
     *,
     measure: str,
 ) -> Figures:
-    """A measure of the first order, of the model's own, and of both fused by rank; gains with paired intervals.
+    """A measure of the first order, of the model's own, and of the product's, which weighs both; paired intervals.
 
     A query's name is the place of the one picture that is right for it.
     """
@@ -137,16 +139,17 @@ def _orders(
     odds = {(name, str(at)): p for at, own in zip(places, found, strict=True)
             for name, p in zip(asked[at], own, strict=True)}  # fmt: skip
     reranked = {name: sorted(row, key=lambda at: -odds[name, at]) for name, row in first.items()}
-    fused = {
-        name: sorted(row, key=lambda at: -1 / (10 + row.index(at)) - 1 / (10 + reranked[name].index(at)))
+    weighed = {  # as `sightline.rerankers.yes_no` does
+        name: sorted(row, key=lambda at: math.log(1 + row.index(at)) - log_odds(odds[name, at]))
         for name, row in first.items()
     }
-    values = [by_query(order, {name: {name} for name in first}, [measure]) for order in (first, reranked, fused)]
+    values = [by_query(order, {name: {name} for name in first}, [measure]) for order in (first, reranked, weighed)]
     return {
         "queries": len(first),
-        "first": _said(mean(values[0])), "reranked": _said(mean(values[1])), "fused": _said(mean(values[2])),
-        "gained by reranking": _said(compared(values[0], values[1])),
-        "gained by fusing": _said(compared(values[0], values[2])),
+        "first": _said(mean(values[0])), "reranked": _said(mean(values[2])),
+        "by the answers alone": _said(mean(values[1])),
+        "gained by the answers alone": _said(compared(values[0], values[1])),
+        "gained by reranking": _said(compared(values[0], values[2])),
     }  # fmt: skip
 
 
@@ -177,7 +180,7 @@ def figures(judge: Judge, encoder: Encoder, data: Path, *, pairs: int, captions:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the tars")
-    parser.add_argument("--model", required=True, help="vlm:FOLDER")
+    parser.add_argument("--model", default="vlm:starter", help="vlm:starter or vlm:FOLDER")
     parser.add_argument("--encoder", default="starter")
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--captions", type=int, default=400, help="Flickr8k captions to rerank for, 20 photos each")

@@ -14,6 +14,7 @@ from sightline.protocols import ChatModel
 
 if TYPE_CHECKING:
     from sightline.mllms.local import LocalVision
+    from sightline.mllms.onnx import OnnxVision
 
 __all__ = ["open_chat", "open_vision"]
 
@@ -29,11 +30,20 @@ def open_chat(spec: str, *, logprobs: bool = False) -> ChatModel:
     return LangChainChat(spec, logprobs=logprobs)
 
 
-def open_vision(spec: str) -> LocalVision:
-    """The vision-language model a spec names, `vlm:FOLDER`, loaded once a process. Raises ConfigError, MissingExtra."""
-    from sightline.mllms.local import open_local
+def open_vision(spec: str) -> LocalVision | OnnxVision:
+    """The vision-language model a spec names, loaded once a process: `vlm:starter` needs no torch, `vlm:FOLDER` does.
 
+    Raises ConfigError, MissingExtra.
+    """
     reference = spec.removeprefix("vlm:")
     if reference == spec or not reference:
-        raise ConfigError(f"there is no vision-language model {spec!r}. Name the folder that holds one: vlm:FOLDER")
+        raise ConfigError(
+            f"there is no vision-language model {spec!r}. Take vlm:starter, or vlm:FOLDER, the folder that holds one"
+        )
+    if reference == "starter":
+        from sightline.mllms.onnx import open_starter
+
+        return open_starter()
+    from sightline.mllms.local import open_local
+
     return open_local(Path(reference).expanduser().resolve())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -16,16 +16,10 @@ from typing import Any
 
 from sightline.encoders.torchvision_repair import repair
 from sightline.errors import ConfigError, EngineError, MissingExtra
+from sightline.mllms.asking import ANSWER_TOKENS, CAPTION, CAPTION_TOKENS, match_question, portions
 from sightline.types import Pixels
 
-CAPTION = "Describe this picture in one line."
-AT_ONCE = 16  # questions in one batch
 _YES, _NO = ("yes", "Yes", " yes", " Yes", "YES"), ("no", "No", " no", " No", "NO")
-
-
-def match_question(text: str) -> str:
-    """The question whose "yes" means that a picture fits a query."""
-    return f'Does this picture match "{text}"? Answer yes or no.'
 
 
 @lru_cache(maxsize=2)
@@ -49,9 +43,10 @@ class LocalVision:
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.float32 if self._device == "cpu" else torch.bfloat16
         with _loading(folder), _no_bars(transformers.utils.logging):
-            opened = transformers.AutoModelForImageTextToText.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, trust_remote_code=False
+            opened, loading = transformers.AutoModelForImageTextToText.from_pretrained(
+                folder, dtype=dtype, local_files_only=True, trust_remote_code=False, output_loading_info=True
             )
+            _refuse_incomplete(loading, folder)
             self._processor = transformers.AutoProcessor.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
@@ -59,6 +54,8 @@ class LocalVision:
         tokenizer = self._processor.tokenizer
         if not (getattr(self._processor, "chat_template", None) or tokenizer.chat_template):
             raise ConfigError(f"the model in {folder} has no chat template, so it cannot be asked anything")
+        with _loading(folder):
+            self._processor.apply_chat_template(self._turn("?"), add_generation_prompt=True)
         tokenizer.padding_side = "left"  # the answer begins where every row ends
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
@@ -75,23 +72,26 @@ class LocalVision:
     def yes(self, asked: Sequence[tuple[str, Pixels]]) -> list[float]:
         """For each question and picture, P(yes) of P(yes) + P(no) as its answer's first word. Raises EngineError."""
         found: list[float] = []
-        for batch in _batches(asked):
+        for batch in portions(asked):
             with self._running():
                 inputs = self._prepared(batch)
                 only = {"logits_to_keep": 1} if self._last_only else {}
                 logits = self._model(**inputs, **only).logits[:, -1].float()  # (n, vocabulary)
                 yes, no = (logits[:, ids].logsumexp(-1) for ids in (self._yes, self._no))
-                found += (yes - no).sigmoid().tolist()
+                odds = (yes - no).sigmoid()
+                if not self._torch.isfinite(odds).all():
+                    raise ValueError("it gave no number for yes and no")
+                found += odds.tolist()
         return found
 
     def match(self, text: str, pictures: Sequence[Pixels]) -> list[float]:
         """How likely each picture matches a text, 0-1. Raises EngineError."""
         return self.yes([(match_question(text), picture) for picture in pictures])
 
-    def answers(self, asked: Sequence[tuple[str, Pixels]], *, max_tokens: int = 32) -> list[str]:
+    def answers(self, asked: Sequence[tuple[str, Pixels]], *, max_tokens: int = ANSWER_TOKENS) -> list[str]:
         """A short answer to each question about its picture, by the likeliest next word. Raises EngineError."""
         said: list[str] = []
-        for batch in _batches(asked):
+        for batch in portions(asked):
             with self._running():
                 inputs = self._prepared(batch)
                 made = self._model.generate(
@@ -104,7 +104,7 @@ class LocalVision:
 
     def captions(self, pictures: Sequence[Pixels]) -> list[str]:
         """One line about each picture. Raises EngineError."""
-        return self.answers([(CAPTION, picture) for picture in pictures], max_tokens=40)
+        return self.answers([(CAPTION, picture) for picture in pictures], max_tokens=CAPTION_TOKENS)
 
     def _words(self, forms: Sequence[str]) -> list[int]:
         """Ids of those forms of a word that are one token."""
@@ -139,13 +139,8 @@ class LocalVision:
         try:
             with self._one_at_a_time, self._torch.inference_mode():
                 yield
-        except (RuntimeError, ValueError, TypeError, KeyError, IndexError) as exc:
+        except Exception as exc:  # models, templates and tokenizers share no error of their own
             raise EngineError(f"{self._name} failed: {_sentence(exc)}") from exc
-
-
-def _batches(asked: Sequence[tuple[str, Pixels]]) -> Iterator[Sequence[tuple[str, Pixels]]]:
-    for start in range(0, len(asked), AT_ONCE):
-        yield asked[start : start + AT_ONCE]
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -159,11 +154,20 @@ def _libraries() -> tuple[Any, Any]:
     return torch, transformers
 
 
+def _refuse_incomplete(loading: Mapping[str, Any], folder: Path) -> None:
+    """Raise ConfigError where weights were not in the file: transformers draws them by lot and goes on."""
+    lost = sorted({*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])})
+    if lost:
+        raise ConfigError(f"the model in {folder} lacks {len(lost)} of its weights, {lost[0]} among them")
+
+
 @contextlib.contextmanager
 def _loading(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as exc:
+    except ConfigError:
+        raise
+    except Exception as exc:  # safetensors, jinja2 and transformers share no ancestor of their own
         raise ConfigError(f"cannot open the vision-language model in {folder}: {_sentence(exc)}") from exc
 
 

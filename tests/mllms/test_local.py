@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -12,7 +14,8 @@ import pytest
 
 from sightline.errors import ConfigError, EngineError
 from sightline.mllms import open_vision
-from sightline.mllms.local import CAPTION, LocalVision, match_question
+from sightline.mllms.asking import CAPTION, match_question
+from sightline.mllms.local import LocalVision
 from sightline.types import Pixels
 from tests.extras import needs
 from tests.mllms import tiny_vlm
@@ -120,6 +123,58 @@ def test_a_folder_without_a_model_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
     with pytest.raises(ConfigError, match="cannot open"):
         LocalVision(tmp_path)
+
+
+def _cut(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:2000])
+
+
+def _without_some_weights(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    kept = load_file(folder / "model.safetensors")
+    save_file({name: one for name, one in kept.items() if "projector" not in name}, folder / "model.safetensors",
+              metadata={"format": "pt"})  # fmt: skip
+
+
+def _template(text: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / "chat_template.jinja").write_text(text)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_cut, "cannot open the vision-language model"),
+        (_without_some_weights, "lacks [0-9]+ of its weights, .*projector"),
+        (_template("{{ raise_exception('text only') }}"), "text only"),
+        (_template("{{ nobody.knows }}"), "cannot open"),
+        (_template("{% for %}"), "cannot open"),
+    ],
+    ids=["cut", "incomplete", "raises", "undefined", "broken"],
+)
+def test_a_damaged_folder_is_a_sentence(
+    folder: Path, tmp_path: Path, change: Callable[[Path], None], reason: str
+) -> None:
+    shutil.copytree(folder, tmp_path / "own")
+    change(tmp_path / "own")
+    with pytest.raises(ConfigError, match=reason):
+        LocalVision(tmp_path / "own", device="cpu")
+
+
+def test_no_number_is_no_answer(folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, tmp_path / "own")
+    kept = load_file(tmp_path / "own" / "model.safetensors")
+    name = next(name for name in kept if "projector" in name)
+    kept[name] = kept[name] * float("nan")
+    save_file(kept, tmp_path / "own" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EngineError, match="no number"):
+        LocalVision(tmp_path / "own", device="cpu").match("mug", [np.zeros((8, 8, 3), np.uint8)])
 
 
 @pytest.mark.parametrize("spec", ["vlm:", "folder", ""])

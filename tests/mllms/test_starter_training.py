@@ -15,9 +15,12 @@ from tests.extras import needs
 
 needs("torch", "transformers", extra="vlm")
 
-from sightline.mllms.local import CAPTION, LocalVision, match_question  # noqa: E402
+from sightline.mllms.asking import CAPTION, match_question  # noqa: E402
+from sightline.mllms.local import LocalVision  # noqa: E402
 from training.mllm import swaps  # noqa: E402
-from training.mllm.questions import SHARES, Lessons, other_colour, said_of  # noqa: E402
+from training.mllm.model import learn_tokenizer  # noqa: E402
+from training.mllm.packing import Tongue, pack  # noqa: E402
+from training.mllm.questions import SHARES, Lesson, Lessons, other_colour, said_of  # noqa: E402
 from training.starter.sentences import describe  # noqa: E402
 from training.starter.sources import Picture  # noqa: E402
 
@@ -77,8 +80,8 @@ def lessons(starter: Path, work: Path) -> Lessons:
 
 def options(starter: Path, work: Path, **changed: Any) -> Namespace:
     plain = {"starter": starter, "work": work, "minutes": 5.0, "steps": 2, "batch": 4, "rate": 1e-3, "eye_rate": 0.0,
-             "cool": 0.5, "words": 0.5, "seen": 0.5, "shares": SHARES, "vocabulary": 420, "inner": 32, "layers": 1,
-             "seed": 0}  # fmt: skip
+             "cool": 0.5, "words": 0.5, "seen": 0.5, "facets": 0.5, "shares": SHARES, "vocabulary": 420,
+             "inner": 32, "layers": 1, "seed": 0}  # fmt: skip
     return Namespace(**(plain | changed))
 
 
@@ -188,3 +191,55 @@ def test_training_goes_on_where_it_stopped_and_ships_what_it_trained(starter: Pa
     for picture, asked, odds in zip(pixels, texts, packed, strict=True):
         assert shipped.yes([(match_question(text), picture) for text in asked]) == pytest.approx(odds, abs=1e-4)
     assert len(shipped.captions([pixels[0]])) == 1
+
+
+def test_every_word_of_a_text_is_told_true_or_wrong_as_far_as_it_goes() -> None:
+    truths = ("a red mug with blue stripes", "blue stripes", "red mug")
+    asked = [
+        Lesson(match_question(truths[0]), "yes", truths[0]),
+        Lesson(match_question("a red mug with red stripes"), "no", "a red mug with red stripes", truths),
+        Lesson(match_question("blue mug"), "no", "blue mug", truths),
+        Lesson("What is this?", "mug"),
+    ]
+    tongue = Tongue(learn_tokenizer([one.question for one in asked] * 3 + list(truths) * 3, 400))
+    packed = pack(tongue, [asked], 4)
+    assert tongue.tokenizer.decode(packed.wanted[packed.heard]).strip(' "') == f"{truths[0]}"
+    marks = packed.so_far[:, 2].tolist()
+    lengths = [stop - start for start, stop in map(tongue.asked, asked)]
+    assert lengths[3] == 0
+    assert sum(lengths) == len(marks)
+    first, second = marks[: lengths[0]], marks[lengths[0] : lengths[0] + lengths[1]]
+    assert set(first) == {1}
+    assert second == sorted(second, reverse=True)  # true at first, wrong from "red" before "stripes" on
+    assert 0 < sum(second) < len(second)
+    third = marks[lengths[0] + lengths[1] :]
+    assert third == sorted(third, reverse=True)
+    assert third[-1] == 0
+    assert int(packed.first.sum()) == 4
+
+
+def test_graphs_without_torch_give_what_the_model_gives(starter: Path, work: Path, tmp_path: Path) -> None:
+    import torch
+
+    from sightline.mllms.onnx import OnnxVision
+    from training.mllm import graphs
+    from training.mllm.model import Size, build, save
+
+    torch.manual_seed(3)
+    tokenizer = learn_tokenizer(["a red mug", "what is this?", "yes and no"] * 9, 400)
+    model = build(tokenizer, Size(vocabulary=400, width=32, inner=48, layers=2, heads=2))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2) if parameter.ndim > 1 else None
+    save(model, tokenizer, tmp_path / "own")
+    graphs.write(LocalVision(tmp_path / "own", device="cpu")._model, tmp_path / "own")
+    graph_bytes = sum((tmp_path / "own" / name).stat().st_size for name in ("eye.onnx", "words.onnx"))
+    assert graph_bytes < 200_000  # the weights are read from the file beside them
+    by_torch, by_graph = LocalVision(tmp_path / "own", device="cpu"), OnnxVision(tmp_path / "own", name="vlm:own")
+    pictures = [np.random.default_rng(at).integers(0, 255, (80 + at, 120, 3), dtype=np.uint8) for at in range(18)]
+    asked = [(match_question("a red mug " * (1 + at % 5)), picture) for at, picture in enumerate(pictures)]
+    assert by_graph.yes(asked) == pytest.approx(by_torch.yes(asked), abs=2e-3)
+    assert np.std(by_graph.yes(asked)) > 0
+    assert by_graph.captions(pictures[:5]) == by_torch.captions(pictures[:5])
+    assert by_graph.answers([("what <image> is </s> this?", pictures[0])], max_tokens=3) == by_torch.answers(
+        [("what <image> is </s> this?", pictures[0])], max_tokens=3
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 from sightline import Sightline
 from sightline.errors import ConfigError, EngineError, EngineTimeout
 from sightline.rerankers import open_reranker
-from sightline.rerankers.yes_no import YesNoReranker
+from sightline.rerankers.yes_no import YesNoReranker, log_odds
 from sightline.types import Hit, Item, Part, Pixels, Query, Term
 from tests.extras import needs
 
@@ -55,6 +56,11 @@ def test_the_likeliest_yes_comes_first_and_equals_keep_their_order() -> None:
     assert [one.rank for one in made] == [1, 2, 3, 4]
     assert [one.score for one in made] == [9.0, 8.0, 7.0, 6.0]
     assert {one.via for one in made} == {("clip", "rerank")}
+
+
+def test_answers_of_one_mind_leave_the_order_as_it_was() -> None:
+    made = YesNoReranker(Redness(), picture, timeout_s=9).rerank(Query((Term("red"),)), hits(100, 110, 105))
+    assert ids(made) == "012"
 
 
 def test_unwanted_words_push_down() -> None:
@@ -128,7 +134,8 @@ def test_a_search_follows_it_and_keeps_the_first_order_where_it_fails(tmp_path: 
         made = opened.search("a red ball", rerank=f"vlm:{folder}")
         seen = {hit.id: opened._pixels(hit.parts[0]) for hit in plain}
         odds = dict(zip(seen, open_local(folder).match("a red ball", list(seen.values())), strict=True))  # type: ignore[arg-type]
-        assert [hit.id for hit in made] == sorted(odds, key=lambda name: -odds[name])
+        weighed = {hit.id: log_odds(odds[hit.id]) - math.log(hit.rank) for hit in plain}
+        assert [hit.id for hit in made] == sorted(weighed, key=lambda name: -weighed[name])
         assert {hit.via[-1] for hit in made} == {"rerank"}
         by_picture = opened.search(tmp_path / "red.png", rerank=f"vlm:{folder}")
         assert [hit.id for hit in by_picture] == [hit.id for hit in opened.search(tmp_path / "red.png")]

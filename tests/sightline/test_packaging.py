@@ -59,6 +59,9 @@ def test_the_starter_and_the_page_and_the_sample_are_inside_the_packages() -> No
             "sightline/encoders/starter/text.onnx",
             "sightline/encoders/starter/CARD.md",
             "sightline/encoders/starter/LICENSE",
+            "sightline/mllms/starter/model.safetensors",
+            "sightline/mllms/starter/words.onnx",
+            "sightline/mllms/starter/LICENSE",
             "service/web/index.html",
             "service/sample/catalog.jsonl",
         )

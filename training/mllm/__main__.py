@@ -69,12 +69,14 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def export(args: argparse.Namespace) -> None:
-    """Write the model as a folder that AutoModelForImageTextToText opens."""
+    """Write the model as a folder that AutoModelForImageTextToText opens, and onnxruntime without torch."""
+    from training.mllm import graphs
     from training.mllm.export import opened
     from training.mllm.model import save
 
     model, tongue = opened(args.work, args.weights)
     save(model, tongue.tokenizer, args.out)
+    graphs.write(model, args.out)
     print(f"{sum(file.stat().st_size for file in args.out.iterdir()) / 1e6:.2f} MB in {args.out}")
 
 
@@ -120,6 +122,7 @@ def _training_options(own: argparse.ArgumentParser) -> None:
     own.add_argument("--cool", type=float, default=0.25, help="share of the minutes over which the rate falls to 0")
     own.add_argument("--words", type=float, default=0.5, help="weight of captions and short answers")
     own.add_argument("--seen", type=float, default=0.5, help="weight of places naming the words of a true text")
+    own.add_argument("--facets", type=float, default=0.5, help="weight of reading kind, pattern and colours off places")
     own.add_argument("--shares", type=_shares, default=SHARES, help="of the sources: swaps=0.6,grocery=0.4")
     own.add_argument("--vocabulary", type=int, default=3500)
     own.add_argument("--inner", type=int, default=512)

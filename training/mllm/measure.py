@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sightline.mllms.local import match_question
+from sightline.mllms.asking import match_question
 from training.mllm.eye import CELL, seen_map
 from training.mllm.packing import Tongue, foretold, pack
 from training.mllm.questions import Lesson

@@ -5,14 +5,15 @@ So the picture's places are read once a row, not once a question. Knows tokens a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as fn
 
-from sightline.mllms.local import match_question
+from sightline.mllms.asking import match_question
 from training.mllm.questions import Lesson
 
 
@@ -125,6 +126,34 @@ def named(model: Any, tongue: Tongue, maps: Tensor, texts: Sequence[str]) -> Ten
     for row, text in enumerate(texts):
         wanted[row, list(set(tongue.words(text)))] = 1.0
     return -(spoken * wanted / wanted.sum(1, keepdim=True)).sum(1).mean()
+
+
+class Facets(torch.nn.Module):
+    """Reads the facets of a picture off its places; needed in training only.
+
+    A drawn product's two colours are both in its picture whichever way round they are. Told which is which, the
+    projector keeps it in its places; left to find out from yes and no alone, it does not for very long.
+    """
+
+    def __init__(self, width: int, known: Mapping[str, Sequence[str]]) -> None:
+        """`known`: facet -> its words."""
+        super().__init__()
+        self.known = {facet: {word: at for at, word in enumerate(words)} for facet, words in known.items()}
+        self.heads = torch.nn.ModuleDict(
+            {facet: torch.nn.Linear(2 * width, len(words)) for facet, words in known.items()}
+        )
+
+    def loss(self, model: Any, maps: Tensor, facets: Sequence[Mapping[str, str]]) -> Tensor:
+        """Mean over the facets of maps (b, width, side, side)."""
+        seen = model.model.multi_modal_projector(maps.flatten(2).permute(0, 2, 1))  # (b, p, width)
+        pooled = torch.cat([seen.mean(1), seen.amax(1)], 1)
+        found = []
+        for facet, words in self.known.items():
+            rows = [row for row, own in enumerate(facets) if own.get(facet) in words]
+            if rows:
+                wanted = torch.tensor([words[facets[row][facet]] for row in rows])
+                found.append(fn.cross_entropy(self.heads[facet](pooled[rows]).float(), wanted))
+        return torch.stack(found).mean() if found else pooled.sum() * 0
 
 
 def foretold(model: Any, packed: Packed, maps: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sightline.mllms.local import CAPTION, match_question
+from sightline.mllms.asking import CAPTION, match_question
 from training.mllm import swaps
 from training.renderer import Product, captions, sample_product, scene
 from training.renderer.wording import material_word, pattern_phrase
@@ -99,6 +99,16 @@ class Lessons:
         others = _OTHERS[one["source"]](one["labels"] | {"name": one["name"]}, rng)
         return [*asked, *rng.sample(others, min(2, len(others)))]
 
+    def facets(self, row: int) -> dict[str, str]:
+        """What a picture shows, one word for each facet that its source states; colours bound to their places."""
+        if row >= len(self.pictures):
+            return facets_of(self.drawn[row - len(self.pictures)].product)
+        one = self.pictures[row]
+        if one["source"] == "rendered":
+            return facets_of(product_of(int(one["name"])))
+        fine = one["labels"].get("fine")
+        return {"fine": fine} if fine else {}
+
     def true_text(self, row: int, rng: Random) -> str:
         """One text that is true of a picture."""
         if row >= len(self.pictures):
@@ -140,6 +150,13 @@ class Lessons:
 def _matches(true: list[str], wrong: list[str], truths: tuple[str, ...] = ()) -> list[Lesson]:
     asked = [Lesson(match_question(text), "yes", text) for text in true]
     return asked + [Lesson(match_question(text), "no", text, truths) for text in wrong]
+
+
+def facets_of(product: Product) -> dict[str, str]:
+    """Kind, pattern and material of a drawn product, and which colour is its ground and which its pattern."""
+    found = {"kind": product.kind, "pattern": product.pattern, "material": product.material}
+    found["ground"] = product.colours[0]
+    return found | ({"figure": product.colours[1]} if len(product.colours) == 2 else {})
 
 
 @cache

@@ -19,7 +19,7 @@ from torch.nn import functional as fn
 
 from training.mllm.eye import CELL, Pixels, seen_map
 from training.mllm.model import Size, build, even_out, learn_tokenizer
-from training.mllm.packing import Tongue, named, pack, thought
+from training.mllm.packing import Facets, Tongue, named, pack, thought
 from training.mllm.questions import Lessons, corpus
 from training.starter.targets import jitter, to_input
 
@@ -73,7 +73,13 @@ class Training:
         self.yes, self.no = (self.tokenizer.convert_tokens_to_ids(word) for word in ("yes", "no"))
         seeing = {id(p) for p in self.eye.parameters()}
         self.doubt = torch.nn.Linear(self.size.width, 1)  # of a text's every word: is it true so far? Training only
-        rest = [p for p in [*self.model.parameters(), *self.doubt.parameters()] if id(p) not in seeing]
+        rows = [row for pool in self.lessons.pools.values() for row in pool]
+        told = [self.lessons.facets(row) for row in rows]
+        known = {facet: sorted({own[facet] for own in told if facet in own})
+                 for facet in sorted({facet for own in told for facet in own})}  # fmt: skip
+        self.facets = Facets(self.size.width, known)
+        self.helpers = torch.nn.ModuleList([self.doubt, self.facets])
+        rest = [p for p in [*self.model.parameters(), *self.helpers.parameters()] if id(p) not in seeing]
         groups = [{"params": rest, "top": args.rate}]
         if args.eye_rate:
             groups.append({"params": list(self.eye.parameters()), "top": args.eye_rate})
@@ -94,7 +100,7 @@ class Training:
             return
         kept = torch.load(path)
         self.model.load_state_dict(kept["model"])
-        self.doubt.load_state_dict(kept["doubt"])
+        self.helpers.load_state_dict(kept["helpers"])
         self.step, self.pictures = kept["step"], kept["pictures"]
         if kept["live"] == bool(self.args.eye_rate):
             self.optimiser.load_state_dict(kept["optimiser"])
@@ -104,7 +110,7 @@ class Training:
         counts = {"step": self.step, "pictures": self.pictures}
         kept = {"model": self.model.state_dict(), "size": asdict(self.size), **counts}
         if name == "last":
-            kept |= {"optimiser": self.optimiser.state_dict(), "doubt": self.doubt.state_dict(),
+            kept |= {"optimiser": self.optimiser.state_dict(), "helpers": self.helpers.state_dict(),
                      "live": bool(self.args.eye_rate)}  # fmt: skip
         fresh = self.work / f"{name}.new"
         torch.save(kept, fresh)
@@ -130,6 +136,7 @@ class Training:
             states = thought(self.model, packed, maps)
             logits = self.model.lm_head(states[packed.rows, packed.places])
             doubts = self.doubt(states[packed.so_far[:, 0], packed.so_far[:, 1]]).flatten()
+            facets = self.facets.loss(self.model, maps, [self.lessons.facets(row) for row in rows])
             seen = named(self.model, self.tongue, maps, [self.lessons.true_text(row, rng) for row in rows])
         each = fn.cross_entropy(logits.float(), packed.wanted, reduction="none")
         judged = packed.first & ((packed.wanted == self.yes) | (packed.wanted == self.no))
@@ -137,11 +144,11 @@ class Training:
         doubt = fn.binary_cross_entropy_with_logits(doubts.float(), packed.so_far[:, 2].float())
         right = (logits[judged][:, self.yes] > logits[judged][:, self.no]) == (packed.wanted[judged] == self.yes)
         drawn = torch.tensor([row >= len(self.lessons.pictures) for row in rows])[packed.rows[judged]]
-        parts = {"match": match, "words": words, "heard": heard, "doubt": doubt, "seen": seen,
+        parts = {"match": match, "words": words, "heard": heard, "doubt": doubt, "seen": seen, "facets": facets,
                  "right": right.float().mean()}  # fmt: skip
         if drawn.any():
             parts["right_swaps"] = right[drawn].float().mean()
-        whole = match + self.args.words * (words + heard) + doubt
+        whole = match + self.args.words * (words + heard) + doubt + self.args.facets * facets
         return whole + self.args.seen * seen, {name: part.item() for name, part in parts.items()}
 
     def run(self) -> None:

@@ -9,7 +9,7 @@ CATALOG ?=
 Q       ?=
 MAP     ?=
 
-.PHONY: demo test check lint types imports catalog bench starter clean help
+.PHONY: demo test check lint types imports catalog bench soak starter clean help
 
 help:             ## what there is to make
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: $(VENV)/.check   ## quality and speed on DATA=…, one JSON a run into be
 starter: $(VENV)/.training   ## train the starter encoder again from DATA=… (MINUTES=90 WORK=… OUT=…; OPEN=1: open licences only)
 	@$(BIN)/python -m training.starter --data "$(DATA)" --work "$(or $(WORK),.sightline-starter)" $(if $(OUT),--out "$(OUT)") \
 	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(OPEN),--only-open)
+
+soak: $(VENV)/.test   ## kill writers for minutes and look at what is left (KILLS=400 EACH=20 SEED=1)
+	@$(BIN)/python -m tests.soak $(if $(KILLS),--kills $(KILLS)) $(if $(EACH),--each $(EACH)) $(if $(SEED),--seed $(SEED))
 
 clean:            ## remove what make made
 	rm -rf $(VENV) .sightline-demo

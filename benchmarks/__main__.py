@@ -22,6 +22,7 @@ def main() -> int:
         ["retrieval", *data, *out],
         ["answers", *data],
         ["adapt", *data, *out],
+        ["catalog_check", *data, *out],
         ["speed", *out],
         ["first_minute", *out],
     )

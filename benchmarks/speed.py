@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.report import circumstances, write
 from sightline import Item, Part, Sightline, media
 from sightline.encoders import open_encoder
-from sightline.engine import collection_folder
+from sightline.places import collection_folder
 from sightline.protocols import Encoder
 from sightline.stores import open_store
 from sightline.types import PartVectors

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from indexer.ledger import Ledger, Passport
+from indexer.migration import Reembedding
 from indexer.pipeline import add, delete
 from indexer.records import IndexOptions
 
-__all__ = ["IndexOptions", "Ledger", "Passport", "add", "delete"]
+__all__ = ["IndexOptions", "Ledger", "Passport", "Reembedding", "add", "delete"]

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer import passages
+from indexer.archives import Member
 from indexer.readers import MARKDOWN_SUFFIXES, TEXT_SUFFIXES
 from indexer.records import IndexOptions, Picture, Record
-from sightline import media
+from sightline import decoding, files, media
 from sightline.errors import UnreadableSource
 from sightline.types import Fields, Item, Locator, Part, Pixels, Skipped
 
-MAX_FILE_BYTES = 256_000_000
 MAX_TEXT_BYTES = 16_000_000
 _FORMAT = 1  # of the items made here: raise it when the same source must give other items
 _WHOLE = Locator()
@@ -49,8 +48,13 @@ def stamp(record: Record) -> str:
     """How a record and its files look from outside, without opening any; empty when that cannot be trusted."""
     now = time.time_ns()
     seen: list[object] = [_FORMAT, record.id, record.title, record.text, record.uri, *sorted(record.fields.items())]
-    places = [picture.place for picture in record.pictures]
-    for place in [*places, *([record.document] if record.document else [])]:
+    places: list[Path | str | bytes] = [picture.place for picture in record.pictures]
+    if isinstance(record.document, Member):
+        seen.append((record.document.name, record.document.size))
+        places.append(record.document.archive)
+    elif record.document is not None:
+        places.append(record.document)
+    for place in places:
         if not isinstance(place, Path):
             seen.append(place)
             continue
@@ -80,6 +84,11 @@ def prepare(record: Record, options: IndexOptions, known: Callable[[str], bool])
     return Prepared(record, item, trusted, work.pixels, work.thumbnails, tuple(work.skipped))
 
 
+def content_digest(item: Item) -> str:
+    """What an item holds, whatever it is called and wherever it was found: equal for duplicates and moved files."""
+    return _sha256(json.dumps([(part.modality, part.digest) for part in item.parts]).encode())
+
+
 class _Work:
     """What has been read of one record so far."""
 
@@ -95,21 +104,25 @@ class _Work:
         self.thumbnails: dict[str, bytes | None] = {}
         self.skipped: list[Skipped] = list(record.skipped)
 
-    def document(self, path: Path) -> None:
+    def document(self, path: Path | Member) -> None:
         """Take a file for what it holds: a text if it is named one and is one, else a picture."""
         label = self.record.label
         named_text = path.suffix.lower() in TEXT_SUFFIXES
         try:
-            data = _file_bytes(path, label, MAX_TEXT_BYTES if named_text else MAX_FILE_BYTES)
+            cap = MAX_TEXT_BYTES if named_text else files.MAX_BYTES
+            if isinstance(path, Member):
+                data = path.read(source=label, cap=cap)
+            else:
+                data = files.read(path, source=label, cap=cap)
             if not named_text:
-                self._image(data, label, str(path.resolve()))
+                self._image(data, label, self.record.uri)
             elif (text := _text(data)) is not None:
                 self.markdown = path.suffix.lower() in MARKDOWN_SUFFIXES
                 self.text, self.title = text, passages.title(text) if self.markdown else ""
                 if not text.strip():
                     raise UnreadableSource(label, "the text is empty")
             elif media.sniff(data):
-                self._image(data, label, str(path.resolve()))
+                self._image(data, label, self.record.uri)
             else:
                 raise UnreadableSource(label, "the text is not UTF-8")
         except UnreadableSource as exc:
@@ -139,9 +152,8 @@ class _Work:
         if digest in self.thumbnails or self.known(digest):
             self.thumbnails.setdefault(digest, None)
         else:
-            pixels = media.decode(data, source=name, max_pixels=self.options.max_pixels)
-            self.pixels[digest] = pixels
-            self.thumbnails[digest] = media.thumbnail(pixels)
+            seen = decoding.shared().decode(data, source=name, limits=self.options.limits, thumbnail=True)
+            self.pixels[digest], self.thumbnails[digest] = seen
         self.images.append(self._part(f"image-{len(self.images)}", "image", digest, uri=uri))
 
     def _texts(self) -> list[Part]:
@@ -181,33 +193,12 @@ class _Work:
         if isinstance(picture.place, bytes):
             return picture.place
         if isinstance(picture.place, Path):
-            return _file_bytes(picture.place, picture.name, MAX_FILE_BYTES)
+            return files.read(picture.place, source=picture.name)
         if not self.options.allow_urls:
             raise UnreadableSource(picture.name, "URLs are not fetched; allow it with --allow-urls")
         from sightline.fetch import fetch  # late: it brings an HTTP client that most runs never need
 
         return fetch(picture.place)
-
-
-def _file_bytes(path: Path, name: str, cap: int) -> bytes:
-    """All of a file. Raises UnreadableSource when it is absent, no regular file, or larger than `cap` bytes."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not hold us up
-        with os.fdopen(descriptor, "rb") as file:
-            size = os.fstat(descriptor).st_size
-            if not path.is_file():
-                raise UnreadableSource(name, "not a regular file")
-            if size > cap:
-                raise UnreadableSource(name, f"too large: {size / 1e6:,.0f} MB, more than the {cap / 1e6:,.0f} MB read")
-            if not size:
-                raise UnreadableSource(name, "the file is empty")
-            return file.read(cap)
-    except FileNotFoundError as exc:
-        raise UnreadableSource(name, "there is no such file") from exc
-    except OSError as exc:
-        raise UnreadableSource(name, f"cannot be opened: {exc.strerror}") from exc
-    except ValueError as exc:  # a NUL in the path
-        raise UnreadableSource(name, "not a path") from exc
 
 
 def _text(data: bytes) -> str | None:

@@ -5,20 +5,23 @@ Does not know how anything is read, embedded or stored. A row here means: the st
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from indexer import register
+from indexer.register import Register
 from sightline.errors import ConfigError
 from sightline.types import Skipped, Space
 
 FILE = "ledger.db"
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items (
@@ -40,17 +43,27 @@ CREATE INDEX IF NOT EXISTS pictures_by_digest ON pictures (digest);
 
 @dataclass(frozen=True, slots=True)
 class Passport:
-    """Which encoder built a collection, which store keeps it, and which adapter its queries go through."""
+    """Which encoder built a collection, which store keeps it, and which adapter its queries go through.
+
+    `made_of` and `versions` say what weights, settings and packages the encoder was; `probes` are its answers to fixed
+    texts and pictures, float32s in a row. All three are empty in collections built before they were kept.
+    """
 
     space: str
     dim: int
     fingerprint: str
     store: str
     adapter: str = ""  # digest; "" where there is none
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    probes: bytes = b""
 
     @classmethod
-    def of(cls, space: Space, *, store: str) -> Self:
-        return cls(space.name, space.dim, space.fingerprint, store)
+    def of(cls, space: Space, *, store: str, versions: Mapping[str, str] | None = None, probes: bytes = b"") -> Self:
+        return cls(
+            space.name, space.dim, space.fingerprint, store,
+            made_of=dict(space.made_of), versions=dict(versions or {}), probes=probes,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +78,23 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """An item that the store has acknowledged. `pictures` maps the digest of each of its pictures to a JPEG, or to
-    None where the thumbnail is on record already."""
+    None where the thumbnail is on record already. `label` is what reports call it, `place` the file it was read from
+    ("" for a row), `content` a digest of what it holds, wherever it is."""
 
     item_id: str
     claim: Claim
     pictures: Mapping[str, bytes | None]
     skipped: tuple[Skipped, ...] = ()
+    label: str = ""
+    place: str = ""
+    content: str = ""
+
+
+def _passport_rows(passport: Passport) -> list[tuple[str, str | bytes]]:
+    """The rows of `meta` that hold a passport, its adapter apart."""
+    plain = [(f"passport.{key}", str(getattr(passport, key))) for key in ("space", "dim", "fingerprint", "store")]
+    told = [(f"passport.{key}", json.dumps(dict(getattr(passport, key)))) for key in ("made_of", "versions")]
+    return [*plain, *told, ("passport.probes", passport.probes)]
 
 
 class Ledger:
@@ -89,9 +113,12 @@ class Ledger:
                 self._db.close()
                 raise ConfigError(f"{self._path} was written by a newer Sightline (format {version}, not {_VERSION})")
             self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA fullfsync = ON")  # macOS: past the cache of the drive
+            self._db.execute("PRAGMA temp_store = MEMORY")  # else each change makes a file in the system's own folder
             if version < _VERSION:
                 self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.executescript(_SCHEMA + f"PRAGMA user_version = {_VERSION};")
+                steps = _SCHEMA + register.SCHEMA + (register.FROM_1 if version == 1 else "")
+                self._db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {_VERSION}; COMMIT;")
         self._inode = self._path.stat().st_ino  # of nobody else while this file is open
 
     def replaced(self) -> bool:
@@ -118,18 +145,32 @@ class Ledger:
         if not kept:
             return None
         space, dim, fingerprint, store = (kept[f"passport.{key}"] for key in ("space", "dim", "fingerprint", "store"))
-        return Passport(space, int(dim), fingerprint, store, kept.get("passport.adapter", ""))
+        made_of, versions = (json.loads(kept.get(f"passport.{key}", "{}")) for key in ("made_of", "versions"))
+        probes = bytes(kept.get("passport.probes", b""))
+        return Passport(
+            space, int(dim), fingerprint, store, kept.get("passport.adapter", ""), made_of, versions, probes
+        )
+
+    def built_by(self) -> str:
+        """The fingerprint in the passport, "" while there is none: cheap to ask."""
+        return next(
+            (str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = 'passport.fingerprint'")), ""
+        )
+
+    def migrate(self, passport: Passport) -> None:
+        """Put a passport in place of the one there was, in one transaction; the adapter, made for the old one, goes."""
+        with self._writing() as db:
+            db.execute("DELETE FROM meta WHERE key LIKE 'passport.%' OR key = 'adapter'")
+            db.executemany("INSERT INTO meta VALUES (?, ?)", _passport_rows(passport))
 
     def set_passport(self, passport: Passport) -> None:
-        """Note what builds the collection; its adapter is `set_adapter`'s."""
+        """Note what builds the collection, once; its adapter is `set_adapter`'s."""
         kept = self.passport()
-        if kept is not None and replace(kept, adapter="") == replace(passport, adapter=""):
+        same = kept is not None and (kept.fingerprint, kept.store) == (passport.fingerprint, passport.store)
+        if same and kept and (kept.probes or not passport.probes):
             return
         with self._writing() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-                [(f"passport.{key}", str(getattr(passport, key))) for key in ("space", "dim", "fingerprint", "store")],
-            )
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", _passport_rows(passport))
 
     def adapter_state(self) -> tuple[str, int]:
         """The digest in the passport and the size of the adapter kept, ("", 0) where there is none: cheap to ask."""
@@ -149,6 +190,11 @@ class Ledger:
             if digest:
                 db.executemany("INSERT INTO meta VALUES (?, ?)", [("passport.adapter", digest), ("adapter", data)])
 
+    @property
+    def register(self) -> Register:
+        """What became of every source ever seen."""
+        return Register(self._rows)
+
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def claim(self, item_id: str) -> Claim | None:
@@ -159,6 +205,10 @@ class Ledger:
     def owned(self, source: str) -> list[str]:
         """Ids of the items of one source, sorted."""
         return [row[0] for row in self._rows("SELECT id FROM items WHERE source = ? ORDER BY id", source)]
+
+    def ids(self) -> list[str]:
+        """Ids of all items on record, sorted."""
+        return [row[0] for row in self._rows("SELECT id FROM items ORDER BY id")]
 
     def count(self) -> int:
         """How many items are on record without a doubt."""
@@ -189,6 +239,10 @@ class Ledger:
             for outcome in outcomes:
                 claim = outcome.claim
                 _release(db, [outcome.item_id])
+                register.enter(
+                    db, outcome.item_id, claim.source, claim.digest, now,
+                    label=outcome.label, place=outcome.place, content=outcome.content,
+                )  # fmt: skip
                 db.execute(
                     "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?)",
                     (outcome.item_id, claim.source, claim.digest, claim.stamp, now),
@@ -208,10 +262,14 @@ class Ledger:
         with self._writing() as db:
             _note(db, source, skipped, item_id, time.time())
 
-    def settle(self, source: str, *, since: float) -> None:
-        """A source was read to its end from `since` on (seconds, epoch): older skips of it are things of the past."""
+    def settle(self, source: str, *, since: float, absent: Sequence[str] = ()) -> None:
+        """A source was read to its end from `since` on (seconds, epoch): older skips of it are things of the past.
+
+        `absent` are items of it that it no longer holds.
+        """
         with self._writing() as db:
             db.execute("DELETE FROM skipped WHERE source = ? AND at < ?", (source, since))
+            register.close_reading(db, source, since, time.time(), absent)
 
     def doubt(self, ids: Iterable[str] | None = None) -> None:
         """Items about to change in the store (None: all): until recorded again, none of them counts as unchanged."""
@@ -221,13 +279,23 @@ class Ledger:
             else:
                 db.executemany("UPDATE items SET digest = '', stamp = '' WHERE id = ?", [(one,) for one in ids])
 
-    def forget(self, ids: Iterable[str]) -> None:
-        """Items that the store no longer has, with their thumbnails where no other item shows them."""
+    def forget(self, ids: Iterable[str], *, moves: Mapping[str, str] | None = None) -> None:
+        """Items that the store no longer has, with their thumbnails where no other item shows them.
+
+        `moves` says which of them goes on under which new id, and takes over what happened to the old one.
+        """
         gone = list(ids)
         with self._writing() as db:
             _release(db, gone)
             db.executemany("DELETE FROM items WHERE id = ?", [(one,) for one in gone])
+            register.follow(db, moves or {}, time.time())
+            register.leave(db, gone, time.time())
             _sweep(db)
+
+    def purge(self) -> None:
+        """Forget that deleted items were ever there: until then their ids and sources are on record as deleted."""
+        with self._writing() as db:
+            register.purge(db)
 
     # -- one connection, one lock ------------------------------------------------------------------------------------
 
@@ -278,6 +346,11 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        full = "full" in str(exc)
-        hint = "the disk is full; nothing that was acknowledged is lost" if full else f"cannot be used: {exc}"
+        match getattr(exc, "sqlite_errorname", "").split("_")[:2]:
+            case ["SQLITE", "FULL"]:
+                hint = "the disk is full; nothing that was acknowledged is lost"
+            case ["SQLITE", "IOERR"]:
+                hint = f"cannot be written or read (full or failing disk?); nothing acknowledged was changed: {exc}"
+            case _:
+                hint = f"cannot be used: {exc}"
         raise ConfigError(f"{path}: {hint}") from exc

@@ -6,31 +6,30 @@ Does not know file formats or engines. The order within a batch is the promise: 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from indexer.items import Prepared, prepare, stamp
+from indexer import moves
+from indexer.ahead import ahead
+from indexer.items import Prepared, content_digest, prepare, stamp
 from indexer.ledger import Claim, Ledger, Outcome, Passport
 from indexer.proposals import SAMPLE, proposed
 from indexer.readers import open_sources, vanished
 from indexer.records import IndexOptions, Lost, Record, Source
+from sightline import decoding
 from sightline.errors import EngineError, InputError
 from sightline.protocols import Encoder, Store
 from sightline.types import AddReport, Content, Part, PartVectors, Progress, Skipped, Vectors
 
-DECODERS = 2  # threads that read and decode while the encoder works
 BATCH_BYTES = 128_000_000  # of pixels that wait to be embedded; a batch is cut here however few its pictures are
 BATCH_ITEMS = 512  # items at most in one transaction, where hardly any has something to embed
 PROGRESS_S = 0.1  # at most one report in this time
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def add(
@@ -84,6 +83,8 @@ class _Adding:
         self.outcomes: list[Outcome] = []  # of items that need nothing from the store
         self.taken: dict[str, Counter[str]] = {}  # source -> the vanished sources whose items it took over, how many
         self.hints: list[str] = []
+        self.moved = 0
+        self.fresh: set[str] = set()  # ids of the source in hand that were never seen before
         self.started = time.perf_counter()
         self.told_at = 0.0
 
@@ -110,6 +111,7 @@ class _Adding:
             images=self.images,
             seconds=time.perf_counter() - self.started,
             notes=tuple(self.hints),
+            moved=self.moved,
         )
 
     # -- before anything is written ----------------------------------------------------------------------------------
@@ -170,8 +172,8 @@ class _Adding:
         batch: list[Prepared] = []
         depth = min(self.options.batch_size, 64)
         with (
-            ThreadPoolExecutor(DECODERS, thread_name_prefix="decode") as pool,
-            closing(_ahead(pool, self._prepare, self._changed(source, lost), depth=depth)) as results,
+            ThreadPoolExecutor(decoding.shared().size, thread_name_prefix="decode") as pool,
+            closing(ahead(pool, self._prepare, self._changed(source, lost), depth=depth)) as results,
         ):
             for prepared in results:
                 if self._wanted(source, prepared):
@@ -182,11 +184,13 @@ class _Adding:
                     self._flush(source, batch)
                     batch = []
         self._flush(source, batch)
+        if not source.shares:
+            self._move(source, present, lost)
         if self.options.prune:
             self._prune(source, present, lost)
         self._note(source)
         if not source.shares:
-            self.ledger.settle(source.key, since=since)
+            self.ledger.settle(source.key, since=since, absent=self._absent(source, present))
 
     def _changed(self, source: Source, lost: list[Skipped]) -> Iterator[Record]:
         """The records that look other than when they were last indexed; the rest is counted here."""
@@ -243,9 +247,19 @@ class _Adding:
             self.ledger.record(self.outcomes)
         self.notes, self.outcomes = [], []
 
-    def _prune(self, source: Source, present: set[str], lost: Sequence[Skipped]) -> None:
+    def _absent(self, source: Source, present: set[str]) -> list[str]:
         owners = (source.key, *self.taken.get(source.key, ()))  # a renamed folder is the same folder
-        gone = [item_id for owner in owners for item_id in self.ledger.owned(owner) if item_id not in present]
+        return [item_id for owner in owners for item_id in self.ledger.owned(owner) if item_id not in present]
+
+    def _move(self, source: Source, present: set[str], lost: Sequence[Skipped]) -> None:
+        absent = [] if lost else self._absent(source, present)
+        moved = moves.follow(absent, self.fresh, store=self.store, ledger=self.ledger)
+        self.moved += len(moved)
+        self.added -= len(self.fresh.intersection(moved.values()))
+        self.fresh.clear()
+
+    def _prune(self, source: Source, present: set[str], lost: Sequence[Skipped]) -> None:
+        gone = self._absent(source, present)
         if gone and lost:
             reason = f"nothing was pruned: {len(lost)} entries could not be read, and may be what is missing"
             self._skip(source, [Skipped(source.name, reason)])
@@ -269,8 +283,10 @@ class _Adding:
 
     def _flush(self, source: Source, batch: Sequence[Prepared]) -> None:
         """Embed, store, acknowledge: a kill anywhere loses nothing but this batch, which the next run does again."""
+        size, batch = len(batch), self._whole(source, batch)
         self._note(source)
         if not batch:
+            self._finish(size)
             return
         vectors = self._vectors(batch)
         items = [prepared.item for prepared in batch if prepared.item is not None]
@@ -287,15 +303,35 @@ class _Adding:
         self.ledger.record([self._outcome(source, prepared) for prepared in batch])
         self.updated += len(held)
         self.added += len(items) - len(held)
+        self.fresh.update(claims.keys() - held)
         self.skipped.extend(skipped for prepared in batch for skipped in prepared.skipped)
-        self._finish(len(batch))
+        self._finish(size)
+
+    def _whole(self, source: Source, batch: Sequence[Prepared]) -> list[Prepared]:
+        """The batch, read again where a picture was known when it was read and went with another item since then."""
+        read = []
+        for prepared in batch:
+            known = [digest for digest, jpeg in prepared.thumbnails.items() if jpeg is None]
+            again = (
+                prepared if all(map(self._known, known)) else prepare(prepared.record, self.options, lambda _: False)
+            )
+            if again.item is None:
+                self._skip(source, again.skipped)
+            else:
+                read.append(again)
+        return read
 
     def _outcome(self, source: Source, prepared: Prepared) -> Outcome:
         assert prepared.item is not None
         claim = self.ledger.claim(prepared.item.id) if source.shares else None
         owner = claim.source if claim else source.key
         made = Claim(owner, prepared.item.digest, prepared.stamp)
-        return Outcome(prepared.item.id, made, prepared.thumbnails, prepared.skipped)
+        record = prepared.record
+        place = (record.uri or "") if isinstance(record.document, Path) else ""
+        return Outcome(
+            prepared.item.id, made, prepared.thumbnails, prepared.skipped,
+            label=record.label, place=place, content=content_digest(prepared.item),
+        )  # fmt: skip
 
     def _vectors(self, batch: Sequence[Prepared]) -> dict[str, Vectors]:
         """digest -> (m, dim) for every part that can be embedded; only what the collection lacks is encoded."""
@@ -345,20 +381,3 @@ def _taken(name: str, item_id: str, owner: str) -> str:
         f"{name} has an item {item_id!r}, and so has {owner}, which was indexed before. Nothing was written: "
         f"give this source a prefix of its own with --prefix"
     )
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, work: Callable[[T], R], tasks: Iterable[T], *, depth: int
-) -> Generator[R, None, None]:
-    """The results in order, with at most `depth` tasks begun before they are asked for."""
-    begun: deque[Future[R]] = deque()
-    try:
-        for task in tasks:
-            begun.append(pool.submit(work, task))
-            if len(begun) > depth:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
-    finally:
-        for future in begun:
-            future.cancel()

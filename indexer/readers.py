@@ -1,4 +1,4 @@
-"""What a SOURCE is and what is in it: a folder, a file, a catalog, or rows handed in.
+"""What a SOURCE is and what is in it: a folder, a file, an archive, a catalog, or rows handed in.
 
 Lists and reads rows; opens a file no further than its first bytes, and only where its name says nothing.
 """
@@ -10,16 +10,17 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from indexer import catalogs, rows
+from indexer import archives, catalogs, rows
 from indexer.records import Entry, IndexOptions, Lost, Record, Row, Source
-from sightline import media
+from sightline import files, media
 from sightline.errors import InputError, UnreadableSource
 from sightline.types import Skipped
 
 ROWS = "rows handed in"  # who owns items that were handed in row by row
+SAME_ID = "is already that of"  # in the reason for leaving out a second item of one id
 TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
 MARKDOWN_SUFFIXES = frozenset({".md", ".markdown"})
 PICTURE_SUFFIXES = frozenset(
@@ -76,6 +77,10 @@ def open_sources(sources: Sequence[str | Path | Mapping[str, Any]], options: Ind
 
 def _open(path: Path, options: IndexOptions) -> Source:
     try:
+        if _broken(str(path.resolve())):
+            raise InputError(
+                f"{_shown(str(path))}: a folder or file whose path is not valid Unicode is not read: rename it"
+            )
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
             with os.scandir(path):
@@ -86,7 +91,10 @@ def _open(path: Path, options: IndexOptions) -> Source:
             read = _catalog(path, options)
         else:
             with path.open("rb"):
-                read = lambda: _file(path)  # noqa: E731
+                packed = path.suffix.lower() in archives.SUFFIXES
+                read = lambda: _archive(path) if packed else _file(path)  # noqa: E731
+    except RuntimeError as exc:  # as Python up to 3.12 calls links that lead in a circle
+        raise InputError(f"{path} is a link to itself") from exc
     except OSError as exc:
         missing = isinstance(exc, FileNotFoundError)
         raise InputError(f"{path} does not exist" if missing else f"cannot read {path}: {exc.strerror}") from exc
@@ -119,7 +127,7 @@ def _checked(read: Callable[[], Iterator[Entry]], options: IndexOptions) -> Call
             if not isinstance(entry, Record):
                 yield entry
             elif entry.id in seen:
-                yield Skipped(entry.label, f"the id {entry.id!r} is already that of {seen[entry.id]}")
+                yield Skipped(entry.label, f"the id {entry.id!r} {SAME_ID} {seen[entry.id]}")
             else:
                 seen[entry.id] = entry.label
                 yield replace(entry, id=options.prefix + entry.id)
@@ -149,6 +157,24 @@ def _records(read: catalogs.Rows, options: IndexOptions, *, folder: Path, uri: s
 # -- files and folders -------------------------------------------------------------------------------------------------
 
 
+def _archive(path: Path) -> Iterator[Entry]:
+    for member in archives.members(path):
+        if not isinstance(member, archives.Member):
+            yield member
+            continue
+        label, uri = f"{path}!/{member.name}", f"{path.resolve()}!/{member.name}"
+        try:
+            known = _is_known(PurePath(member.name))
+            head = b"" if known else member.read(source=label, cap=files.MAX_BYTES, count=_SNIFFED_BYTES)
+        except UnreadableSource as exc:
+            yield Skipped(label, exc.reason)
+            continue
+        if known or media.sniff(head):
+            yield Record(member.name, label, document=member, uri=uri)
+        else:
+            yield Skipped(label, "neither a picture nor a text (.txt, .md): only these are read within an archive")
+
+
 def _file(path: Path) -> Iterator[Entry]:
     reason = _unusable(path, _sniffed(path))
     yield Skipped(str(path), reason) if reason else _document(path, path.name, str(path))
@@ -162,7 +188,7 @@ def _folder(root: Path) -> Iterator[Entry]:
         relative, entry = pending.pop()
         label = str(root / relative)
         if _broken(relative):
-            yield Skipped(label.encode("utf-8", "replace").decode(), "the name is not valid Unicode")
+            yield Skipped(_shown(label), "the name is not valid Unicode")
         elif entry is not None and entry.name.startswith("."):
             continue  # hidden: nobody means .DS_Store when naming a folder
         elif entry is not None and not entry.is_dir(follow_symlinks=False):
@@ -179,20 +205,28 @@ def _folder(root: Path) -> Iterator[Entry]:
 
 def _folder_file(path: Path, relative: str, label: str, inside: Path) -> Entry:
     try:
-        if path.is_symlink():
-            target = path.resolve(strict=True)
-            if target.is_dir():
-                return Skipped(label, "a link to a folder: links to folders are not followed")
-            if not target.is_relative_to(inside):
-                return Skipped(label, "a link that leaves the folder")
-        if not stat.S_ISREG(path.stat().st_mode):
-            return Skipped(label, "not a regular file")
-        reason = _unusable(path, _sniffed(path))
+        reason = _misleading(path, inside) if path.is_symlink() else ""
+        if not reason and not stat.S_ISREG(path.stat().st_mode):
+            reason = "not a regular file"
+        reason = reason or _unusable(path, _sniffed(path))
     except FileNotFoundError:
         return Skipped(label, "a link to nothing" if path.is_symlink() else "vanished while it was read")
     except OSError as exc:
         return Lost(Skipped(label, f"cannot be opened: {exc.strerror}"))
     return Skipped(label, reason) if reason else _document(path, relative, label)
+
+
+def _misleading(link: Path, inside: Path) -> str:
+    """Why a link in a folder is not followed; empty when it is. Raises OSError."""
+    try:
+        target = link.resolve(strict=True)
+    except RuntimeError:  # as Python up to 3.12 calls links that lead in a circle
+        return "a link to itself"
+    if target.is_dir():
+        return "a link to a folder: links to folders are not followed"
+    if not target.is_relative_to(inside):
+        return "a link that leaves the folder"
+    return "a link to a file whose name is not valid Unicode" if _broken(str(target)) else ""
 
 
 def _document(path: Path, item_id: str, label: str) -> Record:
@@ -201,20 +235,33 @@ def _document(path: Path, item_id: str, label: str) -> Record:
 
 def _sniffed(path: Path) -> str | None:
     """The MIME type by content where the name tells nothing; None where it does."""
-    if path.suffix.lower() in TEXT_SUFFIXES | PICTURE_SUFFIXES:
+    if _is_known(path):
         return None
     with path.open("rb") as file:
         return media.sniff(file.read(_SNIFFED_BYTES))
 
 
-def _unusable(path: Path, mime: str | None) -> str:
+def _is_known(path: PurePath) -> bool:
+    """Whether the name alone says that a file is a picture or a text."""
+    return path.suffix.lower() in TEXT_SUFFIXES | PICTURE_SUFFIXES
+
+
+def _unusable(path: PurePath, mime: str | None) -> str:
     """Why a file is not even tried; empty when it is."""
     suffix = path.suffix.lower()
-    if suffix in TEXT_SUFFIXES | PICTURE_SUFFIXES or mime is not None:
+    if _is_known(path) or mime is not None:
         return ""
+    if suffix in archives.SUFFIXES:
+        return "an archive: index it by naming the file itself"
+    if suffix in archives.PACKED_SUFFIXES:
+        return "of archives only .zip and plain .tar are read: unpack it and index the folder"
     if suffix in catalogs.SUFFIXES:
         return "a catalog: index it by naming the file itself"
     return "neither a picture nor a text (.txt, .md)"
+
+
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()
 
 
 def _broken(name: str) -> bool:

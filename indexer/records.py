@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sightline.decoding import DEFAULT, Limits
 from sightline.types import Fields, Skipped
+
+if TYPE_CHECKING:
+    from indexer.archives import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class IndexOptions:
     mapping: Mapping[str, str] = field(default_factory=dict)
     allow_urls: bool = False
     batch_size: int = 32
-    max_pixels: int = 64_000_000
+    limits: Limits = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Record:
     text: str = ""
     pictures: tuple[Picture, ...] = ()
     uri: str | None = None  # what opens the text
-    document: Path | None = None  # a file whose content decides whether it is a picture or a text
+    document: Path | Member | None = None  # a file whose content decides whether it is a picture or a text
     skipped: tuple[Skipped, ...] = ()  # what of it cannot be read
 
 

@@ -208,6 +208,8 @@ def _picture(prefix: str, number: int, value: Any, folder: Path) -> Picture:
     if isinstance(value, bytes | bytearray | memoryview):
         return Picture(inline, bytes(value))
     if isinstance(value, Path):
+        if _clean(str(value)) != str(value):
+            raise UnreadableSource(inline, "the name is not valid Unicode")
         return Picture(f"{prefix}{value}", folder / value)
     if not isinstance(value, str):
         raise UnreadableSource(inline, "a picture is named by a path, a URL or a data URI")

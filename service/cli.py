@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from service import adapting, measure
+from service import adapting, informing, measure, migrating, verifying
 from service.options import (
     ACT,
     DONE,
@@ -124,7 +124,10 @@ def search(
     ] = "any",
     rerank: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="looks at the first hits again and re-orders them: vlm:FOLDER or chat model"),
+        typer.Option(
+            metavar="SPEC",
+            help="looks at the first hits again and re-orders them: vlm:starter, vlm:FOLDER or a chat model",
+        ),
     ] = None,
     index: IndexDir = None,
     collection: Collection = None,
@@ -206,7 +209,9 @@ def serve(
     encoder: EncoderSpec = None,
     store: StoreSpec = None,
     mllm: MllmSpec = None,
-    rerank: Annotated[str | None, typer.Option(metavar="SPEC", help="re-orders hits: vlm:FOLDER or chat model")] = None,
+    rerank: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="re-orders hits: vlm:starter, vlm:FOLDER or a chat model")
+    ] = None,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="let callers upsert pictures by URL")] = False,
 ) -> None:
     """Serve the page at / and the HTTP interface at /v1 (described at /docs).
@@ -232,26 +237,8 @@ def serve(
     )
 
 
-@app.command()
-def info(
-    skipped: Annotated[bool, typer.Option("--skipped", help="list sources that could not be indexed, and why")] = False,
-    index: IndexDir = None,
-    collection: Collection = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what is in an index, what built it, how large it is, and what its encoder's licence allows."""
-    from service import tables
-
-    with open_index(index, collection, create=False) as opened:
-        facts, left_out = opened.info(), opened.skipped() if skipped else []
-    if as_json:
-        print_json(facts | ({"skipped_sources": [asdict(one) for one in left_out]} if skipped else {}))
-    elif skipped and not left_out:
-        tables.console().print("Nothing was skipped.")
-    elif skipped:
-        tables.show_skipped(tables.console(), left_out)
-    else:
-        tables.show_info(tables.console(), facts)
+app.command("info")(informing.info_command)
+app.command("verify")(verifying.verify_command)
 
 
 @app.command(no_args_is_help=True)
@@ -288,6 +275,7 @@ def models(as_json: AsJson = False) -> None:
 
 app.command("eval", no_args_is_help=True)(measure.eval_command)
 app.command("adapt", no_args_is_help=True)(adapting.adapt_command)
+app.command("migrate", no_args_is_help=True)(migrating.migrate_command)
 
 
 @app.command("export-clip")

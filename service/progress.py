@@ -19,13 +19,13 @@ LINE_EVERY_S = 10.0  # on a pipe: often enough to show life, rarely enough not t
 
 
 @contextmanager
-def shown(err: Console) -> Iterator[Callable[[Progress], None]]:
-    """A callback for `Sightline.add` that shows how far it is on `err`."""
+def shown(err: Console, *, doing: str = "indexing") -> Iterator[Callable[[Progress], None]]:
+    """A callback for `Sightline.add` and `Sightline.migrate` that shows how far it is on `err`."""
     if not err.is_terminal:
-        yield _lines(err)
+        yield _lines(err, doing)
         return
     with _bar(err) as bar:
-        task = bar.add_task("indexing", total=None, rate="")
+        task = bar.add_task(doing, total=None, rate="")
 
         def show(progress: Progress) -> None:
             rate = progress.done / progress.seconds if progress.seconds > 0 else 0.0
@@ -78,7 +78,7 @@ def _step_lines(err: Console) -> Callable[[str, int, int | None], None]:
     return show
 
 
-def _lines(err: Console) -> Callable[[Progress], None]:
+def _lines(err: Console, doing: str) -> Callable[[Progress], None]:
     due = time.monotonic() + LINE_EVERY_S
 
     def show(progress: Progress) -> None:
@@ -91,6 +91,6 @@ def _lines(err: Console) -> Callable[[Progress], None]:
         left = ""
         if progress.total is not None and rate > 0:
             left = f", {max(0, progress.total - progress.done) / rate:.0f} s left"
-        err.print(f"indexed {progress.done:,}{total}, {rate:.1f} a second{left}, {progress.skipped:,} skipped")
+        err.print(f"{doing}: {progress.done:,}{total}, {rate:.1f} a second{left}, {progress.skipped:,} skipped")
 
     return show

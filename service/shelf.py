@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.engine import Sightline, collection_folder
+from sightline.engine import Sightline
 from sightline.errors import InputError, NotFound
+from sightline.places import collection_folder, is_collection
 from sightline.settings import Settings
 
 
@@ -54,7 +55,7 @@ class Shelf:
 
     def make(self, name: str) -> bool:
         """Make an empty collection; False when it was there already."""
-        if self._folder(name).is_dir():
+        if is_collection(self._folder(name)):
             return False
         self._open(name, create=True).close()
         return True
@@ -109,7 +110,7 @@ class Shelf:
         return collection_folder(self.settings.index, name)
 
     def _open(self, name: str, *, create: bool) -> Sightline:
-        if not create and not self._folder(name).is_dir():
+        if not create and not is_collection(self._folder(name)):
             raise NotFound(f"no collection {name!r} here; there is: {', '.join(self.names()) or 'none yet'}")
         given = self.settings.model_dump(exclude={"index", "collection"}, exclude_none=True)
         return Sightline.open(self.settings.index, collection=name, create=create, **given)

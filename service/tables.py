@@ -20,6 +20,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sightline.certificate import Certificate
 from sightline.types import AddReport, Answer, FieldValue, Hit, Part, Results, Skipped
 
 NARROW = 64  # columns below which a table would be all wrapping: hits are written one under the other
@@ -231,7 +232,7 @@ def place_of(part: Part) -> str:
 
 def show_report(out: Console, report: AddReport, *, where: str, shown: int = 10) -> None:
     """Print what became of every source of one `index`."""
-    names = ("added", "updated", "unchanged", "deleted")
+    names = ("added", "updated", "moved", "unchanged", "deleted")
     counts = [f"{getattr(report, name):,} {name}" for name in names if getattr(report, name)] or ["nothing to do"]
     took = f"{report.seconds:.1f} s" if report.seconds >= 0.05 else f"{1000 * report.seconds:.0f} ms"
     line = Text.assemble(("✓ ", "green"), ", ".join(counts), (f" in {took}", "dim"))
@@ -280,8 +281,10 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
         **({"adapter": _adapter(info["adapter"])} if info.get("adapter") else {}),
         "licence": info["licence"],
         "store": f"{info['store']}, {info['kind']}",
-        "in memory": bytes_of(info["bytes_memory"]),
-        "on disk": bytes_of(info["bytes_disk"]),
+        **({"because": info["why"]} if info["why"] else {}),
+        **{f"recall of {one['parts']}": Certificate.from_json(one).told() for one in info["recall"]},
+        "in memory": _memory(info),
+        "on disk": bytes_of(info["bytes_disk"]) + _each(info["bytes_disk"], info["vectors"]),
         "skipped": f"{info['skipped']:,}" + ("  (see them with: sightline info --skipped)" if info["skipped"] else ""),
     }
     for name, value in rows.items():
@@ -291,6 +294,16 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
     )
     table.add_row("fields", Text(fields or "none"))
     out.print(table)
+
+
+def _memory(info: Mapping[str, Any]) -> str:
+    """What the vectors take, how much of it in files that the system may drop, and what that makes for each."""
+    mapped = f", of it {bytes_of(info['bytes_mapped'])} in mapped files" if info["bytes_mapped"] else ""
+    return bytes_of(info["bytes_memory"]) + mapped + _each(info["bytes_memory"], info["vectors"])
+
+
+def _each(count: int, vectors: int) -> str:
+    return f"  ({count / vectors:,.0f} bytes a vector)" if vectors else ""
 
 
 def _adapter(told: Mapping[str, Any]) -> str:

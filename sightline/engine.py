@@ -6,12 +6,10 @@ Knows which stage needs which engine; knows nothing of HTTP, terminals or how an
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
@@ -21,30 +19,37 @@ from numpy.typing import NDArray
 import generator
 import indexer
 import retriever
-from sightline import filters, media
-from sightline.encoders import licence_of, open_encoder
+from sightline import decoding, filters, media, places
+from sightline.decoding import Picture
+from sightline.encoders import licence_of
 from sightline.encoders.adapter import Adapter
-from sightline.errors import ConfigError, InputError, NotFound
+from sightline.errors import ConfigError, NotFound
 from sightline.filters import Filter
 from sightline.lock import locked
-from sightline.media import Picture
+from sightline.migrating import migrate
 from sightline.mllms import open_chat
-from sightline.passport import Adaptation, refuse_other_encoder, refuse_other_store, store_of
+from sightline.passport import PassportControl, refuse_other_store, store_of
 from sightline.protocols import ChatModel, Encoder, Reranker, Store
+from sightline.queries import Where, query_of
 from sightline.rerankers import open_reranker
 from sightline.settings import Settings
-from sightline.stores import open_store
+from sightline.stores import is_elsewhere, open_store
 from sightline.stores.checks import check_text
-from sightline.types import AddReport, Answer, Citation, Item, Part, Pixels, Progress, Query, Results, Skipped, Term
+from sightline.types import (
+    AddReport,
+    Answer,
+    Citation,
+    Item,
+    MigrationReport,
+    Part,
+    Pixels,
+    Progress,
+    Query,
+    Results,
+    Skipped,
+)
 
-Where: TypeAlias = str | Mapping[str, Any] | Filter | None
 Source: TypeAlias = str | Path | Mapping[str, Any]
-
-
-@cache
-def _encoder(spec: str, threads: int | None) -> Encoder:
-    """One loaded encoder a process, however many collections use it."""
-    return open_encoder(spec, threads=threads)
 
 
 class Sightline:
@@ -55,12 +60,12 @@ class Sightline:
 
     def __init__(self, settings: Settings, *, store: Store, store_spec: str, ledger: indexer.Ledger) -> None:
         self.settings = settings
-        self.folder = collection_folder(settings.index, settings.collection)
+        self.folder = places.collection_folder(settings.index, settings.collection)
         self._store = store
-        self._store_spec = store_spec
         self._ledger = ledger
-        self._built_by: indexer.Passport | None = None  # read from the ledger until there is one
-        self._adaptation = Adaptation(ledger, self.folder)
+        self._control = PassportControl(
+            ledger, self.folder, store=store_spec, encoder=settings.encoder, threads=settings.threads
+        )
         self._writing = threading.RLock()
 
     # -- opening and closing
@@ -75,17 +80,21 @@ class Sightline:
         a setting or the folder is unusable.
         """
         config = Settings.read(index=path, collection=collection, **settings)
-        folder = collection_folder(config.index, config.collection)
-        if not folder.is_dir():
+        folder = places.collection_folder(config.index, config.collection)
+        places.finish(config.index, config.collection)
+        if not places.is_collection(folder):
             if not create:
                 raise NotFound(_missing(config))
-            _make_folder(folder)
+            places.make_folder(folder)
         ledger = indexer.Ledger(folder)
         try:
             passport = ledger.passport()
             store_spec = config.store or (passport.store if passport else "faiss")
             refuse_other_store(passport, store_spec, folder)
             store = open_store(store_spec, folder, collection=config.collection)
+            if ledger.replaced():
+                store.close()
+                raise NotFound(f"collection {config.collection!r} was deleted while it was being opened")
         except BaseException:
             ledger.close()
             raise
@@ -110,21 +119,25 @@ class Sightline:
     @staticmethod
     def collections(path: str | Path) -> list[str]:
         """Names of the collections in an index folder, sorted; none when the folder is not there."""
-        folder = Path(path) / "collections"
-        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+        return places.collection_names(Path(path))
 
     @classmethod
     def drop(cls, path: str | Path, collection: str) -> None:
         """Delete a whole collection with everything in it, wherever it is kept. Raises NotFound."""
-        store = store_of(collection_folder(Path(path), collection))
+        store = store_of(places.collection_folder(Path(path), collection))
         with cls.open(path, collection=collection, create=False, store=store) as opened:
             opened.erase()
 
     def erase(self) -> None:
-        """Delete this collection with everything in it; afterwards it can only be closed."""
+        """Delete this collection with everything in it, at once for everybody; afterwards it can only be closed."""
+        elsewhere = is_elsewhere(self._control.store_spec)
         with self._write():
-            self._store.drop()
-            shutil.rmtree(self.folder)
+            if not elsewhere:
+                self._store.close()
+            grave = places.bury(self.folder)  # from here on it is gone; what a kill leaves, the next `open` removes
+            if elsewhere:
+                self._store.drop()
+            places.clear(grave)
 
     # -- the four calls
 
@@ -148,7 +161,7 @@ class Sightline:
             mapping=dict(mapping or {}),
             allow_urls=self.settings.allow_urls if allow_urls is None else allow_urls,
             batch_size=self.settings.batch_size,
-            max_pixels=self.settings.max_pixels,
+            limits=self.settings.limits,
         )
         with self._write():
             encoder = self.encoder
@@ -158,9 +171,19 @@ class Sightline:
                 store=self._store,
                 ledger=self._ledger,
                 options=options,
-                passport=indexer.Passport.of(encoder.space, store=self._store_spec),
+                passport=self._control.issue(self.plain_encoder),
                 progress=progress,
             )
+
+    def migrate(self, encoder: str, *, progress: Callable[[Progress], None] | None = None) -> MigrationReport:
+        """Embed everything by another encoder while this one keeps serving, then change over at once.
+
+        Interrupted, it goes on where it stopped when it is called again. An adapter goes, for it belongs to the old
+        encoder. Raises InputError where nothing was indexed, ConfigError for an encoder that is not there.
+        """
+        return migrate(
+            self._control, self._store, self._ledger, self.settings, encoder, writing=self._write, progress=progress
+        )
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many of them there were."""
@@ -189,17 +212,24 @@ class Sightline:
         Raises InputError for an empty query or an unknown field.
         """
         started = time.perf_counter()
-        asked = self._query(query, image=image, negative=negative, where=where, target=target)
+        asked = query_of(
+            query, image=image, negative=negative, where=where, target=target,
+            limits=self.settings.limits, resolve=self._filter,
+        )  # fmt: skip
         spec = self.settings.rerank if rerank is None else rerank
-        found = retriever.search(
-            asked,
-            k=k,
-            store=self._store,
-            encoder=self.encoder,
-            reranker=self._reranker(spec) if spec else None,
-            rerank_depth=self.settings.rerank_depth,
-            channels=channels,
-        )
+        while True:
+            built_by = self._control.passport
+            found = retriever.search(
+                asked,
+                k=k,
+                store=self._store,
+                encoder=self.encoder,
+                reranker=self._reranker(spec) if spec else None,
+                rerank_depth=self.settings.rerank_depth,
+                channels=channels,
+            )
+            if self._control.passport == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
+                break
         return Results(found.hits, found.warnings, took_ms=(time.perf_counter() - started) * 1000)
 
     def ask(self, question: str, *, image: Picture | None = None, where: Where = None, k: int = 8) -> Answer:
@@ -236,7 +266,7 @@ class Sightline:
 
     def info(self) -> dict[str, Any]:
         """What is in the collection, what built it and how large it is."""
-        stats, passport, encoder = self._store.stats(), self._passport, self._encoder_spec
+        stats, passport, encoder = self._store.stats(), self._control.passport, self._control.encoder_spec
         return {
             "items": stats.items,
             "parts": stats.parts,
@@ -245,11 +275,14 @@ class Sightline:
             "collections": self.collections(self.settings.index),
             "encoder": encoder,
             "dim": passport.dim if passport else None,
-            "adapter": self._adaptation.told(),
+            "adapter": self._control.adaptation.told(),
             "licence": _licence(encoder),
-            "store": self._store_spec,
+            "store": self._control.store_spec,
             "kind": stats.kind,
+            "why": stats.why,
+            "recall": [certificate.to_json() for certificate in self._store.certificates()],
             "bytes_memory": stats.bytes_memory,
+            "bytes_mapped": stats.bytes_mapped,
             "bytes_disk": stats.bytes_disk + self._ledger.bytes_disk(),
             "fields": [{"name": f.name, "count": f.count, "numeric": f.numeric} for f in self._store.fields()],
             "skipped": len(self._ledger.skipped()),
@@ -258,40 +291,24 @@ class Sightline:
     # -- engines, opened when first needed
 
     @property
-    def _passport(self) -> indexer.Passport | None:
-        """What built the collection: this object, or another process since it was opened. Raises PassportMismatch."""
-        if self._built_by is None:
-            found = self._ledger.passport()
-            refuse_other_store(found, self._store_spec, self.folder)
-            self._built_by = found
-        return self._built_by
-
-    @property
-    def _encoder_spec(self) -> str:
-        passport = self._passport
-        return self.settings.encoder or (passport.space if passport else "starter")
-
-    @property
     def encoder(self) -> Encoder:
         """The encoder of this collection. Raises PassportMismatch when it is not the one that built it."""
-        return self._adaptation.around(self.plain_encoder)
+        return self._control.encoder
 
     @property
     def plain_encoder(self) -> Encoder:
         """The encoder without the adapter: what made the stored vectors. Raises PassportMismatch."""
-        opened = _encoder(self._encoder_spec, self.settings.threads)
-        refuse_other_encoder(self._passport, opened.space, self.folder)
-        return opened
+        return self._control.plain_encoder
 
     @property
     def adapter(self) -> Adapter | None:
         """The small map that queries go through, where `install` put one. Raises PassportMismatch."""
-        return self._adaptation.adapter()
+        return self._control.adaptation.adapter()
 
     def install(self, adapter: Adapter | None) -> bool:
         """Put an adapter in, or take it out with None, at once and for every process; whether that changed anything."""
         with self._write():
-            return self._adaptation.install(adapter)
+            return self._control.adaptation.install(adapter)
 
     def known(self, digests: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """digest -> (m, dim): the stored vectors of parts, by what they hold."""
@@ -322,35 +339,11 @@ class Sightline:
             "chat": self._chat,
             "picture": self._pixels,
             "similarity": self._similarity,
-            "image": None if image is None else media.pixels_of(image, self.settings.max_pixels),
+            "image": None if image is None else decoding.pixels_of(image, self.settings.limits),
             "where": self._filter(where),
             "k": k,
             "timeout_s": self.settings.mllm_timeout_s,
         }
-
-    def _query(
-        self,
-        query: str | Path | Pixels | Query | None,
-        *,
-        image: Picture | None,
-        negative: Sequence[str],
-        where: Where,
-        target: Literal["image", "text"] | None,
-    ) -> Query:
-        if isinstance(query, Query):
-            return replace(query, where=self._filter(query.where if where is None else where))
-        terms: list[Term] = []
-        if isinstance(query, str) and query.strip():
-            terms.append(Term(query.strip()))
-        pictures = (query if isinstance(query, Path | np.ndarray) else None, image)
-        terms.extend(
-            Term(media.pixels_of(picture, self.settings.max_pixels)) for picture in pictures if picture is not None
-        )
-        if not terms:
-            raise InputError("the query is empty: give words, a picture, or both")
-        terms.extend(Term(text.strip(), -1.0) for text in negative if text.strip())
-        check_text(" ".join(term.content for term in terms if isinstance(term.content, str)), "the query")
-        return Query(tuple(terms), where=self._filter(where), target=target)
 
     def _filter(self, where: Where) -> Filter | None:
         """A checked filter: every field it names is one that some item has."""
@@ -365,15 +358,10 @@ class Sightline:
     @contextlib.contextmanager
     def _write(self) -> Iterator[None]:
         """One writer at a time: threads of this process wait in turn, another process gets a clear refusal."""
-        with self._writing, locked(self.folder / "write.lock"):
+        with self._writing, locked(self.folder / places.LOCK):
             if self.gone:
                 raise NotFound(f"collection {self.settings.collection!r} was deleted after it was opened here")
             yield
-
-
-def collection_folder(index: Path, collection: str) -> Path:
-    """Where one collection lives. Each has a folder of its own, so nothing can cross between them."""
-    return index / "collections" / collection
 
 
 def _licence(encoder: str) -> str:
@@ -389,10 +377,3 @@ def _missing(config: Settings) -> str:
     if others:
         return f"no collection {config.collection!r} in {config.index}; it has: {', '.join(others)}"
     return f"no index at {config.index}. Make one with: sightline index SOURCE --index {config.index}"
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True)
-    except OSError as exc:
-        raise ConfigError(f"cannot make the index folder {folder}: {exc.strerror}") from exc

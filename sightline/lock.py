@@ -15,11 +15,12 @@ from pathlib import Path
 from sightline.errors import ConfigError, NotFound
 
 LOCK_WAIT_S = 2.0  # another writer's batch is usually done within this; past it the caller is told
+_held: set[int] = set()  # descriptors of the locks that this process holds
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an advisory lock on `path`; it names its holder's process.
+def locked(path: Path, *, wait_s: float | None = None) -> Iterator[None]:
+    """Hold an advisory lock on `path`; it names its holder's process, for which it waits LOCK_WAIT_S or `wait_s`.
 
     Raises ConfigError when another holds it or the folder cannot be written, NotFound when the folder is gone.
     """
@@ -29,18 +30,29 @@ def locked(path: Path) -> Iterator[None]:
         raise NotFound(f"{path.parent} is gone: another process deleted the collection") from exc
     except OSError as exc:
         raise ConfigError(f"cannot write in {path.parent}: {exc.strerror}") from exc
+    _held.add(descriptor)
     try:
-        _wait(descriptor, path.parent)
+        _wait(descriptor, path.parent, LOCK_WAIT_S if wait_s is None else wait_s)
         with contextlib.suppress(OSError):  # on a full disk the lock holds without the name of its holder
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
     finally:
+        _held.discard(descriptor)
         os.close(descriptor)
 
 
-def _wait(descriptor: int, folder: Path) -> None:
-    deadline = time.monotonic() + LOCK_WAIT_S
+def _let_go() -> None:
+    """In a child: without this, a worker forked while a lock is held would hold it on when its parent is killed."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
+def _wait(descriptor: int, folder: Path, wait_s: float) -> None:
+    deadline = time.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,19 +11,16 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from io import BytesIO
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError, _imaging
 
-from sightline.errors import InputError, UnreadableSource
+from sightline.errors import UnreadableSource
 from sightline.types import Pixels
-
-Picture: TypeAlias = str | Path | bytes | Pixels  # as a caller may give one
 
 MAX_PIXELS = 64_000_000  # a picture that says it is larger is not decoded
 MAX_SIDE = 100_000  # nor is one with a longer side: every row of a picture costs memory by itself
@@ -105,43 +102,33 @@ def sniff(data: bytes) -> str | None:
     return next((mime for pattern, mime in _MAGIC if pattern.match(head)), None)
 
 
-def decode(data: bytes, *, source: str = "", max_pixels: int = MAX_PIXELS) -> Pixels:
+def decode(
+    data: bytes,
+    *,
+    source: str = "",
+    max_pixels: int = MAX_PIXELS,
+    turn: AbstractContextManager[object] = _alone,
+) -> Pixels:
     """The first frame, upright, on white, in 8-bit RGB, shrunk to at most about a million pixels.
 
-    `source` names the picture in errors. Raises UnreadableSource with a reason fit to show.
+    `source` names the picture in errors; `turn` is held while a large one is decoded. It happens right here: for bytes
+    from strangers there is `sightline.decoding`. Raises UnreadableSource with a reason fit to show.
     """
     mime = sniff(data)
     if mime in _REFUSED:
         raise UnreadableSource(source, _REFUSED[mime])
     if not data:
         raise UnreadableSource(source, "the file is empty")
-    _prepare()
+    prepare()
     with _no_warnings():
-        picture = _opened(data, mime, source)
+        picture = _opened(data, mime, source, max_pixels)
         width, height = picture.size
         if width * height > max_pixels:
             raise UnreadableSource(source, _too_large(f"{width} x {height}", width * height, max_pixels))
         if max(width, height) > MAX_SIDE:
             raise UnreadableSource(source, f"too large: {width} x {height}; a side may have {MAX_SIDE:,} pixels")
-        with _alone if width * height > _ALONE_PIXELS else nullcontext():
+        with turn if width * height > _ALONE_PIXELS else nullcontext():
             return _decoded(picture, source)
-
-
-def pixels_of(picture: Picture, max_pixels: int) -> Pixels:
-    """The pixels of a path, of encoded bytes, or the array itself. Raises InputError, UnreadableSource."""
-    if isinstance(picture, np.ndarray):
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise InputError(f"a picture is a (height, width, 3) uint8 array, not {picture.shape} {picture.dtype}")
-        return picture
-    if isinstance(picture, bytes):
-        return decode(picture, source="the query picture", max_pixels=max_pixels)
-    try:
-        if Path(picture).exists() and not Path(picture).is_file():  # a device or a pipe may never end
-            raise InputError(f"cannot read the picture {picture}: not a file")
-        data = Path(picture).read_bytes()
-    except OSError as exc:
-        raise InputError(f"cannot read the picture {picture}: {exc.strerror}") from exc
-    return decode(data, source=str(picture), max_pixels=max_pixels)
 
 
 def resize(
@@ -181,7 +168,7 @@ def to_jpeg(pixels: Pixels, *, quality: int = 90) -> bytes:
 
 
 @cache
-def _prepare() -> None:
+def prepare() -> None:
     """Load Pillow's decoders and the HEIF one; keep them from writing to the terminal by themselves."""
     import pillow_heif
 
@@ -197,7 +184,7 @@ def _prepare() -> None:
 # -- opening -----------------------------------------------------------------------------------------------------------
 
 
-def _opened(data: bytes, mime: str | None, source: str) -> Image.Image:
+def _opened(data: bytes, mime: str | None, source: str, max_pixels: int) -> Image.Image:
     """The picture with its header read and nothing decoded."""
     try:
         picture = Image.open(BytesIO(data), formats=_FORMATS)
@@ -206,7 +193,9 @@ def _opened(data: bytes, mime: str | None, source: str) -> Image.Image:
         raise UnreadableSource(source, reason) from exc
     except Image.DecompressionBombError as exc:
         pixels = int(next(iter(re.findall(r"\d+", str(exc))), 0))
-        raise UnreadableSource(source, _too_large("it", pixels, 2 * (Image.MAX_IMAGE_PIXELS or 0))) from exc
+        raise UnreadableSource(
+            source, _too_large("it", pixels, min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or 0)))
+        ) from exc
     except Exception as exc:  # a decoder of bytes from anywhere may raise anything
         raise UnreadableSource(source, _reason(exc)) from exc
     if not all(picture.size):

@@ -6,15 +6,98 @@ Knows passports and what was opened; opens nothing itself.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from indexer import Ledger, Passport
+from sightline import probes
+from sightline.encoders import open_encoder
 from sightline.encoders.adapter import AdaptedEncoder, Adapter
 from sightline.errors import ConfigError, InputError, PassportMismatch
 from sightline.protocols import Encoder
-from sightline.types import Space
+from sightline.types import Space, Vectors
+from sightline.versions import versions
+
+_NAMED = 4  # differences told in one message
+
+
+@cache
+def _opened(spec: str, threads: int | None) -> Encoder:
+    """One loaded encoder a process, however many collections use it."""
+    return open_encoder(spec, threads=threads)
+
+
+@cache
+def _probed(encoder: Encoder) -> Vectors:
+    """(12, dim): what an encoder answers to the probes, asked once a process."""
+    return probes.answers(encoder)
+
+
+class PassportControl:
+    """Which encoder, store and adapter a collection is used with: those on record, checked, and no others.
+
+    Safe to share between threads. Another process may build the collection, or change its adapter, at any time.
+    """
+
+    def __init__(self, ledger: Ledger, folder: Path, *, store: str, encoder: str | None, threads: int | None) -> None:
+        """`store` and `encoder` are specs; `encoder` None means the one on record, or the starter."""
+        self._ledger, self._folder, self.store_spec = ledger, folder, store
+        self._asked, self._threads = encoder, threads
+        self._built_by: Passport | None = None  # read from the ledger until there is one
+        self._checked: tuple[Passport, Encoder] | None = None
+        self.adaptation = Adaptation(ledger, folder)
+
+    @property
+    def passport(self) -> Passport | None:
+        """What built the collection, or what it was migrated to, also by another process since it was opened.
+
+        Raises PassportMismatch.
+        """
+        if self._built_by is None or self._built_by.fingerprint != self._ledger.built_by():
+            found = self._ledger.passport()
+            refuse_other_store(found, self.store_spec, self._folder)
+            self._built_by = found
+        return self._built_by
+
+    @property
+    def encoder_spec(self) -> str:
+        passport = self.passport
+        return self._asked or (passport.space if passport else "starter")
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of this collection, its queries through the adapter. Raises PassportMismatch."""
+        return self.adaptation.around(self.plain_encoder)
+
+    @property
+    def plain_encoder(self) -> Encoder:
+        """The encoder without the adapter: what made the stored vectors. Raises PassportMismatch."""
+        spec, passport = self.encoder_spec, self.passport
+        opened = _opened(spec, self._threads)
+        if passport is not None and self._checked != (passport, opened):
+            refuse_other_encoder(passport, opened.space, self._folder)
+            if passport.probes:
+                refuse_other_answers(passport, _probed(opened), self._folder)
+            self._checked = (passport, opened)
+        return opened
+
+    def other(self, spec: str) -> Encoder:
+        """Another encoder, to migrate to. Raises ConfigError, MissingExtra."""
+        return _opened(spec, self._threads)
+
+    def follow(self) -> None:
+        """From now on use the encoder on record, whichever was asked for."""
+        self._asked = None
+
+    def issue(self, encoder: Encoder) -> Passport:
+        """The passport of what an encoder builds here."""
+        space, kept = encoder.space, _probed(encoder).astype("<f4").tobytes()
+        return Passport.of(space, store=self.store_spec, versions=versions([space.name]), probes=kept)
 
 
 def store_of(folder: Path) -> str | None:
@@ -39,12 +122,39 @@ def refuse_other_encoder(passport: Passport | None, space: Space, folder: Path) 
     """Raises PassportMismatch when another encoder built the collection."""
     if passport and passport.fingerprint != space.fingerprint:
         same = passport.space == space.name  # then the weights or the preprocessing changed under the name
+        told = _differences(passport.made_of, space.made_of) if passport.dim == space.dim else []
         raise PassportMismatch(
             f"{folder} was built with {passport.space!r} ({passport.dim} numbers a vector, "
             f"fingerprint {passport.fingerprint[:12]}), not {'this ' * same}{space.name!r} "
-            f"({space.dim}, {space.fingerprint[:12]}). Their vectors cannot be compared: "
-            f"{'' if same else 'open it without --encoder, or '}index again into another collection (--collection)."
+            f"({space.dim}, {space.fingerprint[:12]}). {'What differs: ' + '; '.join(told) + '. ' if told else ''}"
+            f"Their vectors cannot be compared: {'' if same else 'open it without --encoder, or '}"
+            f"embed everything again with `sightline migrate --encoder {space.name}`."
         )
+
+
+def refuse_other_answers(passport: Passport, now: Vectors, folder: Path) -> None:
+    """Raises PassportMismatch when the encoder answers the probes otherwise than when the collection was built."""
+    before = np.frombuffer(passport.probes, "<f4").reshape(-1, passport.dim)
+    found = probes.differences(before, now)
+    if found:
+        packages = versions([passport.space])
+        told = [f"{name} {packages.get(name, 'missing')}, then {then}" for name, then in passport.versions.items()
+                if packages.get(name) != then]  # fmt: skip
+        raise PassportMismatch(
+            f"{folder} was built with {passport.space!r}, which no longer gives the same vectors: "
+            f"{'; '.join(found[:_NAMED])}{f'; and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}. "
+            f"{'What changed since: ' + '; '.join(told) + '. ' if told else ''}"
+            f"Bring that back, or index again into another collection (--collection)."
+        )
+
+
+def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What the fingerprints were taken of and is not equal, named: at most `_NAMED`, and how many more."""
+    names = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    if not before or not now:
+        return []
+    told = [f"{name} is {now.get(name, 'not there')}, was {before.get(name, 'not there')}" for name in names[:_NAMED]]
+    return [*told, f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else told
 
 
 class Adaptation:

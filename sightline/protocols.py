@@ -5,9 +5,10 @@ Knows no engine. Batching, caching, retries and checks live outside these few me
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from sightline.certificate import Certificate
 from sightline.filters import Filter
 from sightline.types import (
     Aggregate,
@@ -33,6 +34,10 @@ class Encoder(Protocol):
 
     @property
     def space(self) -> Space: ...
+
+    def __hash__(self) -> int:
+        """By identity: what is known of an encoder is kept by encoder."""
+        ...
 
     def encode_documents(self, contents: Sequence[Content]) -> Vectors:
         """(n, dim) unit rows, one a content, in order. Raises UnsupportedModality, EngineError."""
@@ -60,6 +65,25 @@ class Store(Protocol):
 
     def known(self, space: Space, digests: Sequence[str]) -> dict[str, Vectors]:
         """digest -> (m, dim): vectors already stored for equal content, so that nothing is embedded twice."""
+        ...
+
+    def unembedded(self, space: Space) -> list[str]:
+        """Ids of the parts of the space's modalities that have no vector in it, ascending."""
+        ...
+
+    def add_vectors(self, vectors: Sequence[PartVectors]) -> None:
+        """Give parts that are there vectors in one more space, instead of any they have in it; others are left alone.
+
+        All or nothing; parts that are gone are passed over.
+        """
+        ...
+
+    def spaces(self) -> list[str]:
+        """Fingerprints of the spaces that vectors were written in."""
+        ...
+
+    def forget_space(self, fingerprint: str) -> None:
+        """Remove all vectors of a space; nothing else changes."""
         ...
 
     def search(
@@ -98,6 +122,18 @@ class Store(Protocol):
         ...
 
     def stats(self) -> StoreStats: ...
+
+    def verify(self, space: Space, probes: Mapping[Modality, Vectors] | None = None) -> list[Certificate]:
+        """Measure recall@10 against exact search, one certificate a kind of part, and keep it with the collection.
+
+        `probes`: (q, dim) queries by kind, "text" and "image". Without them stored vectors of that kind are asked, each
+        without its own part; a kind of query that has neither is not measured.
+        """
+        ...
+
+    def certificates(self) -> list[Certificate]:
+        """What was last measured, at a build or by `verify`."""
+        ...
 
     def drop(self) -> None:
         """Remove the whole collection, wherever it is kept. Nothing but `close` may be called after it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sightline.decoding import Limits
 from sightline.errors import ConfigError
 
 
@@ -25,16 +26,31 @@ class Settings(BaseSettings):
     encoder: str | None = Field(None, description="encoder spec; unset: the one that built the index, else `starter`")
     store: str | None = Field(None, description="store spec; unset: the one that built the index, else `faiss`")
     mllm: str | None = Field(None, description="chat model that writes answers; unset: sentences and facts are quoted")
-    rerank: str | None = Field(None, description="re-orders the first hits: vlm:FOLDER or a chat model; unset: none")
+    rerank: str | None = Field(
+        None, description="re-orders the first hits: vlm:starter, vlm:FOLDER or a chat model; unset: none"
+    )
     rerank_depth: int = Field(20, ge=1, le=200, description="how many hits are re-ordered")
     rerank_timeout_s: float = Field(30.0, gt=0, description="time for one reranking; past it the first order stands")
     mllm_timeout_s: float = Field(120.0, gt=0, description="time for one answer of the chat model")
     batch_size: int = Field(32, ge=1, le=4096, description="parts embedded and stored at a time")
     threads: int | None = Field(None, ge=1, description="threads an encoder may use; unset: all cores")
     max_pixels: int = Field(64_000_000, ge=1, description="pictures with more pixels are skipped with a reason")
+    decode_timeout_s: float = Field(
+        30.0, gt=0, description="computing time for one picture; past it the picture is skipped with a reason"
+    )
+    decode_memory_bytes: int = Field(
+        1_500_000_000,
+        ge=300_000_000,
+        description="memory to decode one picture; past it the picture is skipped (Linux)",
+    )
     allow_urls: bool = Field(False, description="fetch http(s) pictures named in catalogs; private addresses never")
     api_key: SecretStr | None = Field(None, description="key the service asks for; needed to serve beyond this machine")
     max_upload_bytes: int = Field(32_000_000, ge=1, description="largest request body the service reads")
+
+    @property
+    def limits(self) -> Limits:
+        """What decoding one picture may take."""
+        return Limits(self.max_pixels, self.decode_timeout_s, self.decode_memory_bytes)
 
     @classmethod
     def read(cls, **given: object) -> Settings:

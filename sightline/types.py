@@ -98,6 +98,7 @@ class Space:
     dim: int
     fingerprint: str  # hex SHA-256 over weights and preprocessing: another model has another one
     modalities: frozenset[Modality] = frozenset({"image", "text"})  # what its encoder can embed
+    made_of: Mapping[str, str] = field(default_factory=dict, compare=False)  # what the fingerprint covers, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +276,7 @@ class AddReport:
     images: int = 0  # pictures embedded
     seconds: float = 0.0
     notes: tuple[str, ...] = ()  # what whoever indexed should know though nothing went wrong
+    moved: int = 0  # found under another name or in another place with the same content
 
     @property
     def images_per_second(self) -> float:
@@ -286,11 +288,34 @@ class AddReport:
             "updated": self.updated,
             "unchanged": self.unchanged,
             "deleted": self.deleted,
+            "moved": self.moved,
             "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationReport:
+    """What became of a collection's vectors when it went from one encoder to another."""
+
+    before: str  # spec
+    after: str
+    texts: int = 0  # parts embedded this time; what an interrupted run had done before is not counted again
+    pictures: int = 0
+    from_thumbnails: int = 0  # pictures whose file is gone or changed: embedded from 320 px
+    lost: tuple[Skipped, ...] = ()  # parts without a vector now, still found by words
+    adapter_removed: bool = False
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "before": self.before, "after": self.after, "texts": self.texts, "pictures": self.pictures,
+            "from_thumbnails": self.from_thumbnails, "adapter_removed": self.adapter_removed,
+            "lost": [{"source": one.source, "reason": one.reason} for one in self.lost],
+            "seconds": round(self.seconds, 3),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,3 +369,5 @@ class StoreStats:
     bytes_memory: int
     bytes_disk: int
     kind: str  # "exact (IndexFlatIP)"
+    bytes_mapped: int = 0  # of bytes_memory, what lies in files that the system reads and drops as it needs to
+    why: str = ""  # why the index is of its kind

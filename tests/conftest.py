@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
+from sightline import encoders
+
 # A skip with another reason fails `make check`: there, everything is installed.
-MAY_SKIP = ("QDRANT_URL", "no CUDA device")
+MAY_SKIP = ("QDRANT_URL", "no CUDA device", "strace")
 _skipped: list[tuple[str, str]] = []
 
 
@@ -37,6 +41,17 @@ def data() -> Path:
     if not folder:
         pytest.skip("SIGHTLINE_TEST_DATA is not set: this test needs real data")
     return Path(folder)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> str:
+    """The spec of an encoder as large as the starter whose vectors mean something else."""
+    folder = tmp_path / "other"
+    shutil.copytree(Path(encoders.__file__).parent / "starter", folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["image"]["mean"] = [0.1, 0.2, 0.3]
+    (folder / "config.json").write_text(json.dumps(config))
+    return f"onnx:{folder}"
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,8 @@ class Examples:
     owner: Ids  # (r,) which answer a row belongs to, rising from 0
     right: tuple[Ids, ...]  # q of them: answers
     excused: tuple[Ids, ...]  # q of them
+    spelling: Ids | None = None  # (q,) queries of one number are one text but for case, space and punctuation
+    textual: NDArray[np.bool_] | None = None  # (answers,) found by texts; None: all by pictures
 
 
 def fit(examples: Examples, *, which: Sequence[Ids] | None = None, seed: int = 0) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ Needs no metrics library, for the base install has none: a pair has one right an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 
 from sightline.adaptation.fitting import Examples, Ids, fit, flags
 from sightline.encoders.adapter import unit
+from sightline.types import Modality, Vectors
 
 FOLDS = 5
 MOST_PAIRS = 5000  # above it one fold is judged instead of five: there are enough pairs in it
 RESAMPLES = 2000  # of the bootstrap
 LEAST_GAIN = 0.02  # of nDCG@10: for less it is not worth moving every query
+MOST_LOSS = 0.05  # of nDCG@10 on things unseen: more of it must be ruled out by the interval
+LEAST_UNITS = 20  # that are held out one by one: from fewer an interval says nothing
+SAME = 0.98  # cosine from which two queries for one answer are one question spelt twice
 LEAST_KEPT = 0.5  # of the neighbours: below it the map is no small one
 _AT_ONCE = 512  # queries ranked at a time
 
@@ -38,6 +42,7 @@ class Gain:
     high: float
     success_1: tuple[float, float]
     success_10: tuple[float, float]
+    units: int  # of what was held out together, one by one: spellings of one question are one
 
     def to_json(self) -> dict[str, Any]:
         return {name: _rounded(value) for name, value in asdict(self).items()}
@@ -67,15 +72,27 @@ class Verdict:
     @property
     def reason(self) -> str | None:
         """Why not, or None."""
+        if self.asked_anew.units < LEAST_UNITS:
+            return (
+                f"only {self.asked_anew.units} pairs say different things: from fewer than {LEAST_UNITS} none is proven"
+            )
         if self.asked_anew.low <= 0:
             return "no gain is proven on pairs held out (its interval reaches 0 or below)"
         if self.asked_anew.after - self.asked_anew.before < LEAST_GAIN:
             return f"the gain is below {LEAST_GAIN}: too little to move every query for"
-        if self.unseen is not None and self.unseen.high < 0 and not self.closed:
-            return "what no pair speaks of gets worse (--closed: nothing else is asked for)"
+        if spoilt := self._spoilt():
+            return f"what no pair speaks of {spoilt} (--closed: nothing else is asked for)"
         if self.kept < LEAST_KEPT:
             return f"only {self.kept:.0%} of the neighbours stay neighbours (at least {LEAST_KEPT:.0%} must)"
         return None
+
+    def _spoilt(self) -> str | None:
+        """What becomes of things unseen, where that is a reason against the map: it must be shown to do no harm."""
+        if self.closed or self.unseen is None or self.unseen is self.asked_anew:
+            return None
+        if self.unseen.high < 0 or self.unseen.before - self.unseen.after > LEAST_GAIN:
+            return "gets worse"
+        return f"may get worse by more than {MOST_LOSS}" if self.unseen.low < -MOST_LOSS else None
 
     @property
     def good(self) -> bool:
@@ -98,16 +115,21 @@ class _Pairs:
 
     query: Ids  # (p,)
     answer: Ids  # (p,)
-    once: Ids  # (p,) the side with more distinct values: a pair is held out with all that share it
+    once: Ids  # (p,) questions or answers, of which there are more: a pair is held out with all that share it
     group: Ids  # (p,) pairs that share a query or an answer, however far round
 
 
 def judge(
-    examples: Examples, *, seed: int = 0, tell: Callable[[int, int], None] | None = None
+    examples: Examples,
+    *,
+    rivals: Mapping[Modality, Vectors] | None = None,
+    seed: int = 0,
+    tell: Callable[[int, int], None] | None = None,
 ) -> tuple[Gain, Gain | None]:
     """The gain for queries asked anew and for answers never learnt from, by cross-validation; see `Verdict`.
 
-    `tell` is called with (fits done, fits in all).
+    `rivals` (n, dim) by modality are wrong for every query; answers are ranked among them, and they are never fitted
+    on. `tell` is called with (fits done, fits in all).
     """
     pairs = _pairs_of(examples)
     groups, ones = int(pairs.group.max()) + 1, int(pairs.once.max()) + 1
@@ -116,21 +138,22 @@ def judge(
     gains = []
     for number, side in enumerate(plans):
         fold = np.random.default_rng(seed).permutation(int(side.max()) + 1)[side] % FOLDS
-        before, after, seen = [], [], []
+        before, after, seen, ones_seen = [], [], [], []
         for held in range(folds):
             out = fold == held
             learnt = [pairs.answer[~out & (pairs.query == at)] for at in range(len(examples.queries))]
             made = fit(examples, which=learnt, seed=seed)
-            places = _places(examples, pairs.query[out], pairs.answer[out], made)
+            places = _places(examples, pairs.query[out], pairs.answer[out], made, rivals or {})
             before.append(places[0])
             after.append(places[1])
             seen.append(pairs.group[out])
+            ones_seen.append(pairs.once[out])
             if tell:
                 tell(number * folds + held + 1, len(plans) * folds)
         owner = np.concatenate(seen)
-        if len(np.unique(owner)) < 20:  # nearly all hangs together: groups could not be resampled
-            owner = np.arange(len(owner))
-        gains.append(_gain(np.concatenate(before), np.concatenate(after), owner, seed))
+        if len(np.unique(owner)) < LEAST_UNITS:  # nearly all hangs together: groups could not be resampled
+            owner = np.concatenate(ones_seen)
+        gains.append(_gain(np.concatenate(before), np.concatenate(after), owner, ones, seed))
     if len(plans) == 2:
         return gains[0], gains[1]
     return gains[0], gains[0] if groups == ones else None
@@ -139,9 +162,34 @@ def judge(
 def _pairs_of(examples: Examples) -> _Pairs:
     query = np.concatenate([np.full(len(ids), at) for at, ids in enumerate(examples.right)])
     answer = np.concatenate(examples.right)
-    queries, answers = (np.unique(side, return_inverse=True)[1] for side in (query, answer))
+    queries = np.unique(_questions(examples, query, answer)[query], return_inverse=True)[1]
+    answers = np.unique(answer, return_inverse=True)[1]
     once = queries if queries.max() >= answers.max() else answers
     return _Pairs(query, answer, once, _groups(queries, answers))
+
+
+def _questions(examples: Examples, query: Ids, answer: Ids) -> Ids:
+    """(q,) the question of each query, from 0. Those of one spelling, and near copies for one answer, are one.
+
+    Else a near copy of what is held out would be learnt from, and every map would look good on it.
+    """
+    n = len(examples.queries)
+    left, right = [np.arange(n)], [np.arange(n)]
+    if examples.spelling is not None:
+        left.append(np.arange(n))
+        right.append(n + examples.spelling)
+    order = np.argsort(answer, kind="stable")
+    for asking in np.split(query[order], np.flatnonzero(np.diff(answer[order])) + 1):
+        for at in range(0, len(asking), _AT_ONCE):
+            some = asking[at : at + _AT_ONCE]
+            one, other = np.nonzero(examples.queries[some] @ examples.queries[asking].T >= SAME)
+            left.append(some[one])
+            right.append(asking[other])
+    edges = np.concatenate(left), np.concatenate(right)
+    group = _groups(*edges)
+    found = np.empty(n, np.int64)
+    found[edges[0]] = group
+    return found
 
 
 def _groups(queries: Ids, answers: Ids) -> Ids:
@@ -157,10 +205,17 @@ def _groups(queries: Ids, answers: Ids) -> Ids:
             return np.unique(group, return_inverse=True)[1]
 
 
-def _places(examples: Examples, query: Ids, answer: Ids, made: NDArray[np.float32]) -> tuple[Ids, Ids]:
+def _places(
+    examples: Examples,
+    query: Ids,
+    answer: Ids,
+    made: NDArray[np.float32],
+    rivals: Mapping[Modality, Vectors],
+) -> tuple[Ids, Ids]:
     """(p,) places from 1 of each held-out answer, without the map and with it; excused answers are not in its way."""
     found = []
     starts = np.flatnonzero(np.diff(examples.owner, prepend=-1))
+    textual = np.zeros(len(starts), bool) if examples.textual is None else examples.textual
     for rows in (examples.queries, unit(examples.queries @ made.T)):
         places = np.empty(len(query), np.int64)
         for at in range(0, len(query), _AT_ONCE):
@@ -171,18 +226,22 @@ def _places(examples: Examples, query: Ids, answer: Ids, made: NDArray[np.float3
             beats[np.arange(len(asked)), wanted] = False
             beats &= ~flags([examples.excused[one] for one in asked], beats.shape[1])
             places[at : at + _AT_ONCE] = 1 + beats.sum(axis=1)
+            for modality, others in rivals.items():
+                like = textual[wanted] == (modality == "text")  # pictures and texts are never ranked together
+                ahead = rows[asked[like]] @ others.T >= own[like, None]  # (p, n)
+                places[at : at + _AT_ONCE][like] += ahead.sum(axis=1)
         found.append(places)
     return found[0], found[1]
 
 
-def _gain(before: Ids, after: Ids, owner: Ids, seed: int) -> Gain:
+def _gain(before: Ids, after: Ids, owner: Ids, units: int, seed: int) -> Gain:
     ndcg = [np.where(places <= 10, 1 / np.log2(1.0 + places), 0.0) for places in (before, after)]
     groups = np.unique(owner, return_inverse=True)[1]
     sums, sizes = np.bincount(groups, weights=ndcg[1] - ndcg[0]), np.bincount(groups)
     draws = np.random.default_rng(seed).integers(len(sizes), size=(RESAMPLES, len(sizes)), dtype=np.int32)
     low, high = np.percentile(sums[draws].sum(axis=1) / sizes[draws].sum(axis=1), [2.5, 97.5])
     one, ten = ((float((before <= k).mean()), float((after <= k).mean())) for k in (1, 10))
-    return Gain(len(before), float(ndcg[0].mean()), float(ndcg[1].mean()), float(low), float(high), one, ten)
+    return Gain(len(before), float(ndcg[0].mean()), float(ndcg[1].mean()), float(low), float(high), one, ten, units)
 
 
 def _rounded(value: Any) -> Any:

@@ -6,18 +6,21 @@ Knows rows, files and items; nothing of how a map is fitted. A row that cannot b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer import Ledger
 from indexer.catalogs import open_catalog
 from indexer.records import Lost, Row
-from sightline import media
+from sightline import decoding
 from sightline.adaptation.fitting import Examples, Ids
 from sightline.engine import Sightline
 from sightline.errors import InputError, NotFound, UnreadableSource
@@ -38,6 +41,7 @@ class Pairs:
 
     examples: Mapping[Kind, Examples]
     counts: Mapping[Kind, int]
+    items: Set[str]  # ids of those that should be found
     repeated: int  # rows that say what an earlier one said
     skipped: tuple[Skipped, ...]
 
@@ -96,6 +100,8 @@ class _Reading:
         self.asks: dict[Kind, _Side] = {"text": _Side(queries), "image": _Side(queries)}
         self.finds = _Side(self.encoder.encode_documents)
         self.right: dict[Kind, dict[Key, dict[Key, None]]] = {"text": {}, "image": {}}
+        self.spelt: dict[Key, str] = {}  # what asks, without what spellings differ in
+        self.textual: set[Key] = set()  # what is found by texts
         self.skipped: list[Skipped] = []
         self.rows = self.repeated = 0
 
@@ -125,19 +131,20 @@ class _Reading:
         for kind, side in self.asks.items():
             side.embed(partial(self.tell, f"embedding each {kind} that asks"))
         made = {
-            kind: _examples(self.right[kind], side.vectors, self.finds.vectors)
+            kind: _examples(self.right[kind], side.vectors, self.finds.vectors, self.spelt, self.textual)
             for kind, side in self.asks.items()
             if self.right[kind]
         }
         counts = {kind: sum(map(len, self.right[kind].values())) for kind in made}
-        return Pairs(made, counts, self.repeated, tuple(self.skipped))
+        items = {key[1] for key in self.finds.vectors if key[0] == "item"}
+        return Pairs(made, counts, items, self.repeated, tuple(self.skipped))
 
     # -- one row -----------------------------------------------------------------------------------------------------
 
     def _row(self, row: Row, folder: Path) -> None:
         kind, key = self._asking(row.values, folder)
         found = self._found(row.values, folder)
-        if kind == "image" and key == found:
+        if kind == "image" and (key == found or (found[0] == "item" and key[1] in self._pictures_of(found[1]))):
             raise InputError("the picture asks for itself")
         answers = self.right[kind].setdefault(key, {})
         self.repeated += found in answers
@@ -153,7 +160,9 @@ class _Reading:
             raise InputError(f"the row asks by {both}; it must have one of them")
         if picture:
             return "image", self._picture(folder, picture, "query_image", self.asks["image"])
-        return "text", self._text(text, "text", self.asks["text"])
+        key = self._text(text, "text", self.asks["text"])
+        self.spelt.setdefault(key, _plain(str(text)))
+        return "text", key
 
     def _found(self, values: Mapping[str, Any], folder: Path) -> Key:
         named = [key for key in FOUND if values.get(key) not in (None, "")]
@@ -164,7 +173,9 @@ class _Reading:
         if named[0] == "item":
             return self._item(str(value))
         if named[0] == "passage":
-            return self._text(value, "passage", self.finds)
+            key = self._text(value, "passage", self.finds)
+            self.textual.add(key)
+            return key
         return self._picture(folder, value, "image", self.finds)
 
     def _item(self, item_id: str) -> Key:
@@ -178,7 +189,25 @@ class _Reading:
             if not rows:
                 raise InputError(f"item {item_id!r} has nothing that the encoder {self.encoder.space.name!r} embeds")
             self.finds.vectors[key] = np.concatenate(rows)
+            if not pictures:
+                self.textual.add(key)
         return key
+
+    @cached_property
+    def _owners(self) -> Mapping[str, str]:
+        """Digest of a picture -> the item that shows it; "" where several do."""
+        with closing(Ledger(self.index.folder)) as ledger:
+            ids = ledger.ids()
+        found: dict[str, str] = {}
+        for number, item_id in enumerate(ids, start=1):
+            self.tell("looking through the index's pictures", number, len(ids))
+            for digest in self._pictures_of(item_id):
+                found[digest] = "" if digest in found else item_id
+        return found
+
+    def _pictures_of(self, item_id: str) -> set[str]:
+        """Digests of what an item shows."""
+        return {part.digest for part in self.index.get(item_id).parts if part.modality == "image"}
 
     def _text(self, value: Any, name: str, side: _Side) -> Key:
         if "text" not in self.able:
@@ -192,7 +221,7 @@ class _Reading:
         return key
 
     def _picture(self, folder: Path, value: Any, name: str, side: _Side) -> Key:
-        """A picture that the index holds is not embedded again to be found."""
+        """A picture that one item shows is found as that item is; one that several show is not embedded again."""
         if "image" not in self.able:
             raise InputError(f"the encoder {self.encoder.space.name!r} embeds no pictures")
         if not isinstance(value, str):
@@ -202,17 +231,23 @@ class _Reading:
         except (OSError, ValueError) as exc:
             raise InputError(f"cannot read {value}: {getattr(exc, 'strerror', None) or exc}") from exc
         key = ("image", _digest(data))
+        if side is self.finds and (item_id := self._owners.get(key[1])):
+            return self._item(item_id)
         if key not in side:
             stored = self.index.known([key[1]]) if side is self.finds else {}
             if stored:
                 side.vectors[key] = stored[key[1]]
             else:
-                side.add(key, (media.decode(data, source=value, max_pixels=self.index.settings.max_pixels),))
+                side.add(key, (decoding.decode(data, source=value, limits=self.index.settings.limits),))
         return key
 
 
 def _examples(
-    right: Mapping[Key, Mapping[Key, None]], asked: Mapping[Key, Vectors], found: Mapping[Key, Vectors]
+    right: Mapping[Key, Mapping[Key, None]],
+    asked: Mapping[Key, Vectors],
+    found: Mapping[Key, Vectors],
+    spelt: Mapping[Key, str],
+    textual: Set[Key],
 ) -> Examples:
     """Everything as arrays. Answers are numbered as they are met."""
     number: dict[Key, int] = {}
@@ -225,11 +260,13 @@ def _examples(
         answers=np.concatenate([found[key] for key in number]),
         owner=np.repeat(np.arange(len(number)), [len(found[key]) for key in number]),
         right=tuple(own),
-        excused=_excused(own, np.asarray([key[0] for key in number])),
+        excused=_excused(own, np.asarray([key in textual for key in number])),
+        spelling=np.unique([spelt.get(key, key[1]) for key in right], return_inverse=True)[1],
+        textual=np.asarray([key in textual for key in number]),
     )
 
 
-def _excused(right: Sequence[Ids], sort: NDArray[np.str_]) -> tuple[Ids, ...]:
+def _excused(right: Sequence[Ids], sort: NDArray[np.bool_]) -> tuple[Ids, ...]:
     """For each query: the right answers of all queries it has a right answer in common with, and what is of another
     sort than its own (pictures lie elsewhere than texts, and are never ranked together)."""
     asked_by: list[list[int]] = [[] for _ in sort]
@@ -247,6 +284,12 @@ def _excused(right: Sequence[Ids], sort: NDArray[np.str_]) -> tuple[Ids, ...]:
         others = [ids for one, ids in of_sort.items() if one not in sort[answers]]
         found.append(np.unique(np.concatenate([*(circles[queries] for queries in near), *others])))
     return tuple(found)
+
+
+def _plain(text: str) -> str:
+    """What is left of a text without case, space and punctuation; all of it where nothing is."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(one for one in folded if unicodedata.category(one)[0] not in "PZC") or folded
 
 
 def _digest(data: bytes) -> str:

@@ -81,11 +81,12 @@ class OnnxEncoder:
             raise ConfigError(f"no encoder in {folder}: {', '.join(missing)} missing")
         self._folder, self._threads = folder, threads
         self._config = OnnxConfig.read(folder)
-        self._tokenizer = _tokenizer(folder / "tokenizer.json")
+        self._tokenizer = tokenizer_of(folder / "tokenizer.json")
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._loading = Lock()
         settings = self._config.model_dump(include={"dim", "image", "text"})
-        self._space = Space(name, self._config.dim, self._fingerprint(settings))
+        printed = self._fingerprint(settings)
+        self._space = Space(name, self._config.dim, printed.fingerprint, made_of=printed.made_of)
 
     @property
     def space(self) -> Space:
@@ -104,7 +105,7 @@ class OnnxEncoder:
         """Like `encode_documents`: such an encoder knows no prompts, an instruction changes nothing."""
         return self.encode_documents(contents)
 
-    def _fingerprint(self, settings: dict[str, Any]) -> str:
+    def _fingerprint(self, settings: dict[str, Any]) -> fingerprint.Printed:
         try:
             return fingerprint.of_files([self._folder / name for name in FILES[:3]], settings)
         except OSError as exc:
@@ -147,11 +148,12 @@ class OnnxEncoder:
     def _session(self, tower: str) -> onnxruntime.InferenceSession:
         with self._loading:
             if tower not in self._sessions:
-                self._sessions[tower] = _session(self._folder / f"{tower}.onnx", self._threads)
+                self._sessions[tower] = session_of(self._folder / f"{tower}.onnx", self._threads)
             return self._sessions[tower]
 
 
-def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
+def session_of(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
+    """A graph ready to run; `threads` None means one a core. Raises ConfigError."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -165,7 +167,8 @@ def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
         raise ConfigError(f"{path} is damaged or no ONNX model: {_first_line(exc)}") from exc
 
 
-def _tokenizer(path: Path) -> Tokenizer:
+def tokenizer_of(path: Path) -> Tokenizer:
+    """A tokenizer that neither pads nor cuts. Raises ConfigError."""
     from tokenizers import Tokenizer
 
     try:

@@ -62,7 +62,7 @@ class OpenClipEncoder:
         printed = fingerprint.of_state(self._model.state_dict(), settings)
         self._model.to(self._device)
         dim = self._encode_texts(["a"]).shape[1]
-        self._space = Space(f"open_clip:{name}", dim, printed)
+        self._space = Space(f"open_clip:{name}", dim, printed.fingerprint, made_of=printed.made_of)
 
     @property
     def space(self) -> Space:

@@ -45,7 +45,8 @@ class SentenceTransformersEncoder:
         settings = {"prompts": self._model.prompts, "limit": self._limit, "modules": modules}
         printed = fingerprint.of_state(self._model.state_dict(), settings)
         dim = int(self._model.get_embedding_dimension() or self._texts(["a"]).shape[1])
-        self._space = Space(f"sentence-transformers:{where}", dim, printed, frozenset(modalities))
+        name, kinds = f"sentence-transformers:{where}", frozenset(modalities)
+        self._space = Space(name, dim, printed.fingerprint, kinds, printed.made_of)
 
     @property
     def space(self) -> Space:

@@ -6,6 +6,7 @@ Does not open a picture; a tar is unpacked, for what is asked and indexed is a f
 from __future__ import annotations
 
 import json
+import posixpath
 import shutil
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,13 +28,24 @@ ROLES = ("image", "caption")
 MAX_WORDS_BYTES = 1_000_000  # of a caption file in a tar
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A row, and where the picture it names lies."""
+
+    row: Row
+    folder: Path
+    source: str  # which of the files given it is in: "1"
+    packed: tuple[str, Path] | None = None  # of a tar: how reports call its picture, and the unpacked copy
+
+
 @dataclass(slots=True)
 class _Shown:
     """One picture with what is said of it."""
 
-    name: str
+    name: str  # told in reports: no two pictures share one
     image: Path
     label: str
+    packed: bool  # in a tar: `image` is a copy that is gone after the measurement
     captions: list[str] = field(default_factory=list)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -55,16 +67,22 @@ def read_pairs(
     mapping = mapping or {}
     if unknown := sorted(set(mapping) - set(ROLES)):
         raise InputError(f"--map knows {', '.join(ROLES)} for pairs; not {unknown[0]!r}")
-    read: list[Row | Skipped] = []
-    folders: dict[str, Path] = {}
+    read: list[_Found] = []
+    left_out: list[Skipped] = []
     for number, path in enumerate(paths):
         if not path.is_file():
             raise InputError(f"{path} does not exist" if not path.exists() else f"{path} is not a file of pairs")
-        unpacked = _unpacked(path, work / f"shard-{number}") if path.suffix.lower() == ".tar" else rows(path)
-        for row in unpacked:
-            read.append(row)
-            folders[row.where if isinstance(row, Row) else row.source] = images or path.parent
-    shown, left_out = _shown(read, folders, mapping, where)
+        if path.suffix.lower() == ".tar":
+            several = _unpacked(path, work / f"shard-{number}", str(number + 1))
+        else:
+            folder = images or path.parent
+            several = (one if isinstance(one, Skipped) else _Found(one, folder, str(number + 1)) for one in rows(path))
+        for one in several:
+            if isinstance(one, Skipped):
+                left_out.append(one)
+            else:
+                read.append(one)
+    shown = _shown(read, left_out, mapping, where)
     if not shown:
         first = next((f": {one.source}: {one.reason}" for one in left_out), "")
         raise InputError(f"{paths[0]}: there is no pair of a picture and a caption in it{first}")
@@ -84,6 +102,8 @@ def _task(shown: Sequence[_Shown], left_out: Sequence[Skipped]) -> Task:
         cases += [
             Case(caption, {name: 1}, text=text, target="image", own=caption, **told) for caption, text in spoken.items()
         ]
+        if one.packed:  # saved queries name the file in the tar: a fact is written over the path of the copy
+            told["facts"] = {**one.facts, "image": one.name}
         cases.append(Case(name, dict.fromkeys(spoken, 1), image=one.image, target="text", own=name, **told))
         said += one.captions
     notes = [f"{len(shown):,} pictures with {len(said):,} captions; only its own count as right"]
@@ -92,24 +112,40 @@ def _task(shown: Sequence[_Shown], left_out: Sequence[Skipped]) -> Task:
     return Task("pairs", tuple(cases), tuple(documents), tuple(left_out), tuple(notes))
 
 
-def _shown(
-    read: Sequence[Row | Skipped], folders: Mapping[str, Path], mapping: Mapping[str, str], where: str
-) -> tuple[list[_Shown], list[Skipped]]:
-    """One entry a picture, in order, and what of the rows cannot be used."""
-    left_out = [row for row in read if isinstance(row, Skipped)]
-    found: dict[str, _Shown] = {}
-    kept = chosen([(row, row.where, row.values) for row in read if isinstance(row, Row)], where)
-    for row in kept:
-        name, captions = _picture(row, mapping), _captions(row, mapping)
-        if name is None or not captions:
+def _shown(read: Sequence[_Found], left_out: list[Skipped], mapping: Mapping[str, str], where: str) -> list[_Shown]:
+    """One entry a picture file, in order; adds to `left_out` what of the rows cannot be used."""
+    found: dict[Path, _Shown] = {}
+    names: set[str] = set()
+    for one in chosen([(one, one.row.where, one.row.values) for one in read], where):
+        row, captions = one.row, _captions(one.row, mapping)
+        name, image = one.packed or _named(one, mapping)
+        if not name or not captions:
             keys = ", ".join(list(map(str, row.values))[:8])
-            lacking = "names no picture" if name is None else "has no caption"
+            lacking = "has no caption" if name else "names no picture"
             left_out.append(Skipped(row.where, f"the row {lacking} (its keys: {keys}); --map names other keys"))
             continue
-        image = folders[row.where] / name
-        one = found.setdefault(name, _Shown(name, image, f"{row.where} {name}", facts=_facts(row)))
-        one.captions += [text for text in captions if text not in one.captions]
-    return list(found.values()), left_out
+        file = image.resolve()
+        if file not in found:
+            name = _free(name, one.source, names)
+            found[file] = _Shown(name, image, f"{row.where} {name}", one.packed is not None, facts=_facts(row))
+        known = found[file].captions
+        known += [text for text in captions if text not in known]
+    return list(found.values())
+
+
+def _named(one: _Found, mapping: Mapping[str, str]) -> tuple[str, Path]:
+    """How the row's picture is called, however its path is spelt, and where it lies; "" where the row names none."""
+    written = _picture(one.row, mapping)
+    return (posixpath.normpath(written), one.folder / written) if written else ("", one.folder)
+
+
+def _free(name: str, source: str, names: set[str]) -> str:
+    """The name; where another picture is called so already, with the number of its file before it."""
+    free = name
+    while " ".join(free.split()) in names:
+        free = f"{source}:{free}"
+    names.add(" ".join(free.split()))  # as an id is written in an index
+    return free
 
 
 def _picture(row: Row, mapping: Mapping[str, str]) -> str | None:
@@ -138,15 +174,16 @@ def _facts(row: Row) -> dict[str, str]:
 # -- WebDataset: files of one sample share a name up to the first dot --------------------------------------------------
 
 
-def _unpacked(tar: Path, folder: Path) -> Iterator[Row | Skipped]:
+def _unpacked(tar: Path, folder: Path, source: str) -> Iterator[_Found | Skipped]:
     """A row a sample: its picture as a file in `folder`, its words from KEY.txt, KEY.caption or KEY.json."""
     samples: dict[str, dict[str, Any]] = {}
+    pictures: dict[str, Path] = {}  # by sample
     folder.mkdir(parents=True)
     try:
         with tarfile.open(tar) as opened:
             for number, member in enumerate(opened):
                 if member.isfile():
-                    _member(opened, member, folder / f"{number:06}", samples)
+                    _member(opened, member, folder / f"{number:06}", samples, pictures)
     except tarfile.TarError as exc:
         raise InputError(f"{tar} is not a readable tar") from exc
     except OSError as exc:
@@ -154,22 +191,33 @@ def _unpacked(tar: Path, folder: Path) -> Iterator[Row | Skipped]:
     for key, values in samples.items():
         where = f"{tar.name}:{key}"
         reason = values.pop("unreadable", None)
-        yield Skipped(where, reason) if reason else Row(where, values)
+        if reason or key not in pictures:
+            yield Skipped(where, reason or "the sample has no picture")
+            continue
+        place = pictures[key]
+        yield _Found(Row(where, values), folder, source, (f"{where}{place.suffix}", place))
 
 
-def _member(opened: tarfile.TarFile, member: tarfile.TarInfo, place: Path, samples: dict[str, dict[str, Any]]) -> None:
+def _member(
+    opened: tarfile.TarFile,
+    member: tarfile.TarInfo,
+    place: Path,
+    samples: dict[str, dict[str, Any]],
+    pictures: dict[str, Path],
+) -> None:
     folder, _, name = member.name.rpartition("/")
     stem, _, kind = name.partition(".")
     data = opened.extractfile(member)
     if data is None or not stem:
         return
-    values = samples.setdefault(f"{folder}/{stem}" if folder else stem, {})
+    sample = f"{folder}/{stem}" if folder else stem
+    values = samples.setdefault(sample, {})
     suffix = f".{kind.lower().rpartition('.')[2]}"
     if suffix in PICTURE_SUFFIXES:
         path = place.with_suffix(suffix)
         with path.open("wb") as file:
             shutil.copyfileobj(data, file)
-        values.setdefault("image", str(path))
+        pictures[sample] = path  # whatever KEY.json says: it names no file of this machine
     elif suffix in (".txt", ".caption", ".json"):
         try:
             text = data.read(MAX_WORDS_BYTES).decode("utf-8-sig")

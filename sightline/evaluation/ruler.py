@@ -23,8 +23,8 @@ from sightline.evaluation.likeness import Likeness, likeness
 from sightline.evaluation.metrics import Score, by_query, compared, mean
 from sightline.evaluation.report import CURVE, MEASURES, Comparison, Figures, Reliability, Report, Tried
 from sightline.evaluation.setting import Setting, names_of
-from sightline.evaluation.versions import versions
 from sightline.types import Skipped
+from sightline.versions import versions
 
 DEPTH = 100  # items of a ranking that are judged
 LEAST = 10  # nDCG@10 and recall@10 look as far

@@ -10,7 +10,7 @@ from pathlib import Path
 from sightline.errors import ConfigError
 from sightline.protocols import Store
 
-__all__ = ["open_store"]
+__all__ = ["is_elsewhere", "open_store"]
 
 
 def open_store(spec: str, path: Path, *, collection: str) -> Store:
@@ -32,3 +32,8 @@ def open_store(spec: str, path: Path, *, collection: str) -> Store:
         f"unknown store {spec!r}. Known are: faiss, qdrant (embedded), "
         "qdrant:http://HOST:6333 (a server), qdrant::memory: (for tests)"
     )
+
+
+def is_elsewhere(spec: str) -> bool:
+    """Whether a store of this kind keeps its collection elsewhere than in its folder."""
+    return spec.startswith("qdrant:")

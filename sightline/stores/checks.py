@@ -25,10 +25,16 @@ def check_upsert(items: Sequence[Item], vectors: Sequence[PartVectors]) -> None:
     parts = [part.id for item in items for part in item.parts]
     _refuse_twice("part id", parts)
     known = set(parts)
-    _refuse_twice("vectors for part", [f"{one.part_id} in {one.space.name}" for one in vectors])
     for one in vectors:
         if one.part_id not in known:
             raise InputError(f"vectors were given for part {one.part_id!r}, which is of none of the items")
+    check_added(vectors)
+
+
+def check_added(vectors: Sequence[PartVectors]) -> None:
+    """Raise InputError unless vectors are unit rows, and no part is given any twice in one space."""
+    _refuse_twice("vectors for part", [f"{one.part_id} in {one.space.name}" for one in vectors])
+    for one in vectors:
         check_vectors(one.space, one.vectors, what=f"the vectors of part {one.part_id!r}")
 
 

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from sightline.errors import ConfigError, EngineError, SightlineError
+from sightline.disk import make_folder
+from sightline.errors import ConfigError, EngineError, NotFound, SightlineError
 
 SCHEMA_VERSION = 1
 BUSY_WAIT_S = 2.0  # another writer's transaction is done within this; past it the caller is told
@@ -63,11 +64,12 @@ class Database:
         self._idle: list[sqlite3.Connection] | None = []  # None once closed; append and pop are atomic
         self._writing = threading.Lock()  # threads of this process wait in turn; another process is refused
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         except OSError as exc:
             raise ConfigError(f"cannot use the folder {path.parent}: {exc.strerror}") from exc
         with self._translating():
             self._make_schema()
+        self._inode = self._place()  # of no other file while a connection is open
 
     def close(self) -> None:
         """Release the file; transactions after this raise EngineError."""
@@ -106,7 +108,7 @@ class Database:
             try:
                 connection = idle.pop()
             except IndexError:
-                connection = self._connect()
+                connection = self._connect_again()
             try:
                 connection.execute(begin)
                 yield connection
@@ -125,8 +127,25 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS: past the cache of the drive
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
+
+    def _connect_again(self) -> sqlite3.Connection:
+        """One more connection to the same file. Raises NotFound where that is no longer at its place."""
+        if self._place() == self._inode:  # SQLite would make a file where there is none
+            connection = self._connect()
+            if self._place() == self._inode:
+                return connection
+            connection.close()
+        raise NotFound(f"{self.path.parent} is gone: another process deleted the collection")
+
+    def _place(self) -> int | None:
+        """Which file is at the path."""
+        try:
+            return self.path.stat().st_ino
+        except FileNotFoundError:
+            return None
 
     def _make_schema(self) -> None:
         connection = self._connect()

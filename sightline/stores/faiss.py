@@ -1,25 +1,30 @@
-"""The `faiss` store: exact cosine search in memory over vectors that live in SQLite, one folder a collection.
+"""The `faiss` store: vectors live in SQLite; few are searched exactly in memory, many by index files made from them.
 
-Does not know what the vectors mean. Writing touches SQLite only; a search first loads what changed since the last one,
-by this process or another, so there is one way into memory and what is searched is what is on disk.
+Does not know what the vectors mean, nor how an index is built. Writing touches SQLite only; a search first loads what
+changed since the last one, by this process or another, so what is searched is what is on disk: new vectors exactly,
+beside the index, until a build takes them over.
 """
 
 from __future__ import annotations
 
-import contextlib
+import shutil
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.certificate import Certificate
+from sightline.errors import InputError
 from sightline.filters import Filter
-from sightline.stores import sqlite
-from sightline.stores.checks import check_k, check_upsert, check_vectors
+from sightline.stores import faiss_build, sqlite
+from sightline.stores import faiss_files as files
+from sightline.stores.checks import check_added, check_k, check_upsert, check_vectors
 from sightline.stores.database import Database
+from sightline.stores.faiss_background import Background
+from sightline.stores.faiss_build import Handed, Plan
+from sightline.stores.faiss_held import Gate, Held
 from sightline.stores.where import Sql, where_sql
 from sightline.types import (
     Aggregate,
@@ -35,30 +40,33 @@ from sightline.types import (
 )
 
 FILE = "items.sqlite"
-SPARE = 16  # vectors looked at beyond k, so that ties at the end are seen without a second look
+_QUERIES = ("text", "image")
 MOST_FILTERS = 32  # conditions whose items are kept in memory, 8 bytes an item
-SLACK = 1e-5  # more than FAISS' scores may differ from those computed here, less than anyone can tell apart
-_MODALITIES: tuple[Modality, ...] = ("image", "text", "fields")
 
 
 class FaissStore:
     """One collection in `path`. Safe to share between threads; searches run side by side.
 
-    Memory holds one float32 copy of the vectors of every space that was searched; disk holds another.
+    Memory holds one float32 copy of the vectors that no index covers, of every space that was searched; index files are
+    mapped, and the system reads and drops their pages as it needs to.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, plan: Plan | None = None) -> None:
         self._database = Database(path / FILE)
-        self._spaces: dict[str, _Exact] = {}
+        self._folder = path / files.FOLDER
+        self._plan = plan or Plan()
+        self._builds = Background(self._database, self._folder, self._plan)
+        self._spaces: dict[str, Held] = {}
         self._passed: dict[Sql, tuple[int, NDArray[np.int64]]] = {}  # condition -> version, the items that passed it
         self._fields: tuple[int, list[FieldSummary]] | None = None  # version, what it had
-        self._gate = _Gate()
+        self._gate = Gate()
 
     def upsert(self, items: Sequence[Item], vectors: Sequence[PartVectors]) -> None:
         """Write items whole, in one transaction that is on disk when this returns."""
         check_upsert(items, vectors)
         with self._database.writing() as connection:
             sqlite.upsert(connection, items, vectors)
+        self._builds.after(vectors)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many there were."""
@@ -75,6 +83,29 @@ class FaissStore:
         with self._database.reading() as connection:
             return sqlite.known(connection, space, digests)
 
+    def unembedded(self, space: Space) -> list[str]:
+        """Ids of the parts of the space's modalities that have no vector in it, ascending."""
+        with self._database.reading() as connection:
+            return sqlite.unembedded(connection, space)
+
+    def add_vectors(self, vectors: Sequence[PartVectors]) -> None:
+        """Give parts that are there vectors in one more space; all or nothing."""
+        check_added(vectors)
+        with self._database.writing() as connection:
+            sqlite.add_vectors(connection, vectors)
+        self._builds.after(vectors)
+
+    def spaces(self) -> list[str]:
+        """Fingerprints of the spaces that vectors were written in."""
+        with self._database.reading() as connection:
+            return sqlite.spaces(connection)
+
+    def forget_space(self, fingerprint: str) -> None:
+        """Remove all vectors of a space."""
+        with self._database.writing() as connection:
+            sqlite.forget_space(connection, fingerprint)
+            files.forget(connection, fingerprint)
+
     def search(
         self,
         space: Space,
@@ -89,11 +120,11 @@ class FaissStore:
         check_vectors(space, vectors)
         while True:
             with self._database.reading() as connection:
-                exact, version = self._current(connection, space), sqlite.version(connection)
+                held, version = self._current(connection, space), sqlite.version(connection)
                 items = None if where is None else self._passing(connection, where)
-            with self._gate.read():
-                if exact.version == version:  # else a writer came between, and `items` may number other items by now
-                    return exact.search(vectors, k, items, modalities)
+                with self._gate.read():
+                    if held.version == version:  # else a writer came between, and `items` may number other items by now
+                        return held.search(connection, vectors, k, items, modalities)
 
     def search_text(
         self,
@@ -124,11 +155,43 @@ class FaissStore:
     def stats(self) -> StoreStats:
         """Size of the collection; `bytes_memory` is what its vectors take once all spaces were searched."""
         with self._database.reading() as connection:
-            items, parts, vectors, bytes_memory = sqlite.counts(connection)
-        return StoreStats(items, parts, vectors, bytes_memory, self._database.bytes_disk(), "exact (IndexFlatIP)")
+            items, parts, vectors, plain = sqlite.counts(connection)
+            built = files.records(connection)
+        covered = sum(4 * record.dim * record.rows for record in built)
+        mapped = sum(record.bytes for record in built)
+        return StoreStats(
+            items, parts, vectors, max(0, plain - covered) + mapped, self._database.bytes_disk() + mapped,
+            _kind(built, self._plan), bytes_mapped=mapped, why=self._why(built, vectors),
+        )  # fmt: skip
+
+    def build(self, space: Space, probes: Handed | None = None, *, kind: str | None = None) -> list[Certificate]:
+        """Build the indexes of a space now and put them in place; what was measured of each kind of part's.
+
+        `probes`: (q, dim) queries by kind ("text", "image") to measure by; they are kept for later builds. `kind`: None
+        chooses by size. A kind that finds less than promised gives way to a finer one. Raises ConfigError, EngineError.
+        """
+        return self._builds.now(space, self._handed(space, probes), kind)
+
+    def verify(self, space: Space, probes: Handed | None = None) -> list[Certificate]:
+        """Measure recall@10 of the searches this store answers against a pass over every vector, by kind of query.
+
+        `probes` as for `build`; without them stored vectors are asked, and a kind of query that has none is not
+        measured. What is found is kept with the index.
+        """
+        handed = self._handed(space, probes)
+        return faiss_build.certify(
+            self._database, space, self._plan, handed,
+            lambda queries, k, modality: self.search(space, queries, k, modalities=frozenset({modality})),
+        )  # fmt: skip
+
+    def certificates(self) -> list[Certificate]:
+        """What was last measured of each index, by `build` or `verify`; none where all vectors are searched exactly."""
+        with self._database.reading() as connection:
+            return [record.certificate for record in files.records(connection)]
 
     def close(self) -> None:
         """Release files and memory. What was written is already on disk."""
+        self._builds.finish()
         self._database.close()
         self._spaces.clear()
 
@@ -136,19 +199,45 @@ class FaissStore:
         """Delete the collection's file with everything in it, and close."""
         self.close()
         self._database.drop()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _current(self, connection: sqlite3.Connection, space: Space) -> _Exact:
+    def _current(self, connection: sqlite3.Connection, space: Space) -> Held:
         """The vectors of a space, no older than what `connection` sees. Raises InputError for another dim."""
         sqlite.refuse_other_dim(connection, space)
         version = sqlite.version(connection)
-        exact = self._spaces.get(space.fingerprint)
-        if exact is None or exact.version < version:
+        held = self._spaces.get(space.fingerprint)
+        if held is None or held.version < version:
             with self._gate.write():
-                exact = self._spaces.pop(space.fingerprint, None) or _Exact(space)
-                if exact.version < version:  # no other thread was quicker
-                    exact.load(connection, version)
-                self._spaces[space.fingerprint] = exact  # only what was loaded whole is kept
-        return exact
+                held = self._spaces.pop(space.fingerprint, None) or Held(space, self._folder)
+                if held.version < version:  # no other thread was quicker
+                    held.load(connection, version)
+                self._spaces[space.fingerprint] = held  # only what was loaded whole is kept
+        return held
+
+    def _handed(self, space: Space, probes: Handed | None) -> Handed:
+        """Queries to measure by: those given, which are kept, and those that were given before."""
+        for kind, vectors in (probes or {}).items():
+            if kind not in _QUERIES:
+                raise InputError(f"queries are of the kinds {' and '.join(_QUERIES)}, not {kind!r}")
+            check_vectors(space, vectors, what=f"the {kind} queries")
+        with self._database.reading() as connection:
+            kept = files.kept_probes(connection, space)
+        if probes:
+            with self._database.writing() as connection:
+                for kind, vectors in probes.items():
+                    files.keep_probes(connection, space, kind, vectors)
+        return {**kept, **(probes or {})}
+
+    def _why(self, built: Sequence[files.Record], vectors: int) -> str:
+        """Why the index is of its kind."""
+        problems = [held.problem for held in self._spaces.values() if held.problem]
+        if problems or self._builds.problem:
+            return "; ".join([*problems, *([self._builds.problem] if self._builds.problem else [])])
+        if built:
+            return "; ".join(dict.fromkeys(f"{record.modality}: {record.why}" for record in built))
+        if self._builds.running:
+            return "an index is being built; until it is there, all vectors are searched exactly"
+        return f"{vectors:,} vectors; an index is built from {self._plan.build_from:,} of one space on"
 
     def _passing(self, connection: sqlite3.Connection, where: Filter) -> NDArray[np.int64]:
         """Row ids of the items that pass a filter; kept for the next search, since people search within one filter."""
@@ -161,106 +250,9 @@ class FaissStore:
         return known[1]
 
 
-class _Exact:
-    """All vectors of one space in one FAISS index; the arrays beside it say whose each row is."""
-
-    def __init__(self, space: Space) -> None:
-        self.version = -1
-        self._space = space
-        self._index = faiss.IndexFlatIP(space.dim)
-        self._rows = np.empty((4, 0), np.int64)  # vector id, part, item, modality
-        self._keys = np.empty((2, 0), object)  # part id, item id
-        self._most = 1  # vectors a part has at most
-
-    def load(self, connection: sqlite3.Connection, version: int) -> None:
-        """Take over what was added and removed since the last time."""
-        last = int(self._rows[0, -1]) if self._rows.shape[1] else 0
-        rows, keys = [self._rows], [self._keys]
-        for chunk in sqlite.vectors_after(connection, self._space, last):
-            ids, parts, items, modalities, part_keys, item_keys, blobs = zip(*chunk, strict=True)
-            rows.append(np.array([ids, parts, items, [_MODALITIES.index(m) for m in modalities]], np.int64))
-            keys.append(np.array([part_keys, item_keys], object))
-            self._index.add(sqlite.vectors_from(blobs, self._space.dim))
-        self._rows, self._keys = np.concatenate(rows, axis=1), np.concatenate(keys, axis=1)
-        there = sqlite.vector_ids(connection, self._space)
-        if len(there) < self._rows.shape[1]:
-            kept = np.isin(self._rows[0], there, assume_unique=True)
-            self._index.remove_ids(_selector(~kept))
-            self._rows, self._keys = self._rows[:, kept], self._keys[:, kept]
-        self._most = int(np.unique(self._rows[1], return_counts=True)[1].max(initial=1))
-        self.version = version
-
-    def search(
-        self, queries: Vectors, k: int, items: NDArray[np.int64] | None, modalities: frozenset[Modality] | None
-    ) -> list[list[PartHit]]:
-        """For each of (q, dim), the k best parts among those of `items` and `modalities`; None: all."""
-        mask = np.ones(self._rows.shape[1], bool)
-        if items is not None:
-            mask &= np.isin(self._rows[2], items)
-        if modalities is not None:
-            mask &= np.isin(self._rows[3], [_MODALITIES.index(m) for m in modalities])
-        allowed = int(mask.sum())
-        selector = None if allowed == len(mask) else _selector(mask)
-        pool = min(allowed, k * self._most + SPARE)
-        looked = self._nearest(queries, pool, selector)
-        return [self._best(query, k, at, allowed, selector) for query, at in zip(queries, looked, strict=True)]
-
-    def _nearest(self, queries: Vectors, pool: int, selector: faiss.IDSelector | None) -> NDArray[np.int64]:
-        """(q, pool) row numbers of highest inner product, best first; -1 where FAISS found nobody."""
-        if pool == 0:
-            return np.empty((len(queries), 0), np.int64)
-        # One OpenMP thread: waiting for each other, two took 20 times longer beside another busy process. A batch of 20
-        # or more goes through BLAS, which has threads of its own.
-        faiss.omp_set_num_threads(1)
-        parameters = faiss.SearchParameters(sel=selector) if selector is not None else None  # type: ignore[call-arg]
-        found: NDArray[np.int64] = self._index.search(queries, pool, params=parameters)[1]
-        return found
-
-    def _best(
-        self, query: Vectors, k: int, at: NDArray[np.int64], allowed: int, selector: faiss.IDSelector | None
-    ) -> list[PartHit]:
-        """The k best parts of one (dim,) query; looks further while a tie could hide behind the last vector seen."""
-        while True:
-            looked = len(at)
-            at = at[at >= 0]
-            found = np.einsum("nd,d->n", self._index.reconstruct_batch(at), query)  # row by row: equal rows tie exactly
-            scores: dict[str, float] = {}
-            items: dict[str, str] = {}
-            for score, part, item in zip(found.tolist(), *self._keys[:, at].tolist(), strict=True):
-                if score > scores.get(part, -np.inf):
-                    scores[part], items[part] = score, item
-            ranked = sorted(scores, key=lambda part: (-scores[part], part))[:k]
-            enough = len(ranked) == k and scores[ranked[-1]] > found[-1] + SLACK
-            if enough or looked == allowed:
-                return [PartHit(part, items[part], scores[part]) for part in ranked]
-            at = self._nearest(query[None], min(allowed, looked * 4), selector)[0]
-
-
-class _Gate:
-    """Many searches, or one change of what is searched."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._searches = 0
-
-    @contextlib.contextmanager
-    def read(self) -> Iterator[None]:
-        with self._changed:
-            self._searches += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._searches -= 1
-                self._changed.notify_all()
-
-    @contextlib.contextmanager
-    def write(self) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._searches == 0)
-            yield
-
-
-def _selector(mask: NDArray[np.bool_]) -> faiss.IDSelector:
-    """The rows where `mask` is true, as FAISS takes them."""
-    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))  # type: ignore[call-arg,arg-type]  # its own wrapper
+def _kind(built: Sequence[files.Record], plan: Plan) -> str:
+    """What is searched, for people."""
+    if not built:
+        return "exact (IndexFlatIP)"
+    each = ", ".join(dict.fromkeys(f"{record.kind} ({record.bytes / record.rows:,.0f} B a vector)" for record in built))
+    return f"{each}, mapped, scores from stored vectors; newer vectors exact"

@@ -112,6 +112,46 @@ def known(connection: sqlite3.Connection, space: Space, digests: Sequence[str]) 
     return {digest: vectors_from(blobs, space.dim) for digest, blobs in found.items()}
 
 
+def unembedded(connection: sqlite3.Connection, space: Space) -> list[str]:
+    """Ids of the parts of the space's modalities without a vector in it, ascending."""
+    rows = connection.execute(
+        "SELECT key FROM parts WHERE modality IN (SELECT value FROM json_each(?)) AND (modality = 'image' OR "
+        "text IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM vectors WHERE part = parts.id AND space = "
+        "(SELECT id FROM spaces WHERE fingerprint = ?)) ORDER BY key",
+        (_json(sorted(space.modalities)), space.fingerprint),
+    )
+    return [key for (key,) in rows]
+
+
+def add_vectors(connection: sqlite3.Connection, vectors: Sequence[PartVectors]) -> None:
+    """Put vectors of parts that are there in place of those they have in the same space."""
+    spaces = {one.space: _space_row(connection, one.space) for one in vectors}
+    for one in vectors:
+        row = connection.execute("SELECT id FROM parts WHERE key = ?", (one.part_id,)).fetchone()
+        if row is None:
+            continue
+        connection.execute("DELETE FROM vectors WHERE part = ? AND space = ?", (row[0], spaces[one.space]))
+        connection.executemany(
+            "INSERT INTO vectors (space, part, vector) VALUES (?, ?, ?)",
+            ((spaces[one.space], row[0], vector.astype("<f4", copy=False).tobytes()) for vector in one.vectors),
+        )
+    _changed(connection)
+
+
+def spaces(connection: sqlite3.Connection) -> list[str]:
+    """Fingerprints of the spaces that vectors were written in."""
+    return [fingerprint for (fingerprint,) in connection.execute("SELECT fingerprint FROM spaces ORDER BY id")]
+
+
+def forget_space(connection: sqlite3.Connection, fingerprint: str) -> None:
+    """Remove a space with its vectors."""
+    connection.execute(
+        "DELETE FROM vectors WHERE space = (SELECT id FROM spaces WHERE fingerprint = ?)", (fingerprint,)
+    )
+    connection.execute("DELETE FROM spaces WHERE fingerprint = ?", (fingerprint,))
+    _changed(connection)
+
+
 def search_text(
     connection: sqlite3.Connection, text: str, k: int, where: Filter | None, modalities: frozenset[Modality] | None
 ) -> list[PartHit]:
@@ -205,6 +245,45 @@ def vectors_after(connection: sqlite3.Connection, space: Space, last: int) -> It
     )
     while chunk := rows.fetchmany(CHUNK):
         yield chunk
+
+
+def vector_count(connection: sqlite3.Connection, space: Space, *, after: int = 0) -> int:
+    """How many vectors a space has, of row ids beyond `after`."""
+    sql = "SELECT COUNT(*) FROM vectors WHERE space = (SELECT id FROM spaces WHERE fingerprint = ?) AND id > ?"
+    return int(connection.execute(sql, (space.fingerprint, after)).fetchone()[0])
+
+
+def vector_rows(connection: sqlite3.Connection, space: Space) -> Iterator[list[tuple[int, int, int, str]]]:
+    """(vector, part, item, modality) of all vectors of a space by row ids ascending, some thousands at a time."""
+    rows = connection.execute(
+        "SELECT vectors.id, part, item, modality FROM vectors JOIN parts ON parts.id = part "
+        "WHERE space = (SELECT id FROM spaces WHERE fingerprint = ?) ORDER BY vectors.id",
+        (space.fingerprint,),
+    )
+    while chunk := rows.fetchmany(CHUNK):
+        yield chunk
+
+
+def vectors_of(
+    connection: sqlite3.Connection, ids: NDArray[np.int64], dim: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Vectors]:
+    """Row ids, parts and (n, dim) vectors of those of some row ids that are still there, ascending."""
+    rows = connection.execute(
+        "SELECT id, part, vector FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (_json(ids.tolist()),),
+    ).fetchall()
+    found = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1], vectors_from((row[2] for row in rows), dim)
+
+
+def part_keys(connection: sqlite3.Connection, parts: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """Row id of a part -> its id, and its item's."""
+    rows = connection.execute(
+        "SELECT parts.id, parts.key, items.key FROM parts JOIN items ON items.id = item "
+        "WHERE parts.id IN (SELECT value FROM json_each(?))",
+        (_json(list(parts)),),
+    )
+    return {row: (part, item) for row, part, item in rows}
 
 
 def vectors_from(blobs: Iterable[bytes], dim: int) -> Vectors:

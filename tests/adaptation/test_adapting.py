@@ -14,6 +14,7 @@ import pytest
 
 from sightline import Sightline
 from sightline.adaptation import adapt
+from sightline.adaptation.rivals import rivals
 from sightline.encoders.adapter import Adapter
 from sightline.errors import InputError, PassportMismatch
 from tests.adaptation.conftest import MEANT
@@ -105,6 +106,32 @@ def test_products_of_which_no_pair_speaks_are_found_better_by_their_descriptions
     assert verdict.unseen is verdict.asked_anew  # one description a product: what is held out was never seen
     assert verdict.asked_anew.after - verdict.asked_anew.before > 0.06
     assert verdict.kept > 0.7
+
+
+def test_what_is_told_of_a_map_stays_when_another_kind_is_adapted(index: Sightline, slang: Path) -> None:
+    before = made(index)
+    image = replace(before, maps={"image": before.maps["text"]}, facts={"pairs": 7, "kinds": {"image": {"pairs": 7}}})
+    index.install(image)
+    report = adapt(index, [slang], closed=True)
+    assert report.adapter is not None
+    assert sorted(report.adapter.maps) == ["image", "text"]
+    facts = report.adapter.facts
+    assert facts["kinds"]["image"] == {"pairs": 7}
+    assert facts["kinds"]["text"]["asked_anew"]["low"] > 0
+    assert facts["pairs"] == 7 + facts["kinds"]["text"]["pairs"]
+
+
+def test_the_rest_of_the_index_is_drawn_from_by_seed(index: Sightline) -> None:
+    space = index.plain_encoder.space
+    named = [f"item-{word}" for word in list(MEANT)[:2]]
+    own = index.known([part.digest for part in index.get("item-quam").parts])
+    others = rivals(index, named, np.concatenate(list(own.values())))
+    assert others["text"].shape == (len(MEANT) - 3, space.dim)
+    few = rivals(index, named, np.zeros((1, space.dim), np.float32), seed=1, most=4)
+    assert few["text"].shape == (4, space.dim)
+    np.testing.assert_array_equal(
+        few["text"], rivals(index, named, np.zeros((1, space.dim), np.float32), seed=1, most=4)["text"]
+    )
 
 
 # -- installing: in the passport, in one step, for every process -------------------------------------------------------

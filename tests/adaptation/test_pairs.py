@@ -74,6 +74,28 @@ def test_pictures_that_the_index_holds_are_not_embedded_again(
     np.testing.assert_array_equal(found.examples["text"].answers[:1], *stored.values())
 
 
+def test_an_item_and_its_own_picture_are_one_answer(tmp_path: Path, write: Write, pictures: dict[str, Path]) -> None:
+    with Sightline.open(tmp_path / "photos", threads=1) as index:
+        index.add(*({"id": name, "image": str(path)} for name, path in pictures.items()))
+        rows = ({"text": "red", "item": "red"}, {"text": "crimson", "image": "red again.png"})
+        blue = ({"text": "blue", "image": "blue.png"}, {"query_image": "red.png", "item": "red"})
+        found = read(index, write(*rows, *blue))
+    words = found.examples["text"]
+    assert [ids.tolist() for ids in words.right] == [[0], [0], [1]]
+    assert len(words.answers) == 2
+    assert found.items == {"red", "blue"}
+    assert [one.reason for one in found.skipped] == ["the picture asks for itself"]
+
+
+def test_spellings_are_numbered(index: Sightline, write: Write) -> None:
+    asks = ("Red mug", "red  mug.", "C", "RED-MUG!", "?!")
+    words = read(index, write(*({"text": one, "item": "item-zorp"} for one in asks))).examples["text"]
+    assert words.spelling is not None
+    assert len(words.queries) == 5
+    assert len(set(words.spelling[[0, 1, 3]].tolist())) == 1
+    assert len(set(words.spelling.tolist())) == 3
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [

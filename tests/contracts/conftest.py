@@ -12,10 +12,13 @@ import pytest
 
 from sightline.protocols import Store
 from sightline.stores import open_store
+from sightline.stores.faiss import FaissStore
+from sightline.stores.faiss_build import Plan
 
 URL = os.environ.get("QDRANT_URL")  # a real server joins the suite where there is one
 SERVER = [pytest.param(f"qdrant:{URL}", marks=pytest.mark.network, id="server")] if URL else []
-KEPT = ["faiss", "qdrant", *SERVER]
+KINDS = [f"faiss {kind}" for kind in ("flat", "int8", "int4", "hnsw", "ivf-int8", "ivf-int4")]
+KEPT = ["faiss", *KINDS, "qdrant", *SERVER]
 ALL = [*KEPT, "qdrant::memory:"]
 
 
@@ -29,8 +32,14 @@ class Opener:
 
     def __call__(self, collection: str = "default") -> Store:
         name = f"test-{self._run}-{collection}"
-        self._opened.append(open_store(self.spec, self._folder / collection, collection=name))
+        self._opened.append(self._open(self._folder / collection, name))
         return self._opened[-1]
+
+    def _open(self, folder: Path, name: str) -> Store:
+        spec, _, kind = self.spec.partition(" ")
+        if kind:  # an index from the first vector on, and beside it what came since
+            return FaissStore(folder, plan=Plan(kind, build_from=1, background=False))
+        return open_store(spec, folder, collection=name)
 
     def finish(self) -> None:
         for store in self._opened:
@@ -45,6 +54,12 @@ def memory() -> Iterator[Path]:
     shm = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shm if os.access(shm, os.W_OK) else None) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every built index search by its codes, though each of these catalogs is small enough to score whole."""
+    monkeypatch.setattr("sightline.stores.faiss_built.FEW", 0)
 
 
 @pytest.fixture(params=ALL)

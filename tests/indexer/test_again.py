@@ -28,7 +28,7 @@ def test_a_second_run_embeds_and_opens_nothing(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("an unchanged file was opened")
 
-    monkeypatch.setattr("indexer.items._file_bytes", never)
+    monkeypatch.setattr("sightline.files.read", never)
     second = collection.add(photos)
     assert (counts(second), second.images, collection.embedded) == ((0, 0, 5, 0, 0), 0, 5)
 
@@ -77,12 +77,31 @@ def test_equal_bytes_are_embedded_once_and_stay_separate_items(collection: Colle
     assert (collection.add(photos).added, collection.embedded) == (1, 5)
 
 
-def test_a_moved_file_is_a_new_item_embedded_by_its_old_vector(collection: Collection, photos: Path) -> None:
+def test_a_moved_file_is_not_embedded_again(collection: Collection, photos: Path) -> None:
     collection.add(photos)
     (photos / "0.png").rename(photos / "moved.png")
-    report = collection.add(photos, prune=True)
-    assert (counts(report), report.images) == ((1, 0, 4, 1, 0), 0)
+    report = collection.add(photos)
+    assert (counts(report), report.moved, report.images) == ((0, 0, 4, 0, 0), 1, 0)
+    assert collection.store.get(["0.png"]) == []
     assert collection.ledger.thumbnail(collection.store.get(["moved.png"])[0].parts[0].digest)
+
+
+def test_pictures_that_change_places_are_decoded_again_where_they_were_known(
+    collection: Collection, tmp_path: Path, photos: Path
+) -> None:
+    names = ["0", "1", "2", "sub/3", "sub/4"]
+
+    def catalog(shift: int) -> Path:
+        images = [f"photos/{name}.png" for name in [*names[shift:], *names[:shift]]]
+        return write_rows(tmp_path / "c.jsonl", *({"id": f"i{n}", "image": image} for n, image in enumerate(images)))
+
+    collection.add(catalog(0))
+    report = collection.add(catalog(2), batch_size=2)  # what a batch replaces, a later one shows
+    assert counts(report) == (0, 5, 0, 0, 0)
+    for number in range(5):
+        (item,) = collection.store.get([f"i{number}"])
+        assert collection.ledger.thumbnail(item.parts[0].digest)
+    assert collection.store.stats().vectors == 5
 
 
 # -- two sources, pruning, deleting ------------------------------------------------------------------------------------

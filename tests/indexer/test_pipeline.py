@@ -11,6 +11,7 @@ import pytest
 
 from indexer import IndexOptions
 from sightline import media
+from sightline.decoding import Limits
 from sightline.errors import InputError
 from sightline.types import AddReport, Content, Item, Locator, PartVectors, Progress, Skipped, Vectors
 from tests.indexer.indexing import Collection, counts, png, write_rows
@@ -148,7 +149,7 @@ def test_urls_to_this_machine_are_refused_even_when_urls_are_allowed(collection:
 
 
 def test_too_large_a_picture_is_skipped_by_the_callers_cap(collection: Collection, photos: Path) -> None:
-    report = collection.add(photos, max_pixels=300)
+    report = collection.add(photos, limits=Limits(pixels=300))
     assert counts(report) == (0, 0, 0, 0, 5)
     assert "24 x 16" in report.skipped[0].reason
     assert collection.add(photos).added == 5
@@ -216,5 +217,5 @@ def test_progress_comes_steadily_and_ends_complete(
 
 
 def test_options_have_the_names_the_engine_uses() -> None:
-    options = IndexOptions(prefix="", prune=False, mapping={}, allow_urls=False, batch_size=32, max_pixels=1)
+    options = IndexOptions(prefix="", prune=False, mapping={}, allow_urls=False, batch_size=32, limits=Limits(pixels=1))
     assert options.batch_size == 32

@@ -25,6 +25,7 @@ def test_index_reports_then_has_nothing_to_do(sightline: Run, shop: Path, tmp_pa
         "updated",
         "unchanged",
         "deleted",
+        "moved",
         "skipped",
         "notes",
         "seconds",
@@ -167,6 +168,8 @@ def test_every_command_has_an_example_or_needs_none(sightline: Run) -> None:
         "eval",
         "adapt",
         "export-clip",
+        "migrate",
+        "verify",
         "demo",
     }
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY = "torch faiss onnxruntime qdrant_client qdrant_edge open_clip sentence_transformers transformers langchain"
 PUBLIC = {
     "sightline": "AddReport Answer Citation Hit Item Locator Part Query Results Sightline SightlineError Term",
-    "indexer": "IndexOptions Ledger Passport add delete",
+    "indexer": "IndexOptions Ledger Passport Reembedding add delete",
     "retriever": "search",
     "generator": "answer stream",
 }

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sightline import media
-from sightline.errors import InputError, UnreadableSource
+from sightline.errors import UnreadableSource
 from sightline.types import Pixels
 
 CORNERS = {"red": (220, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 220), "yellow": (230, 230, 20)}
@@ -414,10 +414,3 @@ def test_thumbnail_and_jpeg_keep_shape_and_colours() -> None:
     again = media.decode(media.to_jpeg(pixels, quality=95))
     assert np.abs(again.astype(int) - pixels).mean() < 3
     assert media.decode(media.thumbnail(np.zeros((1, 4000, 3), np.uint8))).shape == (1, 320, 3)
-
-
-@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no endless file here")
-def test_a_query_picture_that_never_ends_is_refused(tmp_path: Path) -> None:
-    for place in (Path("/dev/zero"), tmp_path):
-        with pytest.raises(InputError, match="not a file"):
-            media.pixels_of(place, 1000)

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from sightline import Sightline, encoders
+from sightline import Sightline, encoders, media, passport, probes
 from sightline.errors import ConfigError, InputError, NotFound, PassportMismatch
 
 BOAT = {"id": "boat", "title": "A blue boat"}
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> str:
-    """The spec of an encoder as large as the starter whose vectors mean something else."""
-    shutil.copytree(Path(encoders.__file__).parent / "starter", tmp_path / "other")
-    config = json.loads((tmp_path / "other" / "config.json").read_text())
-    config["image"]["mean"] = [0.1, 0.2, 0.3]
-    (tmp_path / "other" / "config.json").write_text(json.dumps(config))
-    return f"onnx:{tmp_path / 'other'}"
 
 
 def test_who_loaded_an_encoder_early_follows_the_one_that_built_the_collection(tmp_path: Path, other: str) -> None:
@@ -65,8 +58,8 @@ def test_an_index_can_be_looked_at_without_its_encoder(tmp_path: Path, other: st
     with Sightline.open(tmp_path / "index", encoder=other) as index:
         index.add(BOAT)
     shutil.rmtree(tmp_path / "other")
-    encoders_loaded = Sightline.open.__globals__["_encoder"]
-    encoders_loaded.cache_clear()
+    passport._opened.cache_clear()
+    passport._probed.cache_clear()
     with Sightline.open(tmp_path / "index") as index:
         info = index.info()
         assert (info["items"], info["encoder"]) == (1, other)
@@ -121,3 +114,127 @@ def test_a_folder_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
         shutil.rmtree(index.folder)
         with pytest.raises(NotFound, match="is gone"):
             index.add(BOAT)
+
+
+# -- other weights, other preprocessing, other answers: refused, and called by their names
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Path]:
+    """A folder that holds the starter under a name of its own; what was loaded of it is forgotten."""
+    folder = tmp_path / "own"
+    shutil.copytree(Path(encoders.__file__).parent / "starter", folder)
+    yield folder
+    _forget()
+
+
+def _forget() -> None:
+    """As in a new process."""
+    passport._opened.cache_clear()
+    passport._probed.cache_clear()
+
+
+def _configured(folder: Path, tower: str, key: str, value: Any) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    assert config[tower][key] != value
+    config[tower][key] = value
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def _other_weights(folder: Path) -> None:
+    data = bytearray((folder / "image.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "image.onnx").write_bytes(data)
+
+
+def _other_tokenizer(folder: Path) -> None:
+    told = json.loads((folder / "tokenizer.json").read_text())
+    told["normalizer"] = None
+    (folder / "tokenizer.json").write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda folder: _configured(folder, "image", "mean", [0.4, 0.5, 0.5]), r"image\.mean is \[0\.4"),
+        (lambda folder: _configured(folder, "image", "std", [0.3, 0.25, 0.25]), r"image\.std is \[0\.3"),
+        (lambda folder: _configured(folder, "image", "size", 112), r"image\.size is 112, was 128"),
+        (lambda folder: _configured(folder, "image", "resize", "shortest"), r'image\.resize is "shortest", was'),
+        (lambda folder: _configured(folder, "text", "context", 20), r"text\.context is 20"),
+        (lambda folder: _configured(folder, "text", "pad_id", 1), r"text\.pad_id is 1"),
+        (_other_weights, r"image\.onnx is [0-9a-f]{16}, was [0-9a-f]{16}"),
+        (_other_tokenizer, r"tokenizer\.json is [0-9a-f]{16}, was [0-9a-f]{16}"),
+    ],
+    ids=["mean", "std", "size", "resize", "context", "padding", "weights", "tokenizer"],
+)
+def test_what_changed_under_a_name_is_named(
+    tmp_path: Path, own: Path, change: Callable[[Path], None], named: str
+) -> None:
+    with Sightline.open(tmp_path / "index", encoder=f"onnx:{own}") as index:
+        index.add(BOAT)
+    change(own)
+    _forget()
+    with Sightline.open(tmp_path / "index") as index:
+        with pytest.raises(PassportMismatch, match=named):
+            index.search("boat")
+        with pytest.raises(PassportMismatch, match=named):
+            index.add({"id": "car", "title": "A red car"})
+        assert index.info()["items"] == 1
+
+
+def test_an_encoder_that_answers_otherwise_is_refused_by_what_it_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _forget()
+    with Sightline.open(tmp_path / "index") as index:
+        index.add(BOAT)
+        kept = index._ledger.passport()
+    assert kept is not None
+    assert "image.onnx" in kept.made_of
+    assert "onnxruntime" in kept.versions
+    for planted, named in (
+        (lambda: monkeypatch.setattr(media, "_UPRIGHT", {}), "an EXIF turn comes out differently"),
+        (lambda: monkeypatch.setattr(passport.open_encoder("starter").__class__, "_texts", _shouted), "the text"),
+    ):
+        _forget()
+        probes.pictures.cache_clear()
+        planted()
+        with Sightline.open(tmp_path / "index") as index, pytest.raises(PassportMismatch, match=named):
+            index.search("boat")
+        monkeypatch.undo()
+    _forget()
+    probes.pictures.cache_clear()
+    with Sightline.open(tmp_path / "index") as index:
+        assert index.search("boat")[0].item.id == "boat"
+
+
+def _shouted(self: Any, texts: list[str]) -> Any:
+    """Texts in another case order, as another tokenizer would cut them."""
+    ids = [encoding.ids[::-1] for encoding in self._tokenizer.encode_batch(list(texts))]
+    return np.concatenate([self._text_batch([one]) for one in ids])
+
+
+def test_a_vector_that_is_no_longer_of_length_one_is_told() -> None:
+    before = np.eye(12, 16, dtype=np.float32)
+    assert probes.differences(before, before) == []
+    now = before.copy()
+    now[2] *= 7
+    [told] = probes.differences(before, now)
+    assert told.startswith('the text "two dogs run')
+    assert "length 7.00, before of 1.00" in told
+    nothing = before.copy()
+    nothing[6:] = 0  # an encoder of texts alone
+    assert probes.differences(nothing, nothing) == []
+
+
+def test_a_collection_from_before_there_were_probes_gets_them_with_the_next_add(tmp_path: Path) -> None:
+    with Sightline.open(tmp_path / "index") as index:
+        index.add(BOAT)
+        with index._ledger._writing() as db:
+            db.execute("DELETE FROM meta WHERE key IN ('passport.probes', 'passport.made_of', 'passport.versions')")
+    with Sightline.open(tmp_path / "index") as index:
+        assert index.search("boat")[0].item.id == "boat"
+        index.add(BOAT)
+        kept = index._ledger.passport()
+        assert kept is not None
+        assert len(kept.probes) == 12 * kept.dim * 4

@@ -23,4 +23,10 @@ def open_qdrant(location: str, path: Path, *, collection: str) -> QdrantStore:
         return QdrantStore(ClientEngine(location, collection))
     from sightline.stores.qdrant.edge import EdgeEngine
 
-    return QdrantStore(EdgeEngine(path / "qdrant"))
+    store = QdrantStore(EdgeEngine(path / "qdrant"))
+    try:
+        store.finish()
+    except BaseException:
+        store.close()
+        raise
+    return store

@@ -66,6 +66,20 @@ class ClientEngine:
             with self._errors():
                 self._client.upsert(self._name, given[start : start + PAGE], wait=True)
 
+    def update_vectors(self, points: Sequence[Point]) -> None:
+        given = [
+            models.PointVectors(id=one.id, vector={k: _given(v) for k, v in one.vectors.items()}) for one in points
+        ]
+        for start in range(0, len(given), PAGE):
+            with self._errors():
+                self._client.update_vectors(self._name, given[start : start + PAGE], wait=True)
+
+    def delete_vectors(self, filter: Json, names: Sequence[str]) -> None:
+        with self._errors():
+            self._client.delete_vectors(
+                self._name, list(names), models.FilterSelector(filter=_filter(filter)), wait=True
+            )
+
     def delete(self, filter: Json) -> None:
         with self._errors():
             self._client.delete(self._name, models.FilterSelector(filter=_filter(filter)), wait=True)
@@ -78,6 +92,7 @@ class ClientEngine:
                 limit=one.limit,
                 filter=_filter(one.filter),
                 with_payload=list(payload),
+                params=models.SearchParams(exact=True) if one.exact and self._remote else None,
             )
             for one in searches
         ]

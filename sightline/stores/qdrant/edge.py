@@ -14,11 +14,12 @@ from typing import Any
 
 import qdrant_edge as edge
 
+from sightline.disk import make_folder, move, sync
 from sightline.errors import ConfigError, EngineError
 from sightline.stores.qdrant.points import MANY, WORDS, Json, Kind, Nearest, Point, Sparse, Vector
 
 PAGE = 1000  # points read at a time
-FLUSH_EVERY_S = 5.0  # as a server does: what a power cut may take is what was written since; it costs 0.1-0.5 s
+FLUSH_EVERY_S = 5.0  # as a server does; it costs 0.1-0.5 s. What was written since is in the log, on disk, and replayed
 MOST_VALUES = 1_000_000  # distinct values of one field that are looked at
 SPARE_BYTES = 128_000_000  # it maps files of 32 MB; where the disk has no room for one, the system kills the process
 _SCHEMAS = {"keyword": edge.PayloadSchemaType.Keyword, "float": edge.PayloadSchemaType.Float}
@@ -35,7 +36,7 @@ class EdgeEngine:
         self._shard: Any = None
         self._flushed = time.monotonic()
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(folder.parent)
         except OSError as exc:
             raise ConfigError(f"cannot use the folder {folder.parent}: {exc.strerror}") from exc
         if not folder.exists():
@@ -63,6 +64,13 @@ class EdgeEngine:
         given = [edge.Point(one.id, {k: _given(v) for k, v in one.vectors.items()}, one.payload) for one in points]
         self._update(edge.UpdateOperation.upsert_points(given))
 
+    def update_vectors(self, points: Sequence[Point]) -> None:
+        given = [edge.PointVectors(one.id, {k: _given(v) for k, v in one.vectors.items()}) for one in points]
+        self._update(edge.UpdateOperation.update_vectors(given))
+
+    def delete_vectors(self, filter: Json, names: Sequence[str]) -> None:
+        self._update(edge.UpdateOperation.delete_vectors_by_filter(_filter(filter), list(names)))
+
     def delete(self, filter: Json) -> None:
         self._update(edge.UpdateOperation.delete_points_by_filter(_filter(filter)))
 
@@ -73,6 +81,7 @@ class EdgeEngine:
                 query=edge.Query.Nearest(_given(one.vector), using=one.using),
                 filter=_filter(one.filter),
                 with_payload=list(payload),
+                params=edge.SearchParams(exact=True) if one.exact else None,
             )
             for one in searches
         ]
@@ -122,9 +131,18 @@ class EdgeEngine:
         _refuse_full(self._folder)
         with self._errors() as shard:
             shard.update(operation)  # in the log, which survives the death of this process
+            self._sync_log()
             if time.monotonic() - self._flushed > FLUSH_EVERY_S:
                 shard.flush()
                 self._flushed = time.monotonic()
+
+    def _sync_log(self) -> None:
+        """Put the log on disk: Qdrant maps its files, and would leave that to the system for many seconds."""
+        log = self._folder / "wal"
+        for path in sorted(log.iterdir()):
+            if path.is_file():
+                sync(path)
+        sync(log)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[Any]:
@@ -150,7 +168,9 @@ def _create(folder: Path) -> None:
     new = folder.with_name(folder.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
     edge.EdgeShard.create(str(new), edge.EdgeConfig(sparse_vectors={WORDS: words}, optimizers=exact)).close()
-    new.rename(folder)
+    for path in (new, *new.rglob("*")):
+        sync(path)
+    move(new, folder)
 
 
 def _translated(exc: Exception, place: str) -> ConfigError | EngineError:

@@ -56,6 +56,7 @@ class Nearest:
     vector: Vector
     limit: int
     filter: Json
+    exact: bool = False  # look at every vector, even where there is a graph
 
 
 class Engine(Protocol):
@@ -80,6 +81,12 @@ class Engine(Protocol):
         ...
 
     def upsert(self, points: Sequence[Point]) -> None: ...
+
+    def update_vectors(self, points: Sequence[Point]) -> None:
+        """Put vectors, by name, into points that are there; their payload and their other vectors stay."""
+        ...
+
+    def delete_vectors(self, filter: Json, names: Sequence[str]) -> None: ...
 
     def delete(self, filter: Json) -> None: ...
 

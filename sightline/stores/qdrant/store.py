@@ -4,24 +4,26 @@ Does not know whether Qdrant runs in this process or on a server. Words are rank
 inverse document frequency: BM25 with a constant for the average length, since no client can know the true one, so long
 and short passages weigh a little differently than in the `faiss` store.
 
-An upsert is two writes: the new points, then the removal of parts an item no longer has. Killed in between, the old
-parts remain until the item is written again, which an interrupted `add` does when it is repeated.
+An upsert is two writes: the new points with a note of what is written, then the removal of the note and of parts an
+item no longer has. Killed in between, the note is there for the next to open the folder, or to write on a server, who
+finishes what it says.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 
+from sightline.certificate import Certificate
 from sightline.errors import InputError
 from sightline.filters import Filter
 from sightline.stores.aggregates import check_plan, evaluate
-from sightline.stores.checks import check_k, check_upsert, check_vectors
-from sightline.stores.qdrant import points
+from sightline.stores.checks import check_added, check_k, check_upsert, check_vectors
+from sightline.stores.qdrant import certifying, points
 from sightline.stores.qdrant.points import MANY, WORDS, Engine, Json, Nearest, Point, Sparse, Vector, point_id
 from sightline.stores.qdrant.where import any_of, where_json
 from sightline.stores.words import words_of
@@ -42,6 +44,7 @@ SPARE = 16  # points asked for beyond k, so that ties at the end are seen withou
 MOST_TIES = 1000  # among more equal scores than these at the end, the order is Qdrant's own
 SLACK = 1e-5  # scores closer than this may be a tie that Qdrant computed in two ways
 AVERAGE_WORDS = 32  # the length BM25 takes for average: titles are shorter, passages longer
+_NOTE, _END = point_id("note", "begin"), point_id("note", "end")  # the first and last point of an upsert under way
 _INDEXED = ("kind", "item", "names", "numeric", "unnumeric", "digest", "modality")
 
 
@@ -67,6 +70,7 @@ class QdrantStore:
             return
         self._refuse_taken_parts(items)
         with self._writing:
+            self._finish()
             for space in {one.space.fingerprint: one.space for one in vectors}.values():
                 self._make_space(space)
             fresh = _points_of(items, vectors)
@@ -74,9 +78,10 @@ class QdrantStore:
                 key: kind for point in fresh for key, kind in points.indexes(point.payload).items()
             }.items():
                 self._engine.make_index(key, kind)
-            self._engine.upsert(fresh)
-            kept = {"has_id": [point.id for point in fresh]}
-            self._engine.delete({"must": [any_of("item", [item.id for item in items])], "must_not": [kept]})
+            ids, kept = [item.id for item in items], [point.id for point in fresh]
+            note = Point(_NOTE, {"kind": "note", "items": ids, "points": kept}, {})
+            self._engine.upsert([note, *fresh, Point(_END, {"kind": "note"}, {})])  # a server takes them in pages
+            self._engine.delete(_left_over(ids, kept))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many there were."""
@@ -110,6 +115,54 @@ class QdrantStore:
                 found.setdefault(point.payload["digest"], np.asarray(rows, np.float32))
         return found
 
+    def unembedded(self, space: Space) -> list[str]:
+        """Ids of the parts of the space's modalities that have no vector in it, ascending."""
+        wanted: Json = {"must": [any_of("kind", ["part"]), any_of("modality", sorted(space.modalities))]}
+        if self._has_space(space):
+            name = _vector_name(space.fingerprint)
+            wanted["must_not"] = [{"has_vector": name}, {"has_vector": name + MANY}]
+        found = self._engine.scroll(wanted, ("part", "modality", "text"))
+        return sorted(
+            one.payload["part"] for one in found if one.payload["modality"] == "image" or one.payload.get("text")
+        )
+
+    def add_vectors(self, vectors: Sequence[PartVectors]) -> None:
+        """Give parts that are there vectors in one more space. Killed in between, a part may keep those it had, too."""
+        check_added(vectors)
+        with self._writing:
+            for space in {one.space.fingerprint: one.space for one in vectors}.values():
+                self._make_space(space)
+            ids = {"has_id": [point_id("part", one.part_id) for one in vectors]}
+            there = {point.payload["part"] for point in self._engine.scroll({"must": [ids]}, ("part",))}
+            given = [one for one in vectors if one.part_id in there]
+            if not given:
+                return
+            self._engine.update_vectors([Point(point_id("part", one.part_id), {}, _named(one)) for one in given])
+            for one in given:  # of one vector or of several: the other form, if it had that
+                name = _vector_name(one.space.fingerprint)
+                other = name + MANY if len(one.vectors) == 1 else name
+                had = {"must": [{"has_id": [point_id("part", one.part_id)]}, {"has_vector": other}]}
+                if self._engine.count(had):
+                    self._engine.delete_vectors(had, [other])
+
+    def spaces(self) -> list[str]:
+        """Fingerprints of the spaces that vectors were written in."""
+        found = self._engine.scroll({"must": [any_of("kind", ["space"])]}, ("fingerprint",))
+        return sorted(one.payload["fingerprint"] for one in found)
+
+    def forget_space(self, fingerprint: str) -> None:
+        """Remove all vectors of a space; its place in Qdrant's settings stays, empty."""
+        with self._writing:
+            name = _vector_name(fingerprint)
+            this = {"must": [{"has_id": [point_id("space", fingerprint)]}]}
+            if not self._engine.count(this):
+                return
+            self._engine.delete(this)
+            self._engine.delete({"must": [{"has_id": [certifying.place(fingerprint)]}]})
+            self._dims.pop(fingerprint, None)
+            for one in (name, name + MANY):
+                self._engine.delete_vectors({"must": [{"has_vector": one}]}, [one])
+
     def search(
         self,
         space: Space,
@@ -142,6 +195,29 @@ class QdrantStore:
         if not sparse.indices:
             return []
         return self._best([[(WORDS, sparse)]], k, self._parts(where, modalities))[0]
+
+    def verify(self, space: Space, probes: Mapping[Modality, Vectors] | None = None) -> list[Certificate]:
+        """Measure recall@10 of this store's searches against Qdrant's own exact search, by kind of query; keep it.
+
+        `probes`: (q, dim) queries by kind ("text", "image"); without them stored vectors are asked, and a kind of query
+        that has none is not measured.
+        """
+        name = _vector_name(space.fingerprint)
+        if not self._has_space(space):
+            return []
+
+        def search(vectors: Vectors, k: int, modality: Modality, exact: bool) -> list[list[PartHit]]:
+            rows = [[(name, row), (name + MANY, [row])] for row in vectors.tolist()]
+            return self._best(rows, k, self._parts(None, frozenset({modality})), exact=exact)
+
+        told = certifying.certify(self._engine, space, name, probes or {}, search)
+        with self._writing:
+            certifying.keep(self._engine, space, told)
+        return told
+
+    def certificates(self) -> list[Certificate]:
+        """What `verify` last measured."""
+        return certifying.kept(self._engine)
 
     def fields(self) -> list[FieldSummary]:
         """Every field any item has, by name."""
@@ -185,14 +261,28 @@ class QdrantStore:
         """Delete the collection with everything in it, and close."""
         self._engine.drop()
 
+    def finish(self) -> None:
+        """Finish the upsert in which a process was killed. Whoever calls this must be the only one to write."""
+        with self._writing:
+            self._finish()
+
     # -- pieces --------------------------------------------------------------------------------------------------------
 
-    def _best(self, queries: Sequence[Sequence[tuple[str, Vector]]], k: int, condition: Json) -> list[list[PartHit]]:
+    def _finish(self) -> None:
+        """Remove the old parts of items that were written whole; items that were not, altogether."""
+        for note in self._engine.scroll({"must": [{"has_id": [_NOTE]}]}, ("items", "points")):
+            ids, kept = note.payload["items"], note.payload["points"]
+            whole = self._engine.count({"must": [{"has_id": [_END]}]}) > 0
+            self._engine.delete(_left_over(ids, kept if whole else []))
+
+    def _best(
+        self, queries: Sequence[Sequence[tuple[str, Vector]]], k: int, condition: Json, *, exact: bool = False
+    ) -> list[list[PartHit]]:
         """The k best parts of each query, which is one or more (vector name, vector) whose results are joined."""
         results: list[list[PartHit]] = [[] for _ in queries]
         open_ones, limit = list(range(len(queries))), k + SPARE
         while open_ones:
-            asked = [Nearest(using, vector, limit, condition) for i in open_ones for using, vector in queries[i]]
+            asked = [Nearest(using, vector, limit, condition, exact) for i in open_ones for using, vector in queries[i]]
             answers = iter(self._engine.nearest(asked, ("part", "item")))
             still_open = []
             for i in open_ones:
@@ -265,11 +355,16 @@ def _bm25() -> Any:
     return Bm25(Bm25Config(language="english", ascii_folding=True, stopwords=none, avg_len=AVERAGE_WORDS))
 
 
+def _named(one: PartVectors) -> dict[str, Vector]:
+    """The vectors of a part by the name they have in Qdrant."""
+    name, rows = _vector_name(one.space.fingerprint), one.vectors.tolist()
+    return {name: rows[0]} if len(rows) == 1 else {name + MANY: rows}
+
+
 def _points_of(items: Sequence[Item], vectors: Sequence[PartVectors]) -> list[Point]:
     by_part: dict[str, dict[str, Vector]] = {}
     for one in vectors:
-        name, rows = _vector_name(one.space.fingerprint), one.vectors.tolist()
-        by_part.setdefault(one.part_id, {}).update({name: rows[0]} if len(rows) == 1 else {name + MANY: rows})
+        by_part.setdefault(one.part_id, {}).update(_named(one))
     found: list[Point] = []
     for item in items:
         head = points.item_payload(item)
@@ -281,6 +376,12 @@ def _points_of(items: Sequence[Item], vectors: Sequence[PartVectors]) -> list[Po
                 named[WORDS] = words
             found.append(Point(point_id("part", part.id), points.part_payload(part, position, shared), named))
     return found
+
+
+def _left_over(items: Sequence[str], kept: Sequence[str]) -> Json:
+    """The points of these items that are not to be kept, and the notes."""
+    old = {"must": [any_of("item", items)], "must_not": [{"has_id": list(kept)}]}
+    return {"should": [old, {"has_id": [_NOTE, _END]}]}
 
 
 def _items(*conditions: Json) -> Json:

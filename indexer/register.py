@@ -1,0 +1,253 @@
+"""What became of every source ever seen: added, unchanged, updated, moved, a duplicate, missing, skipped or deleted.
+
+SQL on the ledger's own database, in transactions that `indexer.ledger` opens; knows neither files nor the store.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias, get_args
+
+Became: TypeAlias = Literal[
+    "added", "unchanged", "updated", "moved", "duplicate", "missing", "unfinished", "skipped", "deleted"
+]
+OUTCOMES: tuple[Became, ...] = get_args(Became)
+EVENTS_KEPT = 32  # of one item: the first and the latest; a price that changes all day fills no disk
+Rows: TypeAlias = Callable[..., list[tuple[Any, ...]]]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS seen (
+    item TEXT PRIMARY KEY, source TEXT NOT NULL, label TEXT NOT NULL, place TEXT NOT NULL, content TEXT NOT NULL,
+    outcome TEXT NOT NULL, was TEXT NOT NULL, absent INTEGER NOT NULL, first_at REAL NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS seen_by_content ON seen (content) WHERE content <> '';
+CREATE INDEX IF NOT EXISTS seen_by_source ON seen (source);
+CREATE TABLE IF NOT EXISTS events (item TEXT NOT NULL, at REAL NOT NULL, outcome TEXT NOT NULL, was TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_by_item ON events (item, at);
+CREATE TABLE IF NOT EXISTS readings (source TEXT PRIMARY KEY, since REAL NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+"""
+# Ledgers of format 1 knew items by source and digest only. What they lack is filled in as each is read once more.
+FROM_1 = """
+INSERT OR IGNORE INTO seen SELECT id, source, '', '', '', 'added', '', 0, at, at FROM items;
+INSERT INTO events SELECT id, at, 'added', '' FROM items WHERE id NOT IN (SELECT item FROM events);
+UPDATE items SET stamp = '';
+"""
+_ALIKE = """
+WITH alike AS (
+    SELECT item, first_value(item) OVER (PARTITION BY content ORDER BY first_at, item) AS original
+    FROM seen WHERE content <> '' AND outcome <> 'deleted'
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to an item at a moment (seconds, epoch). `was` is its place or id before, of a move."""
+
+    at: float
+    outcome: str
+    was: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A source ever seen and what became of it. `of` is the item it equals, or the place or id it had before."""
+
+    source: str  # as reports call it: a file, a row of a catalog
+    outcome: Became
+    item_id: str | None = None
+    owner: str = ""  # the folder, file or catalog it was found in
+    of: str = ""
+    reason: str = ""
+    first_at: float = 0.0
+    at: float = 0.0  # of the last change
+    history: tuple[Event, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """One line of the export; keys without a value are left out. Times are UTC."""
+        told: dict[str, Any] = {
+            "source": self.source,
+            "outcome": self.outcome,
+            "item": self.item_id,
+            "owner": self.owner,
+            "of": self.of,
+            "reason": self.reason,
+            "first": _utc(self.first_at),
+            "changed": _utc(self.at),
+            "history": [
+                {"at": _utc(one.at), "outcome": one.outcome, **({"was": one.was} if one.was else {})}
+                for one in self.history
+            ],
+        }
+        return {key: value for key, value in told.items() if value}
+
+
+# -- writing: inside a transaction of the ledger -----------------------------------------------------------------------
+
+
+def enter(
+    db: sqlite3.Connection, item: str, source: str, digest: str, now: float, *, label: str, place: str, content: str
+) -> None:
+    """An item the store has acknowledged; to be called before the row of `items` is written anew.
+
+    `place` is the file it was read from, "" for a row of a catalog; `content` what it holds, wherever it is.
+    """
+    sql = """
+        SELECT seen.outcome, seen.content, seen.place, items.digest
+        FROM seen LEFT JOIN items ON items.id = seen.item WHERE seen.item = ?
+    """
+    before = db.execute(sql, (item,)).fetchone()
+    if before is None or before[0] == "deleted":
+        _happened(db, item, now, "added")
+        db.execute(
+            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, 'added', '', 0, ?, ?)",
+            (item, source, label, place, content, now, now),
+        )
+        return
+    _, held, was, had = before
+    db.execute(
+        "UPDATE seen SET source = ?, label = ?, place = ?, content = ?, absent = 0 WHERE item = ?",
+        (source, label, place, content, item),
+    )
+    moved = bool(was) and was != place and held == content
+    if moved or had != digest:
+        outcome = "moved" if moved else "updated"
+        db.execute("UPDATE seen SET outcome = ?, was = ?, at = ? WHERE item = ?", (outcome, was * moved, now, item))
+        _happened(db, item, now, outcome, was * moved)
+
+
+def leave(db: sqlite3.Connection, ids: Iterable[str], now: float) -> None:
+    """Items the store no longer has: that they were there is remembered, what they were is not."""
+    for item in ids:
+        sql = (
+            "UPDATE seen SET outcome = 'deleted', was = '', content = '', place = '', absent = 0, at = ? WHERE item = ?"
+        )
+        if db.execute(sql, (now, item)).rowcount:
+            _happened(db, item, now, "deleted")
+
+
+def follow(db: sqlite3.Connection, moves: Mapping[str, str], now: float) -> None:
+    """Old id -> new id of items that moved: the new one takes over what happened to the old one, which is no more."""
+    for old, new in moves.items():
+        sql = (
+            "UPDATE seen SET outcome = 'moved', was = ?, at = ?, first_at = (SELECT first_at FROM seen WHERE item = ?) "
+        )
+        db.execute(sql + "WHERE item = ?", (old, now, old, new))
+        db.execute("DELETE FROM events WHERE item = ? AND outcome = 'added'", (new,))
+        db.execute("UPDATE events SET item = ? WHERE item = ?", (new, old))
+        db.execute("DELETE FROM seen WHERE item = ?", (old,))
+        _happened(db, new, now, "moved", old)
+
+
+def close_reading(db: sqlite3.Connection, source: str, since: float, until: float, absent: Sequence[str]) -> None:
+    """A source was read to its end; `absent` are items of it that it no longer holds."""
+    db.execute("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", (source, since, until))
+    db.execute("UPDATE seen SET absent = 0 WHERE source = ? AND absent", (source,))
+    db.executemany("UPDATE seen SET absent = 1 WHERE item = ?", [(item,) for item in absent])
+
+
+def purge(db: sqlite3.Connection) -> None:
+    """Forget that deleted items were ever there."""
+    db.execute("DELETE FROM events WHERE item IN (SELECT item FROM seen WHERE outcome = 'deleted')")
+    db.execute("DELETE FROM seen WHERE outcome = 'deleted'")
+
+
+def _happened(db: sqlite3.Connection, item: str, now: float, outcome: str, was: str = "") -> None:
+    db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (item, now, outcome, was))
+    if outcome == "added":
+        return
+    surplus = """DELETE FROM events WHERE rowid IN (
+        SELECT rowid FROM events WHERE item = ?1 AND at > (SELECT min(at) FROM events WHERE item = ?1)
+        ORDER BY at DESC, rowid DESC LIMIT -1 OFFSET ?2)"""
+    db.execute(surplus, (item, EVENTS_KEPT - 1))
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+class Register:
+    """What a ledger knows of every source; `rows` runs an SQL query on it."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def sources(self) -> Iterator[Seen]:
+        """Every source ever seen, by owner, then by item; at the end of each owner's what of it was skipped."""
+        history: dict[str, list[Event]] = {}
+        for item, at, outcome, was in self._rows("SELECT item, at, outcome, was FROM events ORDER BY item, at, rowid"):
+            history.setdefault(item, []).append(Event(at, outcome, was))
+        sql = (
+            _ALIKE
+            + """
+            SELECT seen.item, seen.source, label, seen.outcome, was, absent, first_at, seen.at, items.digest,
+                   coalesce(original, seen.item), coalesce(readings.since, 0)
+            FROM seen LEFT JOIN items ON items.id = seen.item LEFT JOIN alike ON alike.item = seen.item
+                 LEFT JOIN readings ON readings.source = seen.source
+        """
+        )
+        found: list[tuple[str, int, Seen]] = []
+        for item, owner, label, outcome, was, absent, first, at, digest, original, since in self._rows(sql):
+            became = _became(outcome, digest, absent=absent, duplicate=original != item, before=at < since)
+            of = original if became == "duplicate" else was if became == "moved" else ""
+            told = tuple(history.get(item, ()))
+            found.append((owner, 0, Seen(label or item, became, item, owner, of, "", first, at, told)))
+        for owner, label, reason, item, at in self._rows("SELECT source, label, reason, item, at FROM skipped"):
+            found.append((owner, 1, Seen(label, "skipped", item, owner, reason=reason, at=at)))
+        found.sort(key=lambda one: (one[0], one[1], one[2].item_id or "", one[2].source))
+        return (seen for _, _, seen in found)
+
+    def equals(self) -> list[list[str]]:
+        """Groups of two or more items that hold the same, the one seen first in front."""
+        sql = _ALIKE + "SELECT original, item FROM alike JOIN seen USING (item) ORDER BY original, first_at, item"
+        return _groups(self._rows(sql))
+
+    def candidates(self, absent: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        """For each of these items, those that hold the same and were first seen after it was last known to be there."""
+        sql = """
+            SELECT new.item FROM seen AS old LEFT JOIN readings ON readings.source = old.source
+            JOIN seen AS new ON new.content = old.content AND new.item <> old.item
+            WHERE old.item = ? AND old.content <> '' AND new.outcome <> 'deleted' AND NOT new.absent
+                  AND new.first_at > max(coalesce(readings.until, 0), old.at)
+            ORDER BY new.first_at, new.item
+        """
+        for item in absent:
+            yield item, [new for (new,) in self._rows(sql, item)]
+
+    def elsewhere(self, fresh: Iterable[str]) -> list[tuple[str, str]]:
+        """Items of other sources that hold what one of these items holds, each with the file it was read from."""
+        sql = """
+            SELECT old.item, old.place FROM seen AS new JOIN seen AS old ON old.content = new.content
+            WHERE new.item = ? AND new.content <> '' AND old.source <> new.source AND old.place <> ''
+        """
+        return [found for item in fresh for found in self._rows(sql, item)]
+
+    def pictures(self) -> list[tuple[str, str]]:
+        """Digest and item of every picture an item shows, sorted."""
+        return [(digest, item) for digest, item in self._rows("SELECT digest, item FROM pictures ORDER BY 1, 2")]
+
+
+def _became(outcome: Became, digest: str | None, *, absent: int, duplicate: bool, before: bool) -> Became:
+    """`before`: nothing happened to it in the last reading of its source."""
+    if outcome == "deleted":
+        return outcome
+    if not digest:
+        return "unfinished"
+    if absent:
+        return "missing"
+    if duplicate:
+        return "duplicate"
+    return "unchanged" if before else outcome
+
+
+def _groups(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for key, item in pairs:
+        groups.setdefault(key, []).append(item)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at else ""

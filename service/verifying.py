@@ -1,0 +1,181 @@
+"""`sightline verify`: looks an index over and says what is wrong with it; changes nothing.
+
+Knows which checks there are, their options, and how what they find looks on a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from service.options import REPORTED, AsJson, Collection, EncoderSpec, IndexDir, open_index, print_json
+from service.tables import bar, plain
+
+if TYPE_CHECKING:
+    from sightline.catalog_check import CatalogReport, Suspect
+    from sightline.catalog_check.checking import Missing
+    from sightline.engine import Sightline
+    from sightline.types import Skipped
+
+SHOWN = 15  # rows of each list on a terminal; --json has all
+TOLD = 3  # disagreements of one item
+
+Tell: TypeAlias = Callable[[str, int, int | None], None]
+
+
+class Report(Protocol):
+    """What a check found."""
+
+    @property
+    def clean(self) -> bool: ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+class Check(Protocol):
+    """One thing that `verify` can look at: how it is done, and how what it found is shown."""
+
+    def run(self, index: Sightline, seed: int, tell: Tell) -> Report: ...
+
+    def show(self, out: Console, report: Any) -> None: ...
+
+
+class CatalogCheck:
+    """Pictures against words, and what is missing, there twice, or cut."""
+
+    def run(self, index: Sightline, seed: int, tell: Tell) -> Report:
+        from sightline.catalog_check import check
+
+        return check(index, seed=seed, tell=tell)
+
+    def show(self, out: Console, report: CatalogReport) -> None:
+        show_catalog(out, report)
+
+
+CHECKS: Mapping[str, Check] = {"catalog": CatalogCheck()}  # by option and by key of the JSON
+
+
+def verify_command(
+    *,
+    catalog: Annotated[
+        bool, typer.Option("--catalog", help="items whose pictures and words disagree; missing pictures; cut texts")
+    ] = False,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="of the mistakes planted for trial")] = 0,
+    index: IndexDir = None,
+    collection: Collection = None,
+    encoder: EncoderSpec = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look an index over and say what is wrong with it. Without options: every check there is. Nothing is changed.
+
+    Exit code 1: something was found.
+
+    Examples:
+
+      sightline verify
+
+      sightline verify --catalog --json
+    """
+    from service import progress, tables
+
+    asked = {"catalog": catalog}
+    chosen = [name for name in CHECKS if asked[name] or not any(asked.values())]
+    reports: dict[str, Report] = {}
+    with (
+        open_index(index, collection, encoder=encoder, create=False) as opened,
+        progress.steps(tables.console(stderr=True)) as show,
+    ):
+        for name in chosen:
+            reports[name] = CHECKS[name].run(opened, seed, show)
+    clean = all(report.clean for report in reports.values())
+    if as_json:
+        print_json({"clean": clean, **{name: report.to_json() for name, report in reports.items()}})
+    else:
+        for name, report in reports.items():
+            CHECKS[name].show(tables.console(), report)
+    if not clean:
+        raise typer.Exit(REPORTED)
+
+
+def show_catalog(out: Console, report: CatalogReport) -> None:
+    """Print what a look at a catalog brought up, the most suspicious first."""
+    out.print(f"{report.items:,} items looked at in {report.seconds:.1f} s")
+    for note in report.notes:
+        out.print(Text(f"! {plain(note)}", style="yellow"))
+    if report.suspects:
+        out.print(Text(f"Pictures and words disagree: {_items(len(report.suspects))}", style="bold"))
+        out.print(_suspects(report.suspects[:SHOWN]))
+        _more(out, len(report.suspects))
+    if report.compared:
+        told = ", ".join(f"{plain(one.about)} {one.noticed:.0%}" for one in report.compared)
+        out.print(Text(f"Of mistakes planted for trial it finds: {told}", style="dim"))
+    _missing(out, report.missing)
+    _twice(out, report.duplicate_ids)
+    cut = report.lengths
+    if cut.cut:
+        read = f"; about the first {cut.read} words are" if cut.read else ""
+        untested = f"; {cut.untested:,} shorter texts were not asked about" if cut.untested else ""
+        out.print(Text(f"Not read to the end by the encoder: {len(cut.cut):,} texts{read}{untested}", style="bold"))
+        for one in cut.cut[:SHOWN]:
+            out.print(Text(f"  {plain(one.part_id)}: {one.words} words"))
+        _more(out, len(cut.cut))
+    if not (report.suspects or report.missing or report.duplicate_ids or cut.cut):
+        out.print(Text("Nothing is wrong that could be seen.", style="green"))
+
+
+def _suspects(suspects: Sequence[Suspect]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), expand=True, header_style="bold dim")
+    table.add_column("Suspicion", width=9)
+    table.add_column("Item", ratio=2, overflow="fold")
+    table.add_column("About", ratio=2, overflow="fold", style="cyan")
+    table.add_column("Says", ratio=4, overflow="fold")
+    table.add_column("Score", justify="right", width=5)
+    table.add_column("Fits better", ratio=4, overflow="fold")
+    table.add_column("Score", justify="right", width=5)
+    for suspect in suspects:
+        share = suspect.suspicion
+        head: tuple[Text, Text] = (
+            Text.assemble(f"{share:.0%}", "\n", (bar(share), "red")),
+            Text(plain(suspect.item_id), style="bold"),
+        )
+        for one in suspect.disagreements[:TOLD]:
+            better = Text(plain(one.better))
+            if one.better_item:
+                better.append(f"  {plain(one.better_item)}", style="dim")
+            table.add_row(
+                *head, plain(one.about), Text(plain(one.says)), f"{one.score:.1f}", better, f"{one.better_score:.1f}"
+            )
+            head = (Text(), Text())
+    return table
+
+
+def _missing(out: Console, missing: Sequence[Missing]) -> None:
+    if missing:
+        out.print(Text(f"Pictures that are missing: {len(missing):,}", style="bold"))
+        for one in missing[:SHOWN]:
+            of = f" of {plain(one.item_id)}" if one.item_id and one.item_id != one.source else ""
+            out.print(Text.assemble(f"  {plain(one.source)}{of}", (f": {plain(one.reason)}", "dim")))
+        _more(out, len(missing))
+
+
+def _twice(out: Console, twice: Sequence[Skipped]) -> None:
+    if twice:
+        out.print(Text(f"Ids given twice: {len(twice):,}", style="bold"))
+        for one in twice[:SHOWN]:
+            out.print(Text.assemble(f"  {plain(one.source)}", (f": {plain(one.reason)}", "dim")))
+        _more(out, len(twice))
+
+
+def _more(out: Console, count: int) -> None:
+    if count > SHOWN:
+        out.print(Text(f"  … {count - SHOWN:,} more: --json lists all", style="dim"))
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count:,} items"

@@ -1,0 +1,147 @@
+"""From an index to a report on its catalog: what disagrees, what is missing, what is there twice, what is cut.
+
+Knows the order of these steps; changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer import Ledger
+from indexer.readers import SAME_ID
+from sightline.catalog_check.disagreements import LEAST, Compared, Found, Suspect, disagreements
+from sightline.catalog_check.judging import LISTED
+from sightline.catalog_check.lengths import Lengths, cut_texts
+from sightline.catalog_check.reading import Entry, Tell, colours, read
+from sightline.engine import Sightline
+from sightline.types import Part, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A picture that is not there, and what is known of it."""
+
+    item_id: str | None
+    source: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"item": self.item_id, "source": self.source, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogReport:
+    """What a look at a catalog brought up. `notes` say what could not be compared, and why."""
+
+    items: int
+    suspects: tuple[Suspect, ...]  # the most suspicious first
+    compared: tuple[Compared, ...]
+    missing: tuple[Missing, ...]
+    duplicate_ids: tuple[Skipped, ...]
+    lengths: Lengths
+    notes: tuple[str, ...]
+    seconds: float
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing seems to be wrong. A text that is cut is no mistake of the catalog's."""
+        return not (self.suspects or self.missing or self.duplicate_ids)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "clean": self.clean,
+            "items": self.items,
+            "suspects": [suspect.to_json() for suspect in self.suspects],
+            "compared": [
+                {"about": one.about, "items": one.items, "noticed": round(one.noticed, 3)} for one in self.compared
+            ],
+            "missing_pictures": [one.to_json() for one in self.missing],
+            "duplicate_ids": [{"source": one.source, "reason": one.reason} for one in self.duplicate_ids],
+            "cut_texts": [one.to_json() for one in self.lengths.cut],
+            "words_read": self.lengths.read,
+            "texts_untested": self.lengths.untested,
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def check(
+    index: Sightline, *, least: float = LISTED, seed: int = 0, tell: Tell = lambda what, done, total: None
+) -> CatalogReport:
+    """Look a collection over. Equal collections and seeds give equal reports. `least` is the suspicion (0-1) from which
+    an item is listed.
+
+    Raises PassportMismatch when another encoder built the index.
+    """
+    started = time.perf_counter()
+    catalog = read(index, tell)
+    shown = catalog.shown
+    modalities = index.plain_encoder.space.modalities
+    notes = []
+    found = Found((), ())
+    if "image" not in modalities:
+        notes.append("the encoder embeds no pictures: nothing was compared with them")
+    elif len(shown) < LEAST:
+        notes.append(f"{len(shown)} items have a picture; from {LEAST} on they are compared with their words")
+    else:
+        found = disagreements(shown, colours(shown, index, tell), index, least=least, seed=seed, tell=tell)
+        if "text" not in modalities:
+            notes.append("the encoder embeds no texts: pictures were compared with fields only")
+    lengths = Lengths()
+    if "text" in modalities:
+        texts = [part for entry in catalog.entries for part in entry.item.parts]
+        doing = "looking for texts that are cut"
+        lengths = cut_texts(texts, index.plain_encoder, lambda done, total: tell(doing, done, total))
+    missing, twice = _unread(index)
+    return CatalogReport(
+        len(catalog.entries),
+        found.suspects,
+        found.compared,
+        (*missing, *_gone(catalog.entries), *_bare(catalog.entries)),
+        tuple(twice),
+        lengths,
+        tuple(notes),
+        time.perf_counter() - started,
+    )
+
+
+def _unread(index: Sightline) -> tuple[list[Missing], list[Skipped]]:
+    """Pictures of items that could not be read, and rows left out because their id was taken."""
+    missing, twice = [], []
+    with closing(Ledger(index.folder)) as ledger:
+        for seen in ledger.register.sources():
+            if seen.outcome != "skipped":
+                continue
+            if SAME_ID in seen.reason:
+                twice.append(Skipped(seen.source, seen.reason))
+            elif seen.item_id is not None:
+                missing.append(Missing(seen.item_id, seen.source, seen.reason))
+    return missing, twice
+
+
+def _gone(entries: Iterable[Entry]) -> list[Missing]:
+    """Pictures that were read once and whose file is no longer there."""
+    return [
+        Missing(entry.item.id, part.uri or "", "the file is no longer there; the index still has its picture")
+        for entry in entries
+        for part in entry.item.parts
+        if part.modality == "image" and _is_lost(part)
+    ]
+
+
+def _is_lost(part: Part) -> bool:
+    return part.uri is not None and "://" not in part.uri and not Path(part.uri).exists()
+
+
+def _bare(entries: Sequence[Entry]) -> list[Missing]:
+    """Items with fields and without any picture, where most such have one. A text has no fields but its title."""
+    rows = [entry for entry in entries if entry.item.fields.keys() - {"title"}]
+    bare = [entry for entry in rows if all(part.modality != "image" for part in entry.item.parts)]
+    if 2 * len(bare) >= len(rows):
+        return []
+    return [Missing(entry.item.id, entry.item.id, "it has no picture, and most items have") for entry in bare]

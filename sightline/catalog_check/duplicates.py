@@ -1,0 +1,166 @@
+"""What a collection holds more than once: equal items, equal picture files, and pictures that look alike.
+
+A picture is like another when both say so: a hash of its coarse light and dark, and its vector. Removes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer import Ledger
+from sightline import media
+from sightline.catalog_check.judging import Matrix
+from sightline.catalog_check.reading import Tell
+from sightline.engine import Sightline
+from sightline.types import Pixels
+
+BITS_APART = 10  # of 63: re-encoded, resized, brighter and hardly cropped pictures are below, different ones above
+COSINE = 0.95  # of vectors, where hashes are equal
+COSINE_A_BIT = 0.003  # more for each bit: what looks less alike must mean the more alike
+_SIDE = 32
+_KEPT = 8
+_BLOCK = 1024
+_FLAT = 2.0  # grey levels: a picture with less contrast has no light and dark to go by
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Items that are, or show, the same. The first of `items` was seen first where they are equal."""
+
+    kind: Literal["equal items", "equal pictures", "alike pictures"]
+    items: tuple[str, ...]
+    pictures: tuple[str, ...] = ()  # digests
+    cosine: float | None = None  # of the two that are least alike of those joined
+    bits: int | None = None  # in which their hashes differ
+
+    def to_json(self) -> dict[str, Any]:
+        told = {
+            "kind": self.kind,
+            "items": list(self.items),
+            "pictures": list(self.pictures),
+            "cosine": None if self.cosine is None else round(self.cosine, 4),
+            "bits_apart": self.bits,
+        }
+        return {key: value for key, value in told.items() if value not in (None, [])}
+
+
+def duplicates(index: Sightline, *, tell: Tell = lambda what, done, total: None) -> list[Group]:
+    """Every group of two or more items that are equal, share a picture file, or show pictures that look alike.
+
+    Raises PassportMismatch when another encoder built the index.
+    """
+    with closing(Ledger(index.folder)) as ledger:
+        equal = [Group("equal items", tuple(items)) for items in ledger.register.equals()]
+        owners: dict[str, list[str]] = {}
+        for digest, item in ledger.register.pictures():
+            owners.setdefault(digest, []).append(item)
+        digests = sorted(owners)
+        hashes = [_hash_of(ledger, digest) for digest in _told(digests, "looking at pictures", tell)]
+    together = {frozenset(group.items) for group in equal}
+    shared = [
+        Group("equal pictures", tuple(items), (digest,))
+        for digest, items in owners.items()
+        if len(items) > 1 and not any(set(items) <= whole for whole in together)
+    ]
+    hashed = {digest: found for digest, found in zip(digests, hashes, strict=True) if found is not None}
+    alike = _alike(hashed, index, owners, tell) if "image" in index.plain_encoder.space.modalities else []
+    return [*equal, *shared, *alike]
+
+
+def perceptual_hash(pixels: Pixels) -> int | None:
+    """63 bits: which of the lowest frequencies of a picture's light are above their median; None for a flat picture.
+
+    The discrete cosine transform of 32 x 32 greys, without the constant (Zauner 2010, "Implementation and benchmarking
+    of perceptual image hash functions").
+    """
+    small = media.resize(pixels, _SIDE, mode="squash", interpolation="bilinear").astype(np.float64)
+    grey = small @ np.array([0.299, 0.587, 0.114])  # (32, 32)
+    if grey.std() < _FLAT:
+        return None
+    steps = np.arange(_SIDE)
+    waves = np.cos(np.pi / _SIDE * (steps + 0.5) * np.arange(_KEPT)[:, None])  # (8, 32)
+    low = (waves @ grey @ waves.T).ravel()[1:]  # (8, 32) @ (32, 32) @ (32, 8) -> 63
+    bits = low > np.median(low)
+    return int(sum(1 << place for place in np.flatnonzero(bits).tolist()))
+
+
+def close_pairs(hashes: Hashes, *, apart: int = BITS_APART) -> list[tuple[int, int, int]]:
+    """(i, j, bits) for every i < j whose hashes differ in at most `apart` bits. Compares all with all, in blocks."""
+    found = []
+    for at in range(0, len(hashes), _BLOCK):
+        block = hashes[at : at + _BLOCK, None] ^ hashes[None, at:]  # (b, n - at)
+        bits = _ones(block)
+        rows, columns = np.nonzero(bits <= apart)
+        later = columns > rows
+        found += [
+            (at + int(row), at + int(column), int(bits[row, column]))
+            for row, column in zip(rows[later], columns[later], strict=True)
+        ]
+    return found
+
+
+def _alike(hashed: Mapping[str, int], index: Sightline, owners: Mapping[str, Sequence[str]], tell: Tell) -> list[Group]:
+    digests = list(hashed)
+    tell("comparing pictures with each other", 0, None)
+    pairs = close_pairs(np.array([hashed[digest] for digest in digests], np.uint64))
+    wanted = sorted({digests[at] for pair in pairs for at in pair[:2]})
+    vectors: dict[str, Matrix] = {}
+    for at in range(0, len(wanted), 500):
+        vectors |= {digest: rows[0] for digest, rows in index.known(wanted[at : at + 500]).items()}
+    links = []
+    for left, right, bits in pairs:
+        a, b = digests[left], digests[right]
+        cosine = float(vectors[a] @ vectors[b]) if a in vectors and b in vectors else -1.0
+        if cosine >= COSINE + COSINE_A_BIT * bits:
+            links.append((a, b, bits, cosine))
+    groups = []
+    for joined in _joined((a, b) for a, b, _, _ in links):
+        inside = [(bits, cosine) for a, _, bits, cosine in links if a in joined]
+        items = tuple(sorted({item for digest in joined for item in owners[digest]}))
+        if len(items) > 1:
+            groups.append(
+                Group(
+                    "alike pictures", items, tuple(sorted(joined)),
+                    cosine=min(cosine for _, cosine in inside), bits=max(bits for bits, _ in inside),
+                )
+            )  # fmt: skip
+    return sorted(groups, key=lambda group: group.items)
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> list[set[str]]:
+    """What hangs together."""
+    home: dict[str, set[str]] = {}
+    for a, b in pairs:
+        one, other = home.get(a, {a}), home.get(b, {b})
+        if one is not other:
+            one |= other
+        home |= dict.fromkeys(one, one)
+    return list({id(group): group for group in home.values()}.values())
+
+
+def _hash_of(ledger: Ledger, digest: str) -> int | None:
+    jpeg = ledger.thumbnail(digest)
+    return perceptual_hash(media.decode(jpeg, source=digest)) if jpeg else None
+
+
+def _ones(words: Hashes) -> NDArray[np.uint8]:
+    """How many bits are set in each word: sums of pairs, of fours, of eights (Hacker's Delight, 5-1)."""
+    one, three, fifteen = (np.uint64(value) for value in (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F))
+    words = words - ((words >> np.uint64(1)) & one)
+    words = (words & three) + ((words >> np.uint64(2)) & three)
+    words = (words + (words >> np.uint64(4))) & fifteen
+    return np.asarray((words * np.uint64(0x0101010101010101)) >> np.uint64(56), np.uint8)
+
+
+def _told(digests: Sequence[str], doing: str, tell: Callable[[str, int, int | None], None]) -> Iterable[str]:
+    for number, digest in enumerate(digests, start=1):
+        yield digest
+        tell(doing, number, len(digests))

@@ -1,0 +1,170 @@
+"""Search in one built index: candidates by its codes, scores by the vectors stored in SQLite.
+
+Does not know how it was built. What SQLite no longer has cannot be found, whatever the index says: it names row ids,
+and every vector it names is read again in the transaction of the search.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.stores import sqlite
+from sightline.stores.faiss_exact import SPARE, by_score, selector
+from sightline.stores.faiss_files import Record, is_sound
+from sightline.stores.faiss_kinds import GPU_MOST, Kind, gpu_search, kind_named, nearest, on_gpu, read
+from sightline.types import Modality, PartHit, Vectors
+
+FEW = 1000  # vectors that pass a filter: up to here all of them are scored, which takes 5 ms
+_SAME = 1e-6  # codes of equal vectors differ by less in their scores
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One search: which rows may be found. `narrow`: a filter chose them, so the likely places may hold none."""
+
+    allowed: int
+    only: faiss.IDSelector | None
+    mask: NDArray[np.bool_] | None
+    narrow: bool
+
+
+class Built:
+    """An index over the vectors of one kind of part, up to the vector id `last`."""
+
+    def __init__(
+        self,
+        index: faiss.Index,
+        rows: NDArray[np.int64],
+        *,
+        kind: Kind,
+        effort: int,
+        modality: Modality,
+        most: int,
+    ) -> None:
+        """`rows`: (3, n) vector id, part, item of each row of `index`, ids ascending."""
+        self.modality = modality
+        self.effort = effort
+        self._index, self._rows, self._kind, self._most = index, rows, kind, most
+        self._alive: NDArray[np.bool_] | None = None  # None: all of them
+        self._gpu = on_gpu(index, effort=effort)
+
+    @classmethod
+    def open(cls, record: Record, folder: Path) -> Built | None:
+        """The index of a record, mapped from its files; None where they are not there, torn, or of another shape."""
+        if not is_sound(record, folder):
+            return None
+        file, beside = record.files(folder)
+        try:
+            index, rows = read(file), np.load(beside, mmap_mode="r")
+        except (RuntimeError, ValueError, OSError):
+            return None
+        if index.d != record.dim or index.ntotal != record.rows or rows.shape != (3, record.rows):
+            return None
+        kind = kind_named(record.kind)
+        return cls(index, rows, kind=kind, effort=record.effort, modality=record.modality, most=record.most)
+
+    def __len__(self) -> int:
+        """How many vectors of it are still there."""
+        return self._rows.shape[1] if self._alive is None else int(self._alive.sum())
+
+    def keep(self, there: NDArray[np.int64]) -> None:
+        """Find only these vector ids from now on."""
+        alive = np.isin(self._rows[0], there, assume_unique=True)
+        self._alive = None if alive.all() else alive
+
+    def search(
+        self,
+        connection: sqlite3.Connection,
+        queries: Vectors,
+        k: int,
+        items: NDArray[np.int64] | None = None,
+        *,
+        effort: int | None = None,
+    ) -> list[list[PartHit]]:
+        """For each of (q, dim), the k best parts among those of `items` (None: all), ties by part id."""
+        asked = self._asked(items)
+        if not asked.allowed:
+            return [[] for _ in queries]
+        effort = self.effort if effort is None else effort
+        pool = min(asked.allowed, self._kind.pool * k * self._most + SPARE)
+        if asked.allowed <= max(pool, FEW):
+            everything = np.arange(self._rows.shape[1]) if asked.mask is None else np.flatnonzero(asked.mask)
+            scores = np.zeros(len(everything), np.float32)
+            return [self._best(connection, query, k, at=everything, approximate=scores)[0] for query in queries]
+        approximate, found = self._nearest(queries, pool, asked, effort, all_of_them=asked.narrow)
+        return [
+            self._enough(connection, query, k, (approximate[row], found[row]), asked=asked, effort=effort)
+            for row, query in enumerate(queries)
+        ]
+
+    def _asked(self, items: NDArray[np.int64] | None) -> _Asked:
+        mask = self._alive
+        if items is not None:
+            passing = np.isin(self._rows[2], items)
+            mask = passing if mask is None else mask & passing
+        if mask is None:
+            return _Asked(self._rows.shape[1], None, None, narrow=False)
+        allowed = int(mask.sum())
+        return _Asked(allowed, selector(mask), mask, narrow=items is not None and 2 * allowed < len(mask))
+
+    def _nearest(
+        self, queries: Vectors, pool: int, asked: _Asked, effort: int, *, all_of_them: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        likely = asked.only is None and not all_of_them
+        if self._gpu is not None and likely and effort == self.effort and pool <= GPU_MOST:
+            return gpu_search(self._gpu, queries, pool)
+        return nearest(self._index, queries, pool, effort=effort, only=asked.only, all_of_them=all_of_them)
+
+    def _enough(
+        self,
+        connection: sqlite3.Connection,
+        query: Vectors,
+        k: int,
+        found: tuple[NDArray[np.float32], NDArray[np.int64]],
+        *,
+        asked: _Asked,
+        effort: int,
+    ) -> list[PartHit]:
+        """The k best parts of one (dim,) query; looks further while there are too few, or a tie could hide behind."""
+        approximate, at = found
+        while True:
+            looked = len(at)
+            hits, lowest = self._best(connection, query, k, at=at[at >= 0], approximate=approximate[at >= 0])
+            # `lowest` is what the codes gave the worst hit: an equal vector beyond the last one seen would have as much
+            if looked >= asked.allowed or (len(hits) == k and at[-1] >= 0 and lowest > approximate[-1] + _SAME):
+                return hits
+            if len(hits) == k and at[-1] < 0 and not asked.narrow:
+                return hits  # all that lies in the likely places was seen
+            pool = min(asked.allowed, looked * 4)
+            wider, further = self._nearest(query[None], pool, asked, effort, all_of_them=True)
+            approximate, at = wider[0], further[0]
+
+    def _best(
+        self,
+        connection: sqlite3.Connection,
+        query: Vectors,
+        k: int,
+        *,
+        at: NDArray[np.int64],
+        approximate: NDArray[np.float32],
+    ) -> tuple[list[PartHit], float]:
+        """The k best parts among some rows, and the lowest approximate score of any of them."""
+        order = np.argsort(at)  # rows and vector ids ascend together
+        ids, parts, vectors = sqlite.vectors_of(connection, self._rows[0, at[order]], self._index.d)
+        given = approximate[order][np.searchsorted(self._rows[0, at[order]], ids)]
+        scores = np.einsum("nd,d->n", vectors, query)  # row by row: equal rows tie exactly
+        best: dict[int, tuple[float, float]] = {}
+        for score, part, code in zip(scores.tolist(), parts.tolist(), given.tolist(), strict=True):
+            if part not in best or score > best[part][0]:
+                best[part] = score, code
+        last = sorted((score for score, _ in best.values()), reverse=True)[:k][-1:]
+        near = {part: one for part, one in best.items() if one[0] >= last[0]}
+        keys = sqlite.part_keys(connection, near)
+        hits = sorted((PartHit(*keys[part], score) for part, (score, _) in near.items()), key=by_score)[:k]
+        return hits, min((code for _, code in near.values()), default=np.inf)

@@ -1,0 +1,53 @@
+"""`sightline migrate`: what it tells, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sightline import Sightline
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    """An index of two pictures, one of whose files is gone since."""
+    for name in ("red", "blue"):
+        Image.new("RGB", (60, 60), name).save(tmp_path / f"{name}.png")
+    with Sightline.open(tmp_path / "index") as opened:
+        opened.add(tmp_path / "red.png", tmp_path / "blue.png")
+    (tmp_path / "red.png").unlink()
+    return tmp_path / "index"
+
+
+def test_it_tells_what_it_did(index: Path, other: str, sightline: Run) -> None:
+    code, out, _ = sightline("migrate", "--index", index, "--encoder", other)
+    told = " ".join(out.split())
+    assert code == 0
+    assert told.startswith(f"From starter to {other}: 2 pictures and 0 texts")
+    assert "1 pictures were embedded from thumbnails" in told
+
+
+def test_as_json_it_prints_nothing_else(index: Path, other: str, sightline: Run) -> None:
+    code, out, _ = sightline("migrate", "--index", index, "--encoder", other, "--json")
+    told = json.loads(out)
+    assert (code, told["pictures"], told["from_thumbnails"], told["lost"]) == (0, 2, 1, [])
+
+
+def test_what_cannot_be_embedded_again_is_an_exit_code_of_its_own(index: Path, other: str, sightline: Run) -> None:
+    with Sightline.open(index) as opened, opened._ledger._writing() as db:
+        db.execute("DELETE FROM thumbnails")
+    code, out, _ = sightline("migrate", "--index", index, "--encoder", other)
+    assert code == 1
+    assert "left without a vector: red.png#image-0: neither its file nor a thumbnail" in " ".join(out.split())
+
+
+def test_without_an_index_it_says_how_to_make_one(tmp_path: Path, sightline: Run) -> None:
+    code, _, err = sightline("migrate", "--index", tmp_path / "none", "--encoder", "starter")
+    assert code == 2
+    assert "no index at" in err

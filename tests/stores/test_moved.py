@@ -1,0 +1,57 @@
+"""A store whose file another process deleted, or put another in place of, says so and never mixes the two."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from sightline.errors import NotFound
+from sightline.stores.faiss import FaissStore
+from tests.stores.writer import SPACE, numbered
+
+
+def _read_in_two_threads(store: FaissStore) -> list[object]:
+    """One thread keeps the only idle connection while another asks for one more."""
+    found: list[object] = []
+
+    def search() -> None:
+        try:
+            found.append(store.search(SPACE, numbered(0)[1][0].vectors, 1))
+        except NotFound as exc:
+            found.append(exc)
+
+    with store._database.reading():
+        thread = threading.Thread(target=search, daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive(), "the search never ends"
+    return found
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["made again", "deleted"])
+def test_a_file_that_is_no_longer_the_same_is_refused(again: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "written"
+    old = FaissStore(folder)
+    for _ in range(3):
+        old.upsert(*numbered(0))
+    assert old.search(SPACE, numbered(0)[1][0].vectors, 1)[0][0].item_id == "item-00000"
+    folder.rename(tmp_path / "away")
+    if again:
+        new = FaissStore(folder)
+        new.upsert(*numbered(1))
+    (error,) = _read_in_two_threads(old)
+    assert isinstance(error, NotFound)
+    assert f"{folder} is gone" in str(error)
+    old.close()
+    if again:  # closing the old one did not touch the new one's files
+        assert [item.id for item in new.get(["item-00001"])] == ["item-00001"]
+        new.close()
+        reopened = FaissStore(folder)
+        assert reopened.stats().items == 1
+        reopened.close()
+    else:
+        assert not folder.exists()
+    shutil.rmtree(tmp_path / "away")

@@ -20,10 +20,11 @@ import generator
 import indexer
 import retriever
 from sightline import decoding, filters, media, places
+from sightline.certificate import Certificate
 from sightline.decoding import Picture
-from sightline.encoders import licence_of
+from sightline.describing import describe
 from sightline.encoders.adapter import Adapter
-from sightline.errors import ConfigError, NotFound
+from sightline.errors import NotFound
 from sightline.filters import Filter
 from sightline.lock import locked
 from sightline.migrating import migrate
@@ -41,12 +42,14 @@ from sightline.types import (
     Citation,
     Item,
     MigrationReport,
+    Modality,
     Part,
     Pixels,
     Progress,
     Query,
     Results,
     Skipped,
+    Vectors,
 )
 
 Source: TypeAlias = str | Path | Mapping[str, Any]
@@ -266,27 +269,17 @@ class Sightline:
 
     def info(self) -> dict[str, Any]:
         """What is in the collection, what built it and how large it is."""
-        stats, passport, encoder = self._store.stats(), self._control.passport, self._control.encoder_spec
-        return {
-            "items": stats.items,
-            "parts": stats.parts,
-            "vectors": stats.vectors,
-            "collection": self.settings.collection,
-            "collections": self.collections(self.settings.index),
-            "encoder": encoder,
-            "dim": passport.dim if passport else None,
-            "adapter": self._control.adaptation.told(),
-            "licence": _licence(encoder),
-            "store": self._control.store_spec,
-            "kind": stats.kind,
-            "why": stats.why,
-            "recall": [certificate.to_json() for certificate in self._store.certificates()],
-            "bytes_memory": stats.bytes_memory,
-            "bytes_mapped": stats.bytes_mapped,
-            "bytes_disk": stats.bytes_disk + self._ledger.bytes_disk(),
-            "fields": [{"name": f.name, "count": f.count, "numeric": f.numeric} for f in self._store.fields()],
-            "skipped": len(self._ledger.skipped()),
-        }
+        return describe(self._control, self._store, self._ledger, self.settings)
+
+    def verify(self, titles: Sequence[str] = ()) -> list[Certificate]:
+        """Measure recall@10 against exact search, for text and picture queries apart, and keep it with the collection.
+
+        `titles` are what the text queries say; without them stored texts are asked, where there are any.
+        """
+        probes: dict[Modality, Vectors] = {}
+        if titles:
+            probes["text"] = self.encoder.encode_queries([(title,) for title in titles])
+        return self._store.verify(self.encoder.space, probes or None)
 
     # -- engines, opened when first needed
 
@@ -362,14 +355,6 @@ class Sightline:
             if self.gone:
                 raise NotFound(f"collection {self.settings.collection!r} was deleted after it was opened here")
             yield
-
-
-def _licence(encoder: str) -> str:
-    """The licence of an encoder, or why it cannot be told: an index is there to be looked at without its encoder."""
-    try:
-        return licence_of(encoder)
-    except ConfigError as exc:
-        return f"not known: {exc}"
 
 
 def _missing(config: Settings) -> str:

@@ -1,0 +1,49 @@
+"""What is in a collection, what built it and how large it is, as one document for people and programs.
+
+Knows which figures are told; every one of them is the store's, the ledger's or the passport's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import indexer
+from sightline import places
+from sightline.encoders import licence_of
+from sightline.errors import ConfigError
+from sightline.passport import PassportControl
+from sightline.protocols import Store
+from sightline.settings import Settings
+
+
+def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, settings: Settings) -> dict[str, Any]:
+    """The document of `Sightline.info` and `sightline info --json`. Loads no encoder."""
+    stats, passport, encoder = store.stats(), control.passport, control.encoder_spec
+    return {
+        "items": stats.items,
+        "parts": stats.parts,
+        "vectors": stats.vectors,
+        "collection": settings.collection,
+        "collections": places.collection_names(settings.index),
+        "encoder": encoder,
+        "dim": passport.dim if passport else None,
+        "adapter": control.adaptation.told(),
+        "licence": _licence(encoder),
+        "store": control.store_spec,
+        "kind": stats.kind,
+        "why": stats.why,
+        "recall": [certificate.to_json() for certificate in store.certificates()],
+        "bytes_memory": stats.bytes_memory,
+        "bytes_mapped": stats.bytes_mapped,
+        "bytes_disk": stats.bytes_disk + ledger.bytes_disk(),
+        "fields": [{"name": f.name, "count": f.count, "numeric": f.numeric} for f in store.fields()],
+        "skipped": len(ledger.skipped()),
+    }
+
+
+def _licence(encoder: str) -> str:
+    """The licence of an encoder, or why it cannot be told: an index is there to be looked at without its encoder."""
+    try:
+        return licence_of(encoder)
+    except ConfigError as exc:
+        return f"not known: {exc}"

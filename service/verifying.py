@@ -1,12 +1,12 @@
-"""`sightline verify`: looks an index over and says what is wrong with it; changes nothing.
+"""`sightline verify`: looks an index over, says which promise is broken and what is wrong with it, and mends nothing.
 
 Knows which checks there are, their options, and how what they find looks on a terminal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 from rich import box
@@ -15,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from service.options import REPORTED, AsJson, Collection, EncoderSpec, IndexDir, open_index, print_json
+from service.promises import PassportCheck, RecallCheck, Tell, Undone, show_undone
 from service.tables import bar, plain
+from sightline.errors import PassportMismatch
 
 if TYPE_CHECKING:
     from sightline.catalog_check import CatalogReport, Suspect
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 SHOWN = 15  # rows of each list on a terminal; --json has all
 TOLD = 3  # disagreements of one item
-
-Tell: TypeAlias = Callable[[str, int, int | None], None]
 
 
 class Report(Protocol):
@@ -58,11 +58,16 @@ class CatalogCheck:
         show_catalog(out, report)
 
 
-CHECKS: Mapping[str, Check] = {"catalog": CatalogCheck()}  # by option and by key of the JSON
+# By option and by key of the JSON, in the order in which they are made.
+CHECKS: Mapping[str, Check] = {"passport": PassportCheck(), "recall": RecallCheck(), "catalog": CatalogCheck()}
 
 
 def verify_command(
     *,
+    passport: Annotated[bool, typer.Option("--passport", help="the encoder is the one that built the index")] = False,
+    recall: Annotated[
+        bool, typer.Option("--recall", help="how much of exact search it finds, by words and by pictures apart")
+    ] = False,
     catalog: Annotated[
         bool, typer.Option("--catalog", help="items whose pictures and words disagree; missing pictures; cut texts")
     ] = False,
@@ -72,35 +77,55 @@ def verify_command(
     encoder: EncoderSpec = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look an index over and say what is wrong with it. Without options: every check there is. Nothing is changed.
+    """Look an index over: which promise is broken, what is wrong. Without options: every check there is.
 
-    Exit code 1: something was found.
+    Nothing is mended; the recall that was measured is kept with the index, and `sightline info` shows it.
+    Exit code 1: a promise is broken, or something was found.
 
     Examples:
 
       sightline verify
 
+      sightline verify --recall
+
       sightline verify --catalog --json
     """
     from service import progress, tables
 
-    asked = {"catalog": catalog}
+    asked = {"passport": passport, "recall": recall, "catalog": catalog}
     chosen = [name for name in CHECKS if asked[name] or not any(asked.values())]
-    reports: dict[str, Report] = {}
     with (
         open_index(index, collection, encoder=encoder, create=False) as opened,
         progress.steps(tables.console(stderr=True)) as show,
     ):
-        for name in chosen:
-            reports[name] = CHECKS[name].run(opened, seed, show)
+        reports = run_checks(opened, chosen, seed, show)
     clean = all(report.clean for report in reports.values())
     if as_json:
         print_json({"clean": clean, **{name: report.to_json() for name, report in reports.items()}})
     else:
         for name, report in reports.items():
-            CHECKS[name].show(tables.console(), report)
+            if isinstance(report, Undone):
+                show_undone(tables.console(), name, report)
+            else:
+                CHECKS[name].show(tables.console(), report)
     if not clean:
         raise typer.Exit(REPORTED)
+
+
+def run_checks(index: Sightline, names: Sequence[str], seed: int, tell: Tell) -> dict[str, Report]:
+    """What each check found. Where the passport was among them and is broken, those that need the encoder are undone.
+
+    Raises PassportMismatch where it was not among them.
+    """
+    reports: dict[str, Report] = {}
+    for name in names:
+        try:
+            reports[name] = CHECKS[name].run(index, seed, tell)
+        except PassportMismatch:
+            if "passport" not in reports:
+                raise
+            reports[name] = Undone("it needs the encoder that built the index")
+    return reports
 
 
 def show_catalog(out: Console, report: CatalogReport) -> None:

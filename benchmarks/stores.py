@@ -20,16 +20,16 @@ import json
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.report import circumstances, write
+from benchmarks.vectors import BATCH, K, Made, embedded, prepare, recall_apart, turned, unit
 from sightline.filters import Compare
 from sightline.protocols import Store
 from sightline.stores import open_store
@@ -40,14 +40,8 @@ COLUMNS = (
     "size", "vectors", "kind", "index B/vector", "recall text", "recall image", "k=10 ms", "k=200 ms", "1 % filter ms",
     "half filter ms", "first search s", "build s", "build peak MB", "anonymous MB", "RSS MB", "disk MB", "effort",
 )  # fmt: skip
-BATCH = 5000
 REPEATS = 40
-PROBES = 200
-SEED = 11
-CLUSTER = 50  # vectors a cluster has on average
-SPREAD = 0.8  # length of the noise in a cluster, as a share of its centre's
-GAP = 0.6  # how far all texts lie from all pictures, likewise
-GROWN = 0.5  # length of the noise around a real picture, as a share of the picture's
+MATCHED = 1_000  # queries in all that `recall apart` asks, at most
 
 
 def main() -> None:
@@ -70,11 +64,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = asked.keep or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        real = _turned(_embedded(asked.data, asked.encoder, work), asked.dim) if asked.data else None
+        real = turned(embedded(asked.data, asked.encoder, work), asked.dim) if asked.data else None
         for size in asked.sizes:
             made = Made(size, real[0].shape[1] if real else asked.dim, real, asked.mixed or not real)
             folder = work / made.name
-            _prepare(folder, made)
+            prepare(folder, made)
             for kind in asked.kinds:
                 command = [sys.executable, "-m", "benchmarks.stores", "--row", str(folder), str(size), kind]
                 done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -93,99 +87,6 @@ def _line(row: dict[str, Any]) -> str:
     return "| " + " | ".join(str(row.get(name, "")) for name in COLUMNS) + " |"
 
 
-# -- vectors -----------------------------------------------------------------------------------------------------------
-
-
-def _embedded(data: Path, encoder: str, work: Path) -> tuple[Vectors, Vectors]:
-    """(n, dim) pictures and (m, dim) captions and titles of the two sets, embedded once."""
-    kept = work / f"embedded-{encoder.replace('/', '_').replace(':', '_')}.npz"
-    if not kept.is_file():
-        from sightline import media
-        from sightline.encoders import open_encoder
-
-        opened = open_encoder(encoder, threads=1)
-        pictures, texts = [], []
-        for content in _contents(data):
-            if isinstance(content, str):
-                texts.append(content)
-            else:
-                pictures.append(media.decode(content))
-        embedded = [
-            np.vstack([of([(one,) for one in contents[at : at + 64]]) for at in range(0, len(contents), 64)])
-            for of, contents in ((opened.encode_documents, pictures), (opened.encode_queries, texts))
-        ]
-        np.savez(kept, pictures=embedded[0], texts=embedded[1])
-    read = np.load(kept)
-    return read["pictures"], read["texts"]
-
-
-def _contents(data: Path) -> Iterator[str | bytes]:
-    with tarfile.open(data / "flickr8k.tar") as tar:
-        for member in tar:
-            if (file := tar.extractfile(member)) and member.name.endswith(".webp"):
-                yield file.read()
-            elif file and member.name.endswith("captions.jsonl"):
-                captions = [one for row in map(json.loads, file) for one in row["captions"]]
-                yield from captions[:6000]
-    with tarfile.open(data / "fashion.tar") as tar:
-        for member in tar:
-            if (file := tar.extractfile(member)) and member.name.endswith(".webp"):
-                yield file.read()
-            elif file and member.name.endswith("catalog.jsonl"):
-                yield from [json.loads(row)["title"] for row in file][:3000]
-
-
-def _unit(rows: Vectors) -> Vectors:
-    found: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return found
-
-
-def _noise(rng: np.random.Generator, shape: tuple[int, int], length: float) -> Vectors:
-    found: Vectors = (rng.standard_normal(shape) * length / np.sqrt(shape[1])).astype(np.float32)
-    return found
-
-
-def _batches(size: int, dim: int, source: tuple[Vectors, Vectors] | None) -> Iterator[Vectors]:
-    """The pictures of a collection, some thousands at a time, the same ones each time."""
-    rng = np.random.default_rng(SEED)
-    centres = _centres(size, dim) if source is None else source[0]
-    for start in range(0, size, BATCH):
-        n = min(BATCH, size - start)
-        if source is None:
-            yield _unit(centres[rng.integers(0, len(centres), n)] + _noise(rng, (n, dim), SPREAD))
-        else:
-            at = np.arange(start, start + n)
-            grown = np.where(at[:, None] < len(centres), 0, _noise(rng, (n, centres.shape[1]), GROWN))
-            yield _unit(centres[at % len(centres)] + grown.astype(np.float32))
-
-
-def _centres(size: int, dim: int) -> Vectors:
-    return _unit(_noise(np.random.default_rng(SEED + 1), (max(20, size // CLUSTER), dim), 1))
-
-
-def _texts(size: int, dim: int, source: tuple[Vectors, Vectors] | None) -> Vectors:
-    """(PROBES, dim) text queries: of other texts than any stored, or off the pictures by one step for all."""
-    rng = np.random.default_rng(SEED + 2)
-    if source is not None:
-        return np.ascontiguousarray(source[1][rng.choice(len(source[1]), PROBES, replace=False)])
-    centres = _centres(size, dim)
-    chosen = centres[rng.integers(0, len(centres), PROBES)]
-    return _unit(chosen + _noise(rng, (1, dim), GAP) + _noise(rng, (PROBES, dim), SPREAD / 2))
-
-
-def _prepare(folder: Path, size: int, dim: int, source: tuple[Vectors, Vectors] | None) -> None:
-    """Queries, and the pictures' vectors as one file; collections are made of it by the rows."""
-    if (folder / "texts.npy").is_file():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    dim = dim if source is None else source[0].shape[1]
-    rows = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.float32, (size, dim))
-    for number, batch in enumerate(_batches(size, dim, source)):
-        rows[number * BATCH : number * BATCH + len(batch)] = batch
-    rows.flush()
-    np.save(folder / "texts.npy", _texts(size, dim, source))
-
-
 # -- one row -----------------------------------------------------------------------------------------------------------
 
 
@@ -202,7 +103,7 @@ def _row(folder: Path, size: int, kind: str) -> dict[str, Any]:
     before = _memory()  # of the libraries, before any vector
     store = _opened(place, spec)
     queries = np.asarray(np.load(folder / "pictures.npy", mmap_mode="r")[:REPEATS]) * np.float32(0.5) + texts[:REPEATS]
-    queries = _unit(queries)
+    queries = unit(queries)
     started = time.perf_counter()
     store.search(space, queries[:1], 10)
     row["first search s"] = round(time.perf_counter() - started, 2)

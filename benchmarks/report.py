@@ -42,7 +42,7 @@ def circumstances(*, encoder: str, threads: int | None = None) -> dict[str, Any]
     load, _, _ = os.getloadavg()
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "--short=12", "HEAD") + ("+changes" if _git("status", "--porcelain") else ""),
+        "commit": _git("rev-parse", "--short=12", "HEAD") + ("+changes" if _changed() else ""),
         "machine": _processor(),
         "cores": os.cpu_count(),
         "load_at_start": round(load, 2),  # of other work: above 0.5, quote ratios only
@@ -66,6 +66,11 @@ def write(out: Path | None, name: str, figures: dict[str, Any]) -> None:
 def _git(*args: str) -> str:
     done = subprocess.run(["git", *args], capture_output=True, text=True, check=False, cwd=Path(__file__).parent)
     return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+
+def _changed() -> bool:
+    """Whether the checkout differs from its commit; figures that were just written are no change of the code."""
+    return bool(_git("status", "--porcelain", "--", ".", ":!benchmarks/results"))
 
 
 def _processor() -> str:

@@ -43,9 +43,14 @@ def grocery(data: Path, encoder: str, work: Path) -> Figures:
         rows = [{"query_image": row["image"], "item": row["fine"]} for row in train]
         figures["photo to product, train to val"] = _once(index, rows, index_asked, work, measures)
         pairs = {name: [{"query_image": str(path), "item": one}] for name, (path, one) in asked.items()}
-        for name, of in (("other photos", {n: n for n in asked}), ("other products", {n: asked[n][1] for n in asked})):
+        photos, products = {n: n for n in asked}, {n: asked[n][1] for n in asked}
+        for name, of, closed in (
+            ("other photos", photos, False),
+            ("other photos, closed", photos, True),
+            ("other products", products, False),
+        ):
             figures[f"photo to product, val, fitted on {name}"] = _crossed(
-                index, pairs, index_asked, of=of, work=work, measures=measures
+                index, pairs, index_asked, of=of, work=work, measures=measures, closed=closed
             )
     shelf = {f"photo-{n:04}": row for n, row in enumerate(val)}
     kinds = sorted({row["coarse"] for row in val})
@@ -179,17 +184,18 @@ def _crossed(
     of: Mapping[str, str],
     work: Path,
     measures: Sequence[str],
+    closed: bool = False,
 ) -> Figures:
     """Every query asked with a map fitted on the pairs of the other folds; `of` says what is held out together."""
     ones = sorted(set(of.values()))
     random.Random(0).shuffle(ones)
     fold = {one: n % FOLDS for n, one in enumerate(ones)}
-    whole = _told(index, [row for name in asked for row in pairs[name]], work, dry_run=True)
+    whole = _told(index, [row for name in asked for row in pairs[name]], work, closed=closed, dry_run=True)
     before, after, let_in = _ranked(index, asked), Ranked(), 0
     for held in range(FOLDS):
         out = [name for name in asked if fold[of[name]] == held]
         kept = [row for name in asked if fold[of[name]] != held for row in pairs[name]]
-        let_in += _told(index, kept, work)["let in"]
+        let_in += _told(index, kept, work, closed=closed)["let in"]
         after |= _ranked(index, {name: asked[name] for name in out})
         index.install(None)
     right = {name: right for name, (_, right) in asked.items()}

@@ -1,6 +1,8 @@
 """Every figure the docs quote, by one command; each benchmark runs in a process of its own, one after the other.
 
-python -m benchmarks --data DIR [--out benchmarks/results]
+    python -m benchmarks --data DIR [--only NAME ...] [--out benchmarks/results]
+
+One benchmark with options of its own: `python -m benchmarks.NAME --help`.
 """
 
 from __future__ import annotations
@@ -8,27 +10,39 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+# Which of --data and --out each one takes, and what it measures.
+BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "retrieval": (("data", "out"), "how well it finds"),
+    "answers": (("data",), "how well it answers"),
+    "adapt": (("data", "out"), "what pairs teach it"),
+    "reranking": (("data", "out"), "what a second look by a vision-language model adds"),
+    "vision": (("data", "out"), "what that model says of pictures"),
+    "catalog_check": (("data", "out"), "faults found in catalogs, and copies among pictures"),
+    "stores": (("data", "out"), "kinds of index by size: recall, time, memory"),
+    "speed": (("out",), "pictures and searches a second"),
+    "first_minute": (("out",), "from nothing to the first hit"),
+}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Every figure the docs quote, one benchmark after the other.",
+        epilog="\n".join(f"  {name:<15}{measures}" for name, (_, measures) in BENCHMARKS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the tars")
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS), metavar="NAME")
     parser.add_argument("--out", type=Path, help="folder to write the figures to")
     given = parser.parse_args()
-    out = ["--out", str(given.out)] if given.out else []
-    data = ["--data", str(given.data)]
-    runs = (
-        ["retrieval", *data, *out],
-        ["answers", *data],
-        ["adapt", *data, *out],
-        ["catalog_check", *data, *out],
-        ["speed", *out],
-        ["first_minute", *out],
-    )
+    options = {"data": ["--data", str(given.data)], "out": ["--out", str(given.out)] if given.out else []}
     failed = []
-    for name, *arguments in runs:
+    for name in given.only:
         print(f"\n== benchmarks.{name}", flush=True)
+        arguments = [argument for taken in BENCHMARKS[name][0] for argument in options[taken]]
         if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], check=False).returncode:
             failed.append(name)
     if failed:

@@ -16,7 +16,10 @@ against a pass by numpy.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -29,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import circumstances, write
-from benchmarks.vectors import BATCH, K, Made, embedded, prepare, recall_apart, turned, unit
+from benchmarks.vectors import BATCH, Made, embedded, prepare, queries_of, recall_apart, turned, unit
 from sightline.filters import Compare
 from sightline.protocols import Store
 from sightline.stores import open_store
@@ -41,7 +44,6 @@ COLUMNS = (
     "half filter ms", "first search s", "build s", "build peak MB", "anonymous MB", "RSS MB", "disk MB", "effort",
 )  # fmt: skip
 REPEATS = 40
-MATCHED = 1_000  # queries in all that `recall apart` asks, at most
 
 
 def main() -> None:
@@ -73,6 +75,8 @@ def main() -> None:
                 command = [sys.executable, "-m", "benchmarks.stores", "--row", str(folder), str(size), kind]
                 done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
                 figures["rows"].append(json.loads(done.stdout.splitlines()[-1]))
+                with (work / "rows.jsonl").open("a") as kept:
+                    kept.write(done.stdout.splitlines()[-1] + "\n")
                 print(_line(figures["rows"][-1]), file=sys.stderr, flush=True)
     print("\n".join(table(figures["rows"])))
     write(asked.out, "stores", figures)
@@ -91,37 +95,45 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _row(folder: Path, size: int, kind: str) -> dict[str, Any]:
-    texts = np.load(folder / "texts.npy")
-    space = Space("benchmark", texts.shape[1], "f" * 64)
+    space = Space("benchmark", np.load(folder / "texts.npy", mmap_mode="r").shape[1], "f" * 64)
     spec = "qdrant" if kind == "qdrant" else "faiss"
     place = folder / spec
-    if not place.is_dir():
-        _fill(place, spec, space, np.load(folder / "pictures.npy", mmap_mode="r"))
     row: dict[str, Any] = {"size": folder.name, "vectors": size, "kind": kind}
+    row |= filled(place, spec, space, folder / "pictures.npy")
     if spec == "faiss":
-        row |= _build(place, space, texts, kind)
+        row |= _build(place, space, kind)
     before = _memory()  # of the libraries, before any vector
     store = _opened(place, spec)
-    queries = np.asarray(np.load(folder / "pictures.npy", mmap_mode="r")[:REPEATS]) * np.float32(0.5) + texts[:REPEATS]
-    queries = unit(queries)
+    row |= _searches(store, space, folder, process=spec == "qdrant")
+    memory = _memory()
+    row |= {name: round(memory[name] - before[name]) for name in memory}
+    row["recall apart"] = recall_apart(folder, lambda queries, k: store.search(space, queries, k))
+    if "recall text" not in row:
+        row |= _recalls(store.verify(space, {"text": np.load(folder / "texts.npy")}))
+        row["index B/vector"] = round(store.stats().bytes_disk / size) if spec == "qdrant" else 4 * space.dim
+    row["disk MB"] = round(store.stats().bytes_disk / 1e6)
+    store.close()
+    return row
+
+
+def _searches(store: Store, space: Space, folder: Path, *, process: bool) -> dict[str, float]:
+    """Milliseconds of one search, each the median of REPEATS, of queries halfway between a text and a picture."""
+    kinds = [each[:REPEATS] for each in queries_of(folder).values()]
+    queries = unit(np.asarray(np.mean(kinds, axis=0), np.float32))
     started = time.perf_counter()
     store.search(space, queries[:1], 10)
-    row["first search s"] = round(time.perf_counter() - started, 2)
+    row = {"first search s": round(time.perf_counter() - started, 2)}
     one_in_100, half = Compare("price", "=", 7), Compare("price", "<", 50)
+    started = time.perf_counter()
+    store.search(space, queries[:1], 10, where=half)
+    row["first half filter s"] = round(time.perf_counter() - started, 2)
     for name, ask in {
         "k=10 ms": lambda query: store.search(space, query, 10),
         "k=200 ms": lambda query: store.search(space, query, 200),
         "1 % filter ms": lambda query: store.search(space, query, 10, where=one_in_100),
         "half filter ms": lambda query: store.search(space, query, 10, where=half),
     }.items():
-        row[name] = _milliseconds(ask, queries, process=spec == "qdrant")
-    memory = _memory()
-    row |= {name: round(memory[name] - before[name]) for name in memory}
-    row["new found s"] = _new_found(store, space, queries[:1])
-    if "recall text" not in row:
-        row |= _recalls(store.verify(space, {"text": texts}))
-        row["index B/vector"] = round(store.stats().bytes_disk / size) if spec == "qdrant" else 4 * space.dim
-    store.close()
+        row[name] = _milliseconds(ask, queries, process=process)
     return row
 
 
@@ -134,35 +146,47 @@ def _opened(place: Path, spec: str) -> Store:
     return FaissStore(place, plan=Plan(build_from=10**12))  # built when a row says so
 
 
-def _fill(place: Path, spec: str, space: Space, pictures: Vectors) -> None:
-    store = _opened(place, spec)
-    for start in range(0, len(pictures), BATCH):
-        rows = np.array(pictures[start : start + BATCH])
-        items = [_item(f"i{start + n:07d}", start + n) for n in range(len(rows))]
-        store.upsert(items, [PartVectors(f"{one.id}#image-0", space, rows[n : n + 1]) for n, one in enumerate(items)])
-    store.close()
+def filled(place: Path, spec: str, space: Space, pictures: Path) -> dict[str, float]:
+    """Write all items through the store's own call, once; seconds of processor time that it took."""
+    told = place.parent / f"{spec}-filled.json"
+    if not told.is_file():
+        shutil.rmtree(place, ignore_errors=True)  # of a run that was stopped
+        store, rows = _opened(place, spec), np.load(pictures, mmap_mode="r")
+        started = time.process_time()
+        for start in range(0, len(rows), BATCH):
+            batch = np.array(rows[start : start + BATCH])
+            items = [item_of(f"i{start + n:07d}", start + n) for n in range(len(batch))]
+            vectors = [PartVectors(one.parts[0].id, space, batch[n : n + 1]) for n, one in enumerate(items)]
+            store.upsert(items, vectors)
+            if start % (20 * BATCH) == 0:
+                took = round(time.process_time() - started, 1)
+                print(f"{start + len(batch)} written, {took} s", file=sys.stderr, flush=True)
+        store.close()
+        told.write_text(json.dumps({"fill s": round(time.process_time() - started, 1)}))
+    return dict(json.loads(told.read_text()))
 
 
-def _item(name: str, number: int) -> Item:
-    part = Part(f"{name}#image-0", name, "image", f"digest {name}")
-    return Item(name, {"price": number % 100}, (part,), digest=name)
+def item_of(name: str, number: int) -> Item:
+    """One picture at a price, whose digest lies anywhere, as digests do."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    part = Part(f"{name}#image-0", name, "image", digest)
+    return Item(name, {"price": number % 100}, (part,), digest=digest)
 
 
-def _build(place: Path, space: Space, texts: Vectors, kind: str) -> dict[str, Any]:
+def _build(place: Path, space: Space, kind: str) -> dict[str, Any]:
     """Build the index in a process of its own, whose memory is not that of a search."""
     code = (
-        "import sys, json, time, numpy as np\n"
+        "import sys, json\n"
         "from pathlib import Path\n"
         "from benchmarks.stores import _built_here\n"
-        "print(json.dumps(_built_here(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4])))"
+        "print(json.dumps(_built_here(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])))"
     )
-    queries = place.parent / "texts.npy"
-    command = [sys.executable, "-c", code, str(place), str(space.dim), kind, str(queries)]
+    command = [sys.executable, "-c", code, str(place), str(space.dim), kind]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _built_here(place: Path, dim: int, kind: str, queries: str) -> dict[str, Any]:
+def _built_here(place: Path, dim: int, kind: str) -> dict[str, Any]:
     from sightline.stores import faiss_files
 
     store, space = _opened(place, "faiss"), Space("benchmark", dim, "f" * 64)
@@ -171,15 +195,19 @@ def _built_here(place: Path, dim: int, kind: str, queries: str) -> dict[str, Any
             faiss_files.replace(connection, space.fingerprint, [])
         store.close()
         return {}
-    started = time.process_time()
-    told = store.build(space, {"text": np.load(queries)}, kind=kind)  # type: ignore[attr-defined]
-    took = time.process_time() - started
+    asked = None if kind == "chosen" else kind
+    texts = np.load(place.parent / "texts.npy")
+    started, before = time.process_time(), _memory()["RSS MB"]
+    told = store.build(space, {"text": texts}, kind=asked)  # type: ignore[attr-defined]
+    took, peak = time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     with store._database.reading() as connection:  # type: ignore[attr-defined]
         (record,) = faiss_files.records(connection)
     store.close()
+    same = asked in (None, record.kind)
     return _recalls(told) | {
-        "kind": record.kind if record.kind == kind else f"{kind}: {record.kind}",
-        "build s": round(took, 1), "index B/vector": round(record.bytes / record.rows), "effort": record.effort,
+        "kind": record.kind if same else f"{kind}: {record.kind}", "why": record.why, "effort": record.effort,
+        "build s": round(took, 1), "build peak MB": round(peak - before),
+        "index B/vector": round(record.bytes / record.rows),
     }  # fmt: skip
 
 
@@ -197,16 +225,6 @@ def _milliseconds(ask: Callable[[Vectors], Any], queries: Vectors, *, process: b
         ask(queries[at : at + 1])
         took.append((clock() - started) * 1000)
     return round(statistics.median(took), 2)
-
-
-def _new_found(store: Store, space: Space, vector: Vectors) -> float:
-    """Seconds by the clock from the call that writes one more item to the search that has found it."""
-    started = time.perf_counter()
-    store.upsert([_item("new", 0)], [PartVectors("new#image-0", space, vector)])
-    assert store.search(space, vector, 1)[0][0].item_id == "new"
-    took = time.perf_counter() - started
-    store.delete(["new"])
-    return round(took, 3)
 
 
 def _memory() -> dict[str, float]:

@@ -25,7 +25,7 @@ _TIMES, _FREE_BYTES = 200, 1_000_000_000  # an archive may unpack to so many tim
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError),
-    *(ValueError, OverflowError, RecursionError, NotImplementedError, RuntimeError),
+    *(ValueError, OverflowError, IndexError, RecursionError, NotImplementedError, RuntimeError),
 )
 
 

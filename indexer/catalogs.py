@@ -10,10 +10,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from indexer.records import Lost, Row
 from sightline.types import Skipped
+
+if TYPE_CHECKING:
+    import pyarrow
 
 SUFFIXES = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet"})
 Rows: TypeAlias = Callable[[], Iterator[Row | Lost]]
@@ -98,6 +101,8 @@ def _parsed(data: bytes, *, line: bool = True) -> tuple[Any, str | None]:
         return None, f"not JSON: {exc.msg.lower()} at {place}"
     except RecursionError:
         return None, "not readable JSON: nested too deeply"
+    except ValueError:
+        return None, "not readable JSON: a number has thousands of digits"
 
 
 # -- CSV ---------------------------------------------------------------------------------------------------------------
@@ -198,9 +203,29 @@ def _parquet(path: Path) -> Iterator[Row | Lost]:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                for values in batch.to_pylist():
+                for values in _values(batch):
                     number += 1
-                    yield Row(f"{path.name}:{number}", {k: v for k, v in values.items() if not k.startswith(_PANDAS)})
+                    where = f"{path.name}:{number}"
+                    if values is None:
+                        yield _lost(where, "a value of it cannot be read: not UTF-8 text, or out of range")
+                    else:
+                        yield Row(where, {k: v for k, v in values.items() if not k.startswith(_PANDAS)})
     except (pyarrow.ArrowException, OSError):
         what = f"the Parquet file is damaged after row {number}" if number else "not a readable Parquet file"
         yield _lost(path.name, what)
+
+
+def _values(batch: pyarrow.RecordBatch) -> Iterator[dict[str, Any] | None]:
+    """The rows of a batch, None for one whose bytes are not what their column says."""
+    try:
+        rows: list[dict[str, Any] | None] = batch.to_pylist()
+    except (ValueError, OverflowError):
+        rows = [_value(batch.slice(at, 1)) for at in range(batch.num_rows)]
+    yield from rows
+
+
+def _value(row: pyarrow.RecordBatch) -> dict[str, Any] | None:
+    try:
+        return row.to_pylist()[0]  # type: ignore[no-any-return]
+    except (ValueError, OverflowError):
+        return None

@@ -10,15 +10,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from indexer import register
+from indexer import carrying, forgetting, register
+from indexer.carrying import Carried, LedgerMoment, Unread
 from indexer.register import Register
+from sightline.disk import room
 from sightline.errors import ConfigError
+from sightline.remains import Remains
 from sightline.types import Skipped, Space
+from sightline.vacuum import vacuum
 
 FILE = "ledger.db"
 _VERSION = 2
@@ -134,8 +138,7 @@ class Ledger:
 
     def bytes_disk(self) -> int:
         """Size of its files."""
-        files = (self._path, *(self._path.with_name(FILE + suffix) for suffix in ("-wal", "-shm")))
-        return sum(file.stat().st_size for file in files if file.exists())
+        return room(self._path, *(self._path.with_name(FILE + suffix) for suffix in ("-wal", "-shm")))
 
     # -- passport --------------------------------------------------------------------------------------------------
 
@@ -189,6 +192,12 @@ class Ledger:
             db.execute("DELETE FROM meta WHERE key IN ('passport.adapter', 'adapter')")
             if digest:
                 db.executemany("INSERT INTO meta VALUES (?, ?)", [("passport.adapter", digest), ("adapter", data)])
+
+    @contextmanager
+    def moment(self) -> Iterator[LedgerMoment]:
+        """The ledger as it is now, until the block is left; others may write meanwhile."""
+        with _translated(self._path), closing(LedgerMoment(self._path)) as seen:
+            yield seen
 
     @property
     def register(self) -> Register:
@@ -257,6 +266,25 @@ class Ledger:
                 _note(db, claim.source, outcome.skipped, outcome.item_id, now)
             _sweep(db)
 
+    def carry(self, carried: Sequence[Carried], pictures: Mapping[str, Mapping[str, bytes | None]]) -> None:
+        """Put items of another collection on record that the store has acknowledged, with what happened to them there.
+
+        `pictures`: item id -> digest of each of its pictures -> JPEG, or None where that is on record already.
+        """
+        with self._writing() as db:
+            _release(db, list(pictures))
+            carrying.enter(db, carried)
+            for item_id, shown in pictures.items():
+                db.executemany("INSERT OR IGNORE INTO pictures VALUES (?, ?)", [(item_id, digest) for digest in shown])
+                kept = [(digest, jpeg) for digest, jpeg in shown.items() if jpeg is not None]
+                db.executemany("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", kept)
+            _sweep(db)
+
+    def carry_sources(self, readings: Iterable[tuple[str, float, float]], unread: Iterable[Unread]) -> None:
+        """Note when another collection's sources were read and what of them could not be."""
+        with self._writing() as db:
+            carrying.enter_sources(db, readings, unread)
+
     def skip(self, source: str, skipped: Iterable[Skipped], *, item_id: str | None = None) -> None:
         """Note what could not be read."""
         with self._writing() as db:
@@ -292,10 +320,21 @@ class Ledger:
             register.leave(db, gone, time.time())
             _sweep(db)
 
-    def purge(self) -> None:
-        """Forget that deleted items were ever there: until then their ids and sources are on record as deleted."""
+    def purge(self) -> int:
+        """Forget that deleted items were ever there: until then they are on record as deleted; how many they were."""
         with self._writing() as db:
-            register.purge(db)
+            return forgetting.purge(db)
+
+    def compact(self) -> int:
+        """As `purge`, for good: no byte of them is left in the file. Raises EngineError where room is lacking."""
+        count = self.purge()
+        with _translated(self._path):
+            vacuum(self._path)
+        return count
+
+    def remains(self) -> Remains:
+        """What is still on record of deleted items."""
+        return forgetting.remains(self._rows)
 
     # -- one connection, one lock ------------------------------------------------------------------------------------
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from indexer.ledger import Ledger
-from sightline import media
+from sightline import decoding, files, media
+from sightline.decoding import Limits
 from sightline.errors import UnreadableSource
 from sightline.protocols import Encoder, Store
 from sightline.types import Content, Part, PartVectors, Pixels, Progress, Skipped, Vectors
@@ -27,12 +28,12 @@ class Reembedding:
         store: Store,
         ledger: Ledger,
         encoder: Encoder,
-        max_pixels: int,
+        limits: Limits,
         batch_size: int,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.store, self.ledger, self.encoder, self.space = store, ledger, encoder, encoder.space
-        self.max_pixels, self.batch_size, self.progress = max_pixels, batch_size, progress
+        self.limits, self.batch_size, self.progress = limits, batch_size, progress
         self.texts = self.pictures = self.from_thumbnails = 0  # parts embedded, and how many of the pictures shrunk
         self.lost: dict[str, Skipped] = {}  # part id -> why it has no vector in the new space
         self._started = time.perf_counter()
@@ -82,12 +83,10 @@ class Reembedding:
 
     def _picture(self, part: Part) -> Pixels | None:
         """A picture from its file where that still holds the very bytes indexed, else from the thumbnail."""
-        try:
-            data = Path(part.uri).read_bytes() if part.uri and Path(part.uri).is_file() else b""
-        except OSError:
-            data = b""  # as good as gone: the thumbnail serves
-        if data and hashlib.sha256(data).hexdigest() == part.digest:
-            return media.decode(data, source=part.id, max_pixels=self.max_pixels)
+        with suppress(UnreadableSource):  # as good as gone: the thumbnail serves
+            data = files.read(Path(part.uri), source=part.id) if part.uri else b""
+            if data and hashlib.sha256(data).hexdigest() == part.digest:
+                return decoding.decode(data, source=part.id, limits=self.limits)
         kept = self.ledger.thumbnail(part.digest)
         if kept is None:
             self.lost[part.id] = Skipped(part.id, "neither its file nor a thumbnail of it is there any more")

@@ -14,14 +14,15 @@ ENOUGH = 60  # words: a passage of this many ends with its paragraph
 MOST = 120  # words: a paragraph longer than this is cut between sentences
 LONGEST = 240  # words: a sentence longer than this is cut between words
 
+# None of these may take longer than in proportion to the text, whatever it is: a file of a stranger is cut, too.
 # One CJK sign counts as a word: those scripts put no spaces between them.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+(?=[^\s\da-zß-öø-ÿ])|[。！？]+[」』）]*\s*")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’)\]]*\s+(?=[^\s\da-zß-öø-ÿ])|[。！？]+[」』）]*\s*")
 _PARAGRAPH_END = re.compile(r"\n[ \t\r]*\n\s*")
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t\r]*$|^(?=\S)(.+)\n(?:=+|-{3,})[ \t\r]*$", re.MULTILINE)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*)$|^(?=\S)(.+)\n(?:=+|-{3,})[ \t\r]*$", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
 _FRONT_MATTER = re.compile(r"\A---[ \t\r]*\n(?:.*?\n)?---[ \t\r]*(?:\n|\Z)", re.DOTALL)
-_FRONT_TITLE = re.compile(r"^title:[ \t]*['\"]?(.+?)['\"]?[ \t\r]*$", re.MULTILINE)
+_FRONT_TITLE = re.compile(r"^title:(.*\S.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,31 @@ def title(text: str) -> str:
     """The title in the front matter of a Markdown text, else its first heading; empty when it has neither."""
     front = _FRONT_MATTER.match(text)
     if front and (named := _FRONT_TITLE.search(front.group())):
-        return named.group(1).strip()
-    found = next(iter(_headings(text)), None)
-    return (found.group(1) or found.group(2)).strip() if found else ""
+        return _unquoted(named.group(1).strip())
+    found = next(_headings(text), None)
+    if found is None:
+        return ""
+    if found.group(1) is None:
+        return found.group(2).strip()
+    line = found.group(1).strip()
+    return line.rstrip("#").rstrip() or line
+
+
+def _unquoted(value: str) -> str:
+    opened = value[1:] if value[0] in "'\"" and len(value) > 1 else value
+    return (opened[:-1] if opened[-1] in "'\"" and len(opened) > 1 else opened).strip()
 
 
 def _headings(text: str) -> Iterator[re.Match[str]]:
     """Headings outside front matter and fenced code."""
     begin = _body(text)
-    code = [fence.span() for fence in _FENCE.finditer(text, begin)]
-    return (found for found in _HEADING.finditer(text, begin) if not any(a <= found.start() < b for a, b in code))
+    fences = _FENCE.finditer(text, begin)
+    fence = next(fences, None)
+    for found in _HEADING.finditer(text, begin):
+        while fence is not None and fence.end() <= found.start():
+            fence = next(fences, None)
+        if fence is None or found.start() < fence.start():
+            yield found
 
 
 def _body(text: str) -> int:
@@ -69,19 +85,14 @@ def _body(text: str) -> int:
 
 def _sections(text: str, markdown: bool) -> Iterator[tuple[int, int]]:
     """Spans from one heading to the next; a heading with nothing below it goes with the next one."""
-    starts = [found.span() for found in _headings(text)] if markdown else []
-    begin = _body(text) if markdown else 0
-    for start, _ in starts:
-        if not text[begin:start].strip() or _only_heading(text, begin, start, starts):
-            continue
-        yield begin, start
-        begin = start
+    begin = since = _body(text) if markdown else 0  # since: the end of the last heading, if all before it are headings
+    for found in _headings(text) if markdown else ():
+        start, end = found.span()
+        if text[since:start].strip():
+            yield begin, start
+            begin = start
+        since = end
     yield begin, len(text)
-
-
-def _only_heading(text: str, begin: int, end: int, headings: list[tuple[int, int]]) -> bool:
-    inside = [span for span in headings if begin <= span[0] < end]
-    return bool(inside) and not text[inside[-1][1] : end].strip() and not text[begin : inside[0][0]].strip()
 
 
 def _passages(text: str, start: int, end: int) -> Iterator[Passage]:

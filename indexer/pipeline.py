@@ -175,14 +175,18 @@ class _Adding:
             ThreadPoolExecutor(decoding.shared().size, thread_name_prefix="decode") as pool,
             closing(ahead(pool, self._prepare, self._changed(source, lost), depth=depth)) as results,
         ):
-            for prepared in results:
-                if self._wanted(source, prepared):
-                    batch.append(prepared)
-                else:
-                    self._finish(1)
-                if self._is_full(batch):
-                    self._flush(source, batch)
-                    batch = []
+            try:
+                for prepared in results:
+                    if self._wanted(source, prepared):
+                        batch.append(prepared)
+                    else:
+                        self._finish(1)
+                    if self._is_full(batch):
+                        self._flush(source, batch)
+                        batch = []
+            except KeyboardInterrupt:
+                decoding.stop()  # else whoever pressed Ctrl-C waits for the pictures in hand
+                raise
         self._flush(source, batch)
         if not source.shares:
             self._move(source, present, lost)
@@ -190,7 +194,10 @@ class _Adding:
             self._prune(source, present, lost)
         self._note(source)
         if not source.shares:
-            self.ledger.settle(source.key, since=since, absent=self._absent(source, present))
+            absent = self._absent(source, present)
+            if lost:  # what was not seen may be in there: missing is only what was so before
+                absent = sorted(self.ledger.register.missing(source.key).intersection(absent))
+            self.ledger.settle(source.key, since=since, absent=absent)
 
     def _changed(self, source: Source, lost: list[Skipped]) -> Iterator[Record]:
         """The records that look other than when they were last indexed; the rest is counted here."""

@@ -261,7 +261,8 @@ def _unusable(path: PurePath, mime: str | None) -> str:
 
 
 def _shown(name: str) -> str:
-    return name.encode("utf-8", "replace").decode()
+    """A name that can be written down; two that differ stay apart."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _broken(name: str) -> bool:

@@ -5,9 +5,10 @@ SQL on the ledger's own database, in transactions that `indexer.ledger` opens; k
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -16,6 +17,7 @@ Became: TypeAlias = Literal[
 ]
 OUTCOMES: tuple[Became, ...] = get_args(Became)
 EVENTS_KEPT = 32  # of one item: the first and the latest; a price that changes all day fills no disk
+_PAGE = 5000  # items read at a time
 Rows: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 
 SCHEMA = """
@@ -96,7 +98,7 @@ def enter(
     `place` is the file it was read from, "" for a row of a catalog; `content` what it holds, wherever it is.
     """
     sql = """
-        SELECT seen.outcome, seen.content, seen.place, items.digest
+        SELECT seen.outcome, seen.content, seen.source, seen.label, seen.place, items.digest
         FROM seen LEFT JOIN items ON items.id = seen.item WHERE seen.item = ?
     """
     before = db.execute(sql, (item,)).fetchone()
@@ -107,16 +109,17 @@ def enter(
             (item, source, label, place, content, now, now),
         )
         return
-    _, held, was, had = before
+    _, held, owner, called, at, had = before
     db.execute(
         "UPDATE seen SET source = ?, label = ?, place = ?, content = ?, absent = 0 WHERE item = ?",
         (source, label, place, content, item),
     )
-    moved = bool(was) and was != place and held == content
+    elsewhere = owner != source or bool(at and at != place)
+    moved = elsewhere and bool(held) and held == content
     if moved or had != digest:
-        outcome = "moved" if moved else "updated"
-        db.execute("UPDATE seen SET outcome = ?, was = ?, at = ? WHERE item = ?", (outcome, was * moved, now, item))
-        _happened(db, item, now, outcome, was * moved)
+        outcome, was = ("moved", at or called) if moved else ("updated", "")
+        db.execute("UPDATE seen SET outcome = ?, was = ?, at = ? WHERE item = ?", (outcome, was, now, item))
+        _happened(db, item, now, outcome, was)
 
 
 def leave(db: sqlite3.Connection, ids: Iterable[str], now: float) -> None:
@@ -175,29 +178,58 @@ class Register:
         self._rows = rows
 
     def sources(self) -> Iterator[Seen]:
-        """Every source ever seen, by owner, then by item; at the end of each owner's what of it was skipped."""
-        history: dict[str, list[Event]] = {}
-        for item, at, outcome, was in self._rows("SELECT item, at, outcome, was FROM events ORDER BY item, at, rowid"):
-            history.setdefault(item, []).append(Event(at, outcome, was))
-        sql = (
-            _ALIKE
-            + """
-            SELECT seen.item, seen.source, label, seen.outcome, was, absent, first_at, seen.at, items.digest,
-                   coalesce(original, seen.item), coalesce(readings.since, 0)
-            FROM seen LEFT JOIN items ON items.id = seen.item LEFT JOIN alike ON alike.item = seen.item
-                 LEFT JOIN readings ON readings.source = seen.source
+        """Every source ever seen, by owner, then by item; at the end of each owner's what of it was skipped.
+
+        One that was read once and cannot be read now is skipped, and its item is the one that is still there.
         """
-        )
-        found: list[tuple[str, int, Seen]] = []
-        for item, owner, label, outcome, was, absent, first, at, digest, original, since in self._rows(sql):
-            became = _became(outcome, digest, absent=absent, duplicate=original != item, before=at < since)
-            of = original if became == "duplicate" else was if became == "moved" else ""
-            told = tuple(history.get(item, ()))
-            found.append((owner, 0, Seen(label or item, became, item, owner, of, "", first, at, told)))
+        unread: dict[str, dict[str, Seen]] = {}
         for owner, label, reason, item, at in self._rows("SELECT source, label, reason, item, at FROM skipped"):
-            found.append((owner, 1, Seen(label, "skipped", item, owner, reason=reason, at=at)))
-        found.sort(key=lambda one: (one[0], one[1], one[2].item_id or "", one[2].source))
-        return (seen for _, _, seen in found)
+            unread.setdefault(owner, {})[label] = Seen(label, "skipped", item, owner, reason=reason, at=at)
+        left = sorted(unread, reverse=True)
+        for seen, place in self._items():
+            while left and left[-1] < seen.owner:
+                yield from _in_order(unread.pop(left.pop()))
+            now = unread.get(seen.owner, {}).get(seen.source) if place else None  # a row's line may be another's by now
+            if now is None:
+                yield seen
+            else:
+                told = replace(now, item_id=seen.item_id, first_at=seen.first_at, history=seen.history)
+                unread[seen.owner][seen.source] = told
+        while left:
+            yield from _in_order(unread.pop(left.pop()))
+
+    def _items(self) -> Iterator[tuple[Seen, str]]:
+        """Every item ever seen, by owner and id, with its file. Read in pages: a catalog may have millions."""
+        originals: dict[str, str] = dict(self._rows(_ALIKE + "SELECT item, original FROM alike WHERE item <> original"))
+        sql = """
+            SELECT seen.item, seen.source, label, place, seen.outcome, was, absent, first_at, seen.at, items.digest,
+                   coalesce(readings.since, 0)
+            FROM seen LEFT JOIN items ON items.id = seen.item LEFT JOIN readings ON readings.source = seen.source
+            WHERE (seen.source, seen.item) > (?, ?) ORDER BY seen.source, seen.item LIMIT ?
+        """
+        last = ("", "")
+        while page := self._rows(sql, *last, _PAGE):
+            history = self._history([row[0] for row in page])
+            for item, owner, label, place, outcome, was, absent, first, at, digest, since in page:
+                became = _became(outcome, digest, absent=absent, duplicate=item in originals, before=at < since)
+                of = originals[item] if became == "duplicate" else was if became == "moved" else ""
+                told = tuple(history.get(item, ()))
+                yield Seen(label or item, became, item, owner, of, "", first, at, told), place
+            last = page[-1][1], page[-1][0]
+
+    def _history(self, items: Sequence[str]) -> dict[str, list[Event]]:
+        sql = """
+            SELECT item, at, outcome, was FROM events
+            WHERE item IN (SELECT value FROM json_each(?)) ORDER BY item, at, rowid
+        """
+        history: dict[str, list[Event]] = {}
+        for item, at, outcome, was in self._rows(sql, json.dumps(items)):
+            history.setdefault(item, []).append(Event(at, outcome, was))
+        return history
+
+    def missing(self, source: str) -> set[str]:
+        """Items of a source that it no longer held when it was last read whole."""
+        return {item for (item,) in self._rows("SELECT item FROM seen WHERE source = ? AND absent", source)}
 
     def equals(self) -> list[list[str]]:
         """Groups of two or more items that hold the same, the one seen first in front."""
@@ -224,9 +256,17 @@ class Register:
         """
         return [found for item in fresh for found in self._rows(sql, item)]
 
+    def unfinished(self) -> list[str]:
+        """Items whose change was begun and not acknowledged, sorted."""
+        return [item for (item,) in self._rows("SELECT id FROM items WHERE digest = '' ORDER BY id")]
+
     def pictures(self) -> list[tuple[str, str]]:
         """Digest and item of every picture an item shows, sorted."""
         return [(digest, item) for digest, item in self._rows("SELECT digest, item FROM pictures ORDER BY 1, 2")]
+
+
+def _in_order(unread: Mapping[str, Seen]) -> list[Seen]:
+    return sorted(unread.values(), key=lambda one: (one.item_id or "", one.source))
 
 
 def _became(outcome: Became, digest: str | None, *, absent: int, duplicate: bool, before: bool) -> Became:

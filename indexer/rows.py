@@ -26,6 +26,10 @@ from sightline.types import FieldValue, Scalar, Skipped
 ROLES = ("id", "title", "text", "image", "images")
 
 _KEY = re.compile(r"\{([^{}]+)\}")
+_ID = re.compile(
+    r"(?:.*[_\W])?id|sku|upc|ean|gtin|asin|isbn|handle|art(?:icle|ikel)?[_\W]?(?:no|nr|num|number|nummer)",
+    re.IGNORECASE,
+)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DATA = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
@@ -59,8 +63,10 @@ def record_of(row: Row, *, mapping: Mapping[str, str], folder: Path, uri: str | 
 
 
 def _no_id(wanted: str, values: Mapping[str, Any]) -> str:
-    keys = ", ".join(list(map(str, values))[:8])
-    return f"the row has no {wanted!r} (its keys: {keys}); --map id=KEY names another"
+    keys = [str(key) for key in values]
+    like = next((key for key in keys if _ID.fullmatch(key)), None)
+    named = f"try: --map id={like}" if like else "--map id=KEY names another"
+    return f"the row has no {wanted!r} (its keys: {', '.join(keys[:8])}); {named}"
 
 
 # -- keys and roles ----------------------------------------------------------------------------------------------------
@@ -156,6 +162,7 @@ def _clean(text: str) -> str:
 
 
 def _number(text: str) -> int | float:
+    text = text.strip()  # of more than float() knows as white space
     try:
         return int(text)
     except ValueError:

@@ -19,7 +19,7 @@ from service import failures
 from service.guard import LOOPBACK, Guard
 from service.routes import router
 from service.shelf import Shelf
-from sightline import __version__
+from sightline import __version__, decoding
 from sightline.errors import ConfigError
 from sightline.settings import Settings
 
@@ -35,6 +35,7 @@ def create_app(settings: Settings, *, host: str = "127.0.0.1") -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        decoding.begin()  # so that the first picture does not wait for it
         yield
         shelf.close()
 

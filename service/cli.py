@@ -11,12 +11,13 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from service import adapting, informing, measure, migrating, verifying
+from service import adapting, compacting, informing, measure, migrating, transfer, verifying
 from service.options import (
     ACT,
     DONE,
@@ -239,6 +240,7 @@ def serve(
 
 app.command("info")(informing.info_command)
 app.command("verify")(verifying.verify_command)
+app.command("compact")(compacting.compact_command)
 
 
 @app.command(no_args_is_help=True)
@@ -255,27 +257,36 @@ def delete(
     if as_json:
         print_json({"deleted": count, "missing": missing})
     else:
-        print(f"{count} deleted" + (f", {missing} were not there" if missing else ""))
+        print(f"{count:,} deleted" + (f"; not there: {missing:,}" if missing else ""))
     if missing:
         raise typer.Exit(REPORTED)
 
 
 @app.command()
 def models(as_json: AsJson = False) -> None:
-    """List encoders to choose from, their size and what their licences allow."""
+    """List encoders and rerankers to choose from, their size and what their licences allow."""
     from service import tables
     from sightline.encoders import model_cards
+    from sightline.mllms import vision_cards
 
-    cards = model_cards()
+    cards, rerankers = model_cards(), vision_cards()
     if as_json:
-        print_json({"models": [asdict(card) for card in cards]})
-    else:
-        tables.show_models(tables.console(), cards)
+        print_json({"models": [asdict(card) for card in cards], "rerankers": [asdict(card) for card in rerankers]})
+        return
+    out = tables.console()
+    out.print("Encoders: --encoder SPEC", style="bold")
+    tables.show_models(out, cards)
+    out.print("Rerankers: --rerank SPEC, where a chat model's spec will do as well", style="bold")
+    tables.show_models(out, rerankers)
 
 
 app.command("eval", no_args_is_help=True)(measure.eval_command)
 app.command("adapt", no_args_is_help=True)(adapting.adapt_command)
 app.command("migrate", no_args_is_help=True)(migrating.migrate_command)
+app.command("export", no_args_is_help=True)(transfer.export_command)
+app.command("import", no_args_is_help=True)(transfer.import_command)
+app.command("snapshot")(transfer.snapshot_command)
+app.command("restore", no_args_is_help=True)(transfer.restore_command)
 
 
 @app.command("export-clip")
@@ -319,6 +330,9 @@ def demo(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: a failure is one sentence on stderr, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(list(argv) if argv is not None else None)
     except SightlineError as exc:

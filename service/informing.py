@@ -65,7 +65,7 @@ def info_command(
     if outcome is not None and outcome not in OUTCOMES.split(", "):
         raise InputError(f"--outcome is one of {OUTCOMES}; not {outcome!r}")
     if jsonl and not (sources or outcome or duplicates):
-        raise InputError("--jsonl goes with --sources or --duplicates")
+        raise InputError("--jsonl goes with --sources, --outcome NAME (as --outcome skipped) or --duplicates")
     with open_index(index, collection, create=False) as opened:
         if sources or outcome is not None:
             _sources(opened, outcome, as_json=as_json, jsonl=jsonl)
@@ -94,14 +94,16 @@ def _sources(opened: Sightline, outcome: str | None, *, as_json: bool, jsonl: bo
     from service import tables
 
     with closing(Ledger(opened.folder)) as ledger:
-        seen = [one for one in ledger.register.sources() if outcome in (None, one.outcome)]
-    if jsonl:
-        _lines(one.to_json() for one in seen)
-    elif as_json:
+        every = (one for one in ledger.register.sources() if outcome in (None, one.outcome))
+        if jsonl:
+            _lines(one.to_json() for one in every)
+            return
+        seen = list(every)
+    if as_json:
         counts = Counter(one.outcome for one in seen)
         print_json({"counts": counts, "sources": [one.to_json() for one in seen]})
     else:
-        show_sources(tables.console(), seen)
+        show_sources(tables.console(), seen, outcome)
 
 
 def _duplicates(opened: Sightline, *, as_json: bool, jsonl: bool) -> None:
@@ -123,8 +125,8 @@ def _lines(rows: Iterable[object]) -> None:
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def show_sources(out: Console, seen: Sequence[Seen]) -> None:
-    """Print what became of every source: how many of each, then one by one what is not merely there."""
+def show_sources(out: Console, seen: Sequence[Seen], outcome: str | None = None) -> None:
+    """Print what became of every source: how many of each, then one by one, first what is not merely there."""
     from rich.padding import Padding
     from rich.text import Text
 
@@ -132,8 +134,9 @@ def show_sources(out: Console, seen: Sequence[Seen]) -> None:
 
     counts = Counter[str](one.outcome for one in seen)
     told = ", ".join(f"{counts[name]:,} {name}" for name in OUTCOMES.split(", ") if counts[name])
-    out.print(Text(told or "No such source was ever seen.", style="bold"))
-    for one in islice(seen, SHOWN):
+    none = f"No source is {outcome} as it was last read." if outcome else "No source was ever seen."
+    out.print(Text(told or none, style="bold"))
+    for one in islice(sorted(seen, key=lambda one: one.outcome == "unchanged"), SHOWN):
         line = Text.assemble((f"{one.outcome:<10}", "cyan"), plain(one.source))
         if one.item_id and one.item_id != one.source and not one.source.endswith(one.item_id):
             line.append(f"  item {plain(one.item_id)}", style="dim")

@@ -77,7 +77,9 @@ def eval_command(
     channels: Annotated[
         str, typer.Option(metavar="NAMES", help="search by words, vectors, clip or dense alone (default: all)")
     ] = "",
-    rerank: Annotated[str, typer.Option(metavar="SPEC", help="chat model that re-orders the first hits")] = "",
+    rerank: Annotated[
+        str, typer.Option(metavar="SPEC", help="what re-orders the first hits: vlm:starter, vlm:FOLDER or a chat model")
+    ] = "",
     index: IndexDir = None,
     collection: Collection = None,
     encoder: EncoderSpec = None,

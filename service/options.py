@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,16 @@ from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from sightline.engine import Sightline
+
+
+def _awaited(picture: Path | None) -> Path | None:
+    """Begin what decodes a picture while everything else still loads."""
+    if picture is not None:
+        from sightline import decoding
+
+        decoding.begin()
+    return picture
+
 
 DONE, REPORTED, ACT = 0, 1, 2  # done; done with failures reported; the user must act
 
@@ -35,7 +46,10 @@ Mapping = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="NAME=KEY", help="read id, title, text or image from another key; repeatable"),
 ]
-Picture = Annotated[Path | None, typer.Option("--image", metavar="PATH", help="a picture to search with")]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--image", metavar="PATH", help="a picture to search with", callback=_awaited),
+]
 Where = Annotated[str | None, typer.Option("--where", metavar="EXPR", help=WHERE_HELP)]
 
 
@@ -57,5 +71,6 @@ def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def print_json(data: Any) -> None:
-    """Print one JSON document on stdout."""
-    print(json.dumps(data, ensure_ascii=False, indent=2))
+    """Print one JSON document on stdout, whatever letters that takes."""
+    whole = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
+    print(json.dumps(data, ensure_ascii=not whole, indent=2))

@@ -230,12 +230,14 @@ def place_of(part: Part) -> str:
     return ", ".join(said)
 
 
-def show_report(out: Console, report: AddReport, *, where: str, shown: int = 10) -> None:
+def show_report(out: Console, report: AddReport, *, where: str, shown: int = 5) -> None:
     """Print what became of every source of one `index`."""
     names = ("added", "updated", "moved", "unchanged", "deleted")
     counts = [f"{getattr(report, name):,} {name}" for name in names if getattr(report, name)] or ["nothing to do"]
     took = f"{report.seconds:.1f} s" if report.seconds >= 0.05 else f"{1000 * report.seconds:.0f} ms"
-    line = Text.assemble(("✓ ", "green"), ", ".join(counts), (f" in {took}", "dim"))
+    failed = bool(report.skipped) and counts == ["nothing to do"]
+    mark = ("✗ nothing could be indexed", "red") if failed else ("✓ ", "green")
+    line = Text.assemble(mark, "" if failed else ", ".join(counts), (f" in {took}", "dim"))
     if report.images:
         pictures = "1 picture" if report.images == 1 else f"{report.images:,} pictures"
         line.append(f" · {pictures}, {report.images_per_second:.1f} a second", style="dim")
@@ -245,17 +247,19 @@ def show_report(out: Console, report: AddReport, *, where: str, shown: int = 10)
         out.print(Text.assemble(("! ", "yellow"), plain(note)))
     if report.skipped:
         out.print(Text(f"! {len(report.skipped):,} could not be indexed:", style="yellow"))
-        show_skipped(out, report.skipped[:shown])
-        if len(report.skipped) > shown:
-            out.print(Text(f"  … all of them: sightline info --skipped --index {where}", style="dim"))
+        show_skipped(out, report.skipped, most=shown)
+        out.print(Text(f"  all of them: sightline info --skipped --index {where}", style="dim"))
 
 
-def show_skipped(out: Console, skipped: Sequence[Skipped]) -> None:
-    """Print sources that could not be indexed, each with its reason."""
+def show_skipped(out: Console, skipped: Sequence[Skipped], *, most: int | None = None) -> None:
+    """Print sources that could not be indexed, those of one reason together; `most`: reasons, and sources of each."""
+    by_reason: dict[str, list[str]] = {}
     for one in skipped:
-        out.print(
-            Padding(Text.assemble(plain(one.source), (f": {plain(one.reason)}", "dim")), (0, 0, 0, 2), expand=False)
-        )
+        by_reason.setdefault(one.reason, []).append(plain(one.source))
+    for reason, sources in list(by_reason.items())[:most]:
+        more = f" and {len(sources[most:]):,} more" if most is not None and len(sources) > most else ""
+        told = Text.assemble(", ".join(sources[:most]) + more, (f": {plain(reason)}", "dim"))
+        out.print(Padding(told, (0, 0, 0, 2), expand=False))
 
 
 def bytes_of(count: int) -> str:
@@ -284,8 +288,10 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
         **({"because": info["why"]} if info["why"] else {}),
         **{f"recall of {one['parts']}": Certificate.from_json(one).told() for one in info["recall"]},
         "in memory": _memory(info),
-        "on disk": bytes_of(info["bytes_disk"]) + _each(info["bytes_disk"], info["vectors"]),
+        "on disk": bytes_of(info["bytes_disk"]) + _each(info["bytes_disk"], info["vectors"], "with words and fields"),
+        **({"deleted": _removed(info)} if info.get("removed") else {}),
         "skipped": f"{info['skipped']:,}" + ("  (see them with: sightline info --skipped)" if info["skipped"] else ""),
+        **({"snapshots": _snapshots(info["snapshots"])} if info.get("snapshots") else {}),
     }
     for name, value in rows.items():
         table.add_row(name, Text(plain(value)))
@@ -297,13 +303,27 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
 
 
 def _memory(info: Mapping[str, Any]) -> str:
-    """What the vectors take, how much of it in files that the system may drop, and what that makes for each."""
-    mapped = f", of it {bytes_of(info['bytes_mapped'])} in mapped files" if info["bytes_mapped"] else ""
+    """What searches read, how much of it in files that the system may drop, and what that makes for each vector."""
+    mapped = f", {bytes_of(info['bytes_mapped'])} of it mapped from disk" if info["bytes_mapped"] else ""
+    if info["bytes_mapped"] and info["bytes_mapped"] == info["bytes_memory"]:
+        mapped = ", all mapped from disk: given back when memory is short"
     return bytes_of(info["bytes_memory"]) + mapped + _each(info["bytes_memory"], info["vectors"])
 
 
-def _each(count: int, vectors: int) -> str:
-    return f"  ({count / vectors:,.0f} bytes a vector)" if vectors else ""
+def _removed(info: Mapping[str, Any]) -> str:
+    """What deleted and replaced parts still take, and how that ends."""
+    room = f"about {bytes_of(info['bytes_removed'])} of it" if info["bytes_removed"] else "an unknown part of it"
+    return f"{room}, of {info['removed']:,} parts deleted or replaced  (removed for good by: sightline compact)"
+
+
+def _each(count: int, vectors: int, more: str = "") -> str:
+    return f"  ({count / vectors:,.0f} bytes a vector{', ' if more else ''}{more})" if vectors else ""
+
+
+def _snapshots(told: Sequence[Mapping[str, Any]]) -> str:
+    """How many there are, how large, and how old: they hold what they held."""
+    size = bytes_of(sum(one["bytes"] for one in told))
+    return f"{len(told)}, {size}, the oldest {told[0]['made_at'] or 'damaged'}  (sightline snapshot --list)"
 
 
 def _adapter(told: Mapping[str, Any]) -> str:
@@ -314,18 +334,12 @@ def _adapter(told: Mapping[str, Any]) -> str:
 
 
 def show_models(out: Console, cards: Sequence[Any]) -> None:
-    """Print the encoders one can choose, with what their licences allow."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), expand=True, header_style="bold dim")
-    table.add_column("Encoder", ratio=5, overflow="fold")
-    table.add_column("Dim", justify="right", width=5)
-    table.add_column("Size", justify="right", width=9)
-    table.add_column("Licence", ratio=3, overflow="fold")
-    table.add_column("Note", ratio=5, overflow="fold")
+    """Print models one can choose, a block each: what is to be copied stands on a line that nothing folds."""
     for card in cards:
-        size = bytes_of(card.size_bytes) if card.size_bytes else "–"
-        named = Text.assemble((plain(card.name), "bold"), "\n", (plain(card.spec), "cyan"))
-        if card.name == card.spec:
-            named = Text(plain(card.spec), style="bold cyan")
-        table.add_row(named, str(card.dim or "–"), size, Text(plain(card.licence)), Text(plain(card.note), style="dim"))
-        table.add_row()
-    out.print(table)
+        told = [
+            f"{card.dim} dimensions" if getattr(card, "dim", 0) else "",
+            bytes_of(card.size_bytes) if card.size_bytes else "",
+        ]
+        out.print(Text(plain(card.spec), style="bold cyan"), soft_wrap=True)
+        for line in (", ".join(filter(None, told)), card.note, f"licence: {card.licence}"):
+            out.print(Padding(Text(plain(line), style="dim"), (0, 0, 0, 4), expand=False))

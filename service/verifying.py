@@ -14,18 +14,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from service.compacting import DeletedCheck
 from service.options import REPORTED, AsJson, Collection, EncoderSpec, IndexDir, open_index, print_json
-from service.promises import PassportCheck, RecallCheck, Tell, Undone, show_undone
+from service.promises import PassportCheck, RecallCheck, Tell, Undone, say, show_undone
 from service.tables import bar, plain
 from sightline.errors import PassportMismatch
 
 if TYPE_CHECKING:
     from sightline.catalog_check import CatalogReport, Suspect
     from sightline.catalog_check.checking import Missing
+    from sightline.catalog_check.lengths import Lengths
     from sightline.engine import Sightline
     from sightline.types import Skipped
 
 SHOWN = 15  # rows of each list on a terminal; --json has all
+LONGEST = 5  # texts
 TOLD = 3  # disagreements of one item
 
 
@@ -59,7 +62,12 @@ class CatalogCheck:
 
 
 # By option and by key of the JSON, in the order in which they are made.
-CHECKS: Mapping[str, Check] = {"passport": PassportCheck(), "recall": RecallCheck(), "catalog": CatalogCheck()}
+CHECKS: Mapping[str, Check] = {
+    "passport": PassportCheck(),
+    "recall": RecallCheck(),
+    "deleted": DeletedCheck(),
+    "catalog": CatalogCheck(),
+}
 
 
 def verify_command(
@@ -69,8 +77,14 @@ def verify_command(
         bool, typer.Option("--recall", help="how much of exact search it finds, by words and by pictures apart")
     ] = False,
     catalog: Annotated[
-        bool, typer.Option("--catalog", help="items whose pictures and words disagree; missing pictures; cut texts")
+        bool,
+        typer.Option("--catalog", help="items whose pictures and words disagree; missing pictures; texts too long"),
     ] = False,
+    deleted: Annotated[bool, typer.Option("--deleted", help="nothing is left of what was deleted or replaced")] = False,
+    gone: Annotated[
+        list[str] | None,
+        typer.Option("--gone", metavar="ID", help="look for this deleted id in every byte of every file; repeatable"),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="of the mistakes planted for trial")] = 0,
     index: IndexDir = None,
     collection: Collection = None,
@@ -88,17 +102,20 @@ def verify_command(
 
       sightline verify --recall
 
+      sightline verify --deleted --gone mug-17
+
       sightline verify --catalog --json
     """
     from service import progress, tables
 
-    asked = {"passport": passport, "recall": recall, "catalog": catalog}
+    asked = {"passport": passport, "recall": recall, "deleted": deleted or bool(gone), "catalog": catalog}
     chosen = [name for name in CHECKS if asked[name] or not any(asked.values())]
     with (
         open_index(index, collection, encoder=encoder, create=False) as opened,
         progress.steps(tables.console(stderr=True)) as show,
     ):
-        reports = run_checks(opened, chosen, seed, show)
+        checks = {**CHECKS, "deleted": DeletedCheck(tuple(gone or ()))}
+        reports = run_checks(opened, chosen, seed, show, checks=checks)
     clean = all(report.clean for report in reports.values())
     if as_json:
         print_json({"clean": clean, **{name: report.to_json() for name, report in reports.items()}})
@@ -112,7 +129,9 @@ def verify_command(
         raise typer.Exit(REPORTED)
 
 
-def run_checks(index: Sightline, names: Sequence[str], seed: int, tell: Tell) -> dict[str, Report]:
+def run_checks(
+    index: Sightline, names: Sequence[str], seed: int, tell: Tell, *, checks: Mapping[str, Check] = CHECKS
+) -> dict[str, Report]:
     """What each check found. Where the passport was among them and is broken, those that need the encoder are undone.
 
     Raises PassportMismatch where it was not among them.
@@ -120,7 +139,7 @@ def run_checks(index: Sightline, names: Sequence[str], seed: int, tell: Tell) ->
     reports: dict[str, Report] = {}
     for name in names:
         try:
-            reports[name] = CHECKS[name].run(index, seed, tell)
+            reports[name] = checks[name].run(index, seed, tell)
         except PassportMismatch:
             if "passport" not in reports:
                 raise
@@ -130,7 +149,8 @@ def run_checks(index: Sightline, names: Sequence[str], seed: int, tell: Tell) ->
 
 def show_catalog(out: Console, report: CatalogReport) -> None:
     """Print what a look at a catalog brought up, the most suspicious first."""
-    out.print(f"{report.items:,} items looked at in {report.seconds:.1f} s")
+    looked = f"{report.items:,} items looked at in {report.seconds:.1f} s"
+    say(out, "catalog", "nothing found" if report.clean else "found", looked)
     for note in report.notes:
         out.print(Text(f"! {plain(note)}", style="yellow"))
     if report.suspects:
@@ -142,16 +162,7 @@ def show_catalog(out: Console, report: CatalogReport) -> None:
         out.print(Text(f"Of mistakes planted for trial it finds: {told}", style="dim"))
     _missing(out, report.missing)
     _twice(out, report.duplicate_ids)
-    cut = report.lengths
-    if cut.cut:
-        read = f"; about the first {cut.read} words are" if cut.read else ""
-        untested = f"; {cut.untested:,} shorter texts were not asked about" if cut.untested else ""
-        out.print(Text(f"Not read to the end by the encoder: {len(cut.cut):,} texts{read}{untested}", style="bold"))
-        for one in cut.cut[:SHOWN]:
-            out.print(Text(f"  {plain(one.part_id)}: {one.words} words"))
-        _more(out, len(cut.cut))
-    if not (report.suspects or report.missing or report.duplicate_ids or cut.cut):
-        out.print(Text("Nothing is wrong that could be seen.", style="green"))
+    _too_long(out, report.lengths)
 
 
 def _suspects(suspects: Sequence[Suspect]) -> Table:
@@ -182,7 +193,7 @@ def _suspects(suspects: Sequence[Suspect]) -> Table:
 
 def _missing(out: Console, missing: Sequence[Missing]) -> None:
     if missing:
-        out.print(Text(f"Pictures that are missing: {len(missing):,}", style="bold"))
+        out.print(Text(f"Missing or unreadable: {len(missing):,}", style="bold"))
         for one in missing[:SHOWN]:
             of = f" of {plain(one.item_id)}" if one.item_id and one.item_id != one.source else ""
             out.print(Text.assemble(f"  {plain(one.source)}{of}", (f": {plain(one.reason)}", "dim")))
@@ -197,10 +208,26 @@ def _twice(out: Console, twice: Sequence[Skipped]) -> None:
         _more(out, len(twice))
 
 
-def _more(out: Console, count: int) -> None:
-    if count > SHOWN:
-        out.print(Text(f"  … {count - SHOWN:,} more: --json lists all", style="dim"))
+def _too_long(out: Console, lengths: Lengths) -> None:
+    once = f", which reads about {lengths.read} words at once" if lengths.read else ""
+    for told, texts in (("Not read to the end", lengths.cut), ("Read in pieces, as their mean,", lengths.pieces)):
+        if texts:
+            out.print(Text(f"{told} by the encoder{once}: {_texts(len(texts))}", style="bold"))
+            for one in texts[:LONGEST]:
+                out.print(Text(f"  {plain(one.part_id)}: {one.words} words"))
+            _more(out, len(texts), LONGEST)
+    if lengths.untested:
+        out.print(Text(f"  {lengths.untested:,} shorter texts were not asked about", style="dim"))
+
+
+def _more(out: Console, count: int, shown: int = SHOWN) -> None:
+    if count > shown:
+        out.print(Text(f"  … {count - shown:,} more: --json lists all", style="dim"))
 
 
 def _items(count: int) -> str:
     return "1 item" if count == 1 else f"{count:,} items"
+
+
+def _texts(count: int) -> str:
+    return "1 text" if count == 1 else f"{count:,} texts"

@@ -1,28 +1,28 @@
 """Sightline finds things in pictures and words, and answers questions with evidence that can be opened.
 
-`Sightline` itself loads on first use (PEP 562), so importing a stage or a noun never loads an engine.
+Every name loads on first use (PEP 562): importing a stage never loads an engine, and a decoder's process no arrays.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from sightline.errors import SightlineError
-from sightline.types import (
-    AddReport,
-    Answer,
-    Citation,
-    Hit,
-    Item,
-    Locator,
-    Part,
-    Query,
-    Results,
-    Term,
-)
 
 if TYPE_CHECKING:
     from sightline.engine import Sightline
+    from sightline.errors import SightlineError
+    from sightline.types import (
+        AddReport,
+        Answer,
+        Citation,
+        Hit,
+        Item,
+        Locator,
+        Part,
+        Query,
+        Results,
+        Term,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -41,9 +41,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "Sightline":
-        from sightline.engine import Sightline
+_HOMES = {"Sightline": "sightline.engine", "SightlineError": "sightline.errors"}
 
-        return Sightline
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_HOMES.get(name, "sightline.types")), name)
+    globals()[name] = found
+    return found

@@ -9,11 +9,13 @@ from typing import Any
 
 import indexer
 from sightline import places
+from sightline.compacting import share
 from sightline.encoders import licence_of
 from sightline.errors import ConfigError
 from sightline.passport import PassportControl
 from sightline.protocols import Store
 from sightline.settings import Settings
+from sightline.transfer.snapshots import snapshots
 
 
 def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, settings: Settings) -> dict[str, Any]:
@@ -36,8 +38,11 @@ def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, set
         "bytes_memory": stats.bytes_memory,
         "bytes_mapped": stats.bytes_mapped,
         "bytes_disk": stats.bytes_disk + ledger.bytes_disk(),
+        "removed": stats.removed,
+        "bytes_removed": round(stats.bytes_disk * share(stats)),
         "fields": [{"name": f.name, "count": f.count, "numeric": f.numeric} for f in store.fields()],
         "skipped": len(ledger.skipped()),
+        "snapshots": [one.to_json() for one in snapshots(settings.index, settings.collection)],
     }
 
 

@@ -5,10 +5,15 @@ Does not know what is in them. SQLite and Qdrant fsync what they write; nobody b
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
+import shutil
+import stat
 from pathlib import Path
+
+_BLOCK = 1 << 16
 
 
 def make_folder(folder: Path) -> None:
@@ -25,6 +30,42 @@ def move(here: Path, there: Path) -> None:
     sync(there.parent)
     if here.parent != there.parent:
         sync(here.parent)
+
+
+def copy(here: Path, there: Path) -> None:
+    """Copy a file; what is zeros becomes a hole, since some engines lay out files far larger than their content.
+
+    Raises OSError.
+    """
+    with here.open("rb") as source, there.open("xb") as copied:
+        while block := source.read(_BLOCK):
+            if block.count(0) == len(block):
+                copied.seek(len(block), os.SEEK_CUR)
+            else:
+                copied.write(block)
+        copied.truncate(copied.tell())
+
+
+def copy_tree(here: Path, there: Path) -> None:
+    """Copy a folder with everything in it, each file as `copy` does. Raises OSError."""
+    shutil.copytree(here, there, copy_function=lambda one, other: copy(Path(one), Path(other)))
+
+
+def room(*paths: Path) -> int:
+    """Bytes that files, and the files in folders, take on the disk; one that is just being removed takes none."""
+    walked = [Path(top) / name for path in paths for top, _, names in os.walk(path) for name in names]
+    total = 0
+    for path in (*paths, *walked):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            status = path.stat()
+            total += 0 if stat.S_ISDIR(status.st_mode) else 512 * status.st_blocks
+    return total
+
+
+def sync_tree(folder: Path) -> None:
+    """Put a folder on disk with everything in it. Raises OSError."""
+    for path in (*folder.rglob("*"), folder):
+        sync(path)
 
 
 def sync(path: Path) -> None:

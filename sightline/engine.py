@@ -21,6 +21,7 @@ import indexer
 import retriever
 from sightline import decoding, filters, media, places
 from sightline.certificate import Certificate
+from sightline.compacting import Compactions
 from sightline.decoding import Picture
 from sightline.describing import describe
 from sightline.encoders.adapter import Adapter
@@ -32,10 +33,12 @@ from sightline.mllms import open_chat
 from sightline.passport import PassportControl, refuse_other_store, store_of
 from sightline.protocols import ChatModel, Encoder, Reranker, Store
 from sightline.queries import Where, query_of
+from sightline.remains import CompactReport, Tell, silent
 from sightline.rerankers import open_reranker
 from sightline.settings import Settings
 from sightline.stores import is_elsewhere, open_store
 from sightline.stores.checks import check_text
+from sightline.transfer import Transfer
 from sightline.types import (
     AddReport,
     Answer,
@@ -70,6 +73,7 @@ class Sightline:
             ledger, self.folder, store=store_spec, encoder=settings.encoder, threads=settings.threads
         )
         self._writing = threading.RLock()
+        self.compactions = Compactions(store, ledger, settings, self._write)
 
     # -- opening and closing
 
@@ -110,6 +114,7 @@ class Sightline:
 
     def close(self) -> None:
         """Release files. What was acknowledged is already on disk."""
+        self.compactions.finish()
         self._store.close()
         self._ledger.close()
 
@@ -134,6 +139,7 @@ class Sightline:
     def erase(self) -> None:
         """Delete this collection with everything in it, at once for everybody; afterwards it can only be closed."""
         elsewhere = is_elsewhere(self._control.store_spec)
+        self.compactions.stop()
         with self._write():
             if not elsewhere:
                 self._store.close()
@@ -281,6 +287,15 @@ class Sightline:
             probes["text"] = self.encoder.encode_queries([(title,) for title in titles])
         return self._store.verify(self.encoder.space, probes or None)
 
+    def compact(self, *, progress: Tell = silent) -> CompactReport:
+        """Remove for good what was deleted or replaced, and give its room back. Searches go on meanwhile."""
+        return self.compactions.now(progress)
+
+    @property
+    def transfer(self) -> Transfer:
+        """Export, import and snapshots of this collection."""
+        return Transfer(self._control, self._store, self._ledger, self.settings, self._filter, self._write)
+
     # -- engines, opened when first needed
 
     @property
@@ -355,6 +370,7 @@ class Sightline:
             if self.gone:
                 raise NotFound(f"collection {self.settings.collection!r} was deleted after it was opened here")
             yield
+            self.compactions.after()
 
 
 def _missing(config: Settings) -> str:

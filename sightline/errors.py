@@ -28,7 +28,7 @@ class MissingExtra(ConfigError):
     """A package that belongs to an extra is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed. Install it with: pip install 'sightline[{extra}]'")
+        super().__init__(f"{package} is not installed. In Sightline's folder: pip install '.[{extra}]'")
         self.package = package
         self.extra = extra
 

@@ -38,7 +38,7 @@ def migrate(
     encoder = control.other(spec)
     again = indexer.Reembedding(
         store=store, ledger=ledger, encoder=encoder,
-        max_pixels=settings.max_pixels, batch_size=settings.batch_size, progress=progress,
+        limits=settings.limits, batch_size=settings.batch_size, progress=progress,
     )  # fmt: skip
     adapted = bool(ledger.adapter_state()[0]) and passport.fingerprint != encoder.space.fingerprint
     while True:

@@ -20,6 +20,7 @@ from sightline.encoders import open_encoder
 from sightline.encoders.adapter import AdaptedEncoder, Adapter
 from sightline.errors import ConfigError, InputError, PassportMismatch
 from sightline.protocols import Encoder
+from sightline.stores import place_of
 from sightline.types import Space, Vectors
 from sightline.versions import versions
 
@@ -46,7 +47,7 @@ class PassportControl:
 
     def __init__(self, ledger: Ledger, folder: Path, *, store: str, encoder: str | None, threads: int | None) -> None:
         """`store` and `encoder` are specs; `encoder` None means the one on record, or the starter."""
-        self._ledger, self._folder, self.store_spec = ledger, folder, store
+        self._ledger, self._folder, self.store_spec = ledger, folder, place_of(store)
         self._asked, self._threads = encoder, threads
         self._built_by: Passport | None = None  # read from the ledger until there is one
         self._checked: tuple[Passport, Encoder] | None = None
@@ -111,9 +112,9 @@ def store_of(folder: Path) -> str | None:
 
 def refuse_other_store(passport: Passport | None, spec: str, folder: Path) -> None:
     """Raises PassportMismatch when the collection is kept elsewhere."""
-    if passport and spec != passport.store:
+    if passport and place_of(spec) != passport.store:
         raise PassportMismatch(
-            f"{folder} keeps its vectors in {passport.store!r}, not {spec!r}. "
+            f"{folder} keeps its vectors in {passport.store!r}, not {place_of(spec)!r}. "
             f"Open it without --store, or index into another folder or collection."
         )
 

@@ -5,8 +5,10 @@ Knows the ledger, by which a folder is known to be a collection; opens a store o
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +21,7 @@ from sightline.stores import is_elsewhere, open_store
 
 LOCK = "write.lock"
 _GRAVE = ".deleted-"  # no collection's name begins with a dot
+_OLD, _NEW = ".replaced-", ".restored-"  # of one replacement both end alike
 
 
 def collection_folder(index: Path, collection: str) -> Path:
@@ -65,14 +68,48 @@ def clear(grave: Path) -> None:
             raise ConfigError(f"cannot delete {grave}: {exc.strerror}") from exc
 
 
+@contextlib.contextmanager
+def arriving(folder: Path) -> Iterator[Path]:
+    """An empty folder beside a collection's, to be filled and to `replace` it; gone when the block ends.
+
+    Nobody else writes to it, wherever it is by then, until the block is left. Raises ConfigError.
+    """
+    new = folder.with_name(f"{_NEW}{folder.name}-{uuid4().hex}")
+    make_folder(new)
+    try:
+        with locked(new / LOCK):
+            yield new
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def replace(folder: Path, new: Path) -> None:
+    """Put a filled folder in a collection's place, on disk afterwards: whenever killed, one of them is there, whole.
+
+    Whoever calls this holds the lock of the old one, if there is one. Raises ConfigError.
+    """
+    old = new.with_name(new.name.replace(_NEW, _OLD, 1))
+    try:
+        if folder.exists():
+            disk.move(folder, old)
+        disk.move(new, folder)  # killed before this, the next `open` does it
+    except OSError as exc:
+        raise ConfigError(f"cannot put a collection at {folder}: {exc.strerror}") from exc
+    if old.exists():
+        clear(old)
+
+
 def finish(index: Path, collection: str) -> None:
-    """Remove what a killed deletion left, of any collection.
+    """Go on with what a killed deletion or replacement left, of any collection.
 
     Where one of this name is kept elsewhere too, it must be gone there first: raises what its store raises when that
     cannot be reached, ConfigError while another process is at it.
     """
     folder = index / "collections"
-    for grave in folder.glob(f"{_GRAVE}*") if folder.is_dir() else ():
+    if not folder.is_dir():
+        return
+    _finish_replacing(folder, collection)
+    for grave in folder.glob(f"{_GRAVE}*"):
         name = grave.name.removeprefix(_GRAVE).rpartition("-")[0]
         must = False
         try:
@@ -86,3 +123,22 @@ def finish(index: Path, collection: str) -> None:
         except SightlineError:
             if must and grave.is_dir():
                 raise
+
+
+def _finish_replacing(folder: Path, collection: str) -> None:
+    """Put collections in place whose old one was moved away already; others that were to come go."""
+    for old in folder.glob(f"{_OLD}*"):
+        new, name = old.with_name(old.name.replace(_OLD, _NEW, 1)), old.name.removeprefix(_OLD).rpartition("-")[0]
+        must = name == collection
+        try:
+            with locked(old / LOCK, wait_s=None if must else 0.0):
+                if new.is_dir() and not (folder / name).exists():
+                    disk.move(new, folder / name)
+                clear(old)
+        except SightlineError:
+            if must and not (folder / name).exists():
+                raise
+    for new in folder.glob(f"{_NEW}*"):
+        if not new.with_name(new.name.replace(_NEW, _OLD, 1)).exists():
+            with contextlib.suppress(SightlineError), locked(new / LOCK, wait_s=0.0):
+                clear(new)

@@ -6,10 +6,13 @@ Knows no engine. Batching, caching, retries and checks live outside these few me
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from sightline.certificate import Certificate
 from sightline.filters import Filter
+from sightline.remains import Remains, Tell, silent
 from sightline.types import (
     Aggregate,
     Content,
@@ -23,6 +26,7 @@ from sightline.types import (
     Piece,
     Query,
     Space,
+    Stored,
     StoreStats,
     Table,
     Vectors,
@@ -45,6 +49,24 @@ class Encoder(Protocol):
 
     def encode_queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Vectors:
         """(n, dim) unit rows. Differs from `encode_documents` only for encoders trained with query prompts."""
+        ...
+
+
+class Moment(Protocol):
+    """A collection as it was at one moment, to be walked or copied."""
+
+    def items(self, *, where: Filter | None = None, vectors: bool = True) -> Iterator[Stored]:
+        """Every item that passes `where`, once, in the store's own order; without vectors where they are not wanted.
+
+        A part's vectors come in the order they were given. Holds a page of items in memory, not all.
+        """
+        ...
+
+    def copy(self, folder: Path) -> None:
+        """Put all files of the store's into a folder that has none of them, on disk when this returns.
+
+        Raises ConfigError where it is not kept in files here, EngineError where they cannot be written.
+        """
         ...
 
 
@@ -121,6 +143,13 @@ class Store(Protocol):
         """Count, minimum, maximum or mean over the items that pass `where`, grouped or whole."""
         ...
 
+    def moment(self) -> AbstractContextManager[Moment]:
+        """The collection as it is now, until the block is left: `faiss` lets others write meanwhile.
+
+        With the other stores, writes of this process wait, and another must be kept out.
+        """
+        ...
+
     def stats(self) -> StoreStats: ...
 
     def verify(self, space: Space, probes: Mapping[Modality, Vectors] | None = None) -> list[Certificate]:
@@ -133,6 +162,20 @@ class Store(Protocol):
 
     def certificates(self) -> list[Certificate]:
         """What was last measured, at a build or by `verify`."""
+        ...
+
+    def compact(self, *, tell: Tell = silent) -> Remains:
+        """Remove for good what was deleted or replaced, from every file; what nobody can tell from here is `unseen`.
+
+        Searches go on meanwhile, writing must not. Killed at any moment, the collection is as it was or compact.
+        """
+        ...
+
+    def remains(self, ids: Sequence[str] = ()) -> Remains:
+        """What deleted and replaced things have left behind; nothing after `compact`.
+
+        `ids` of items that are gone are looked for in every form the store alone writes them in.
+        """
         ...
 
     def drop(self) -> None:

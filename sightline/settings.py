@@ -43,6 +43,9 @@ class Settings(BaseSettings):
         ge=300_000_000,
         description="memory to decode one picture; past it the picture is skipped (Linux)",
     )
+    auto_compact: bool = Field(
+        True, description="compact after writing where a quarter was deleted or replaced, 32 MB at least, 1 GB in all"
+    )
     allow_urls: bool = Field(False, description="fetch http(s) pictures named in catalogs; private addresses never")
     api_key: SecretStr | None = Field(None, description="key the service asks for; needed to serve beyond this machine")
     max_upload_bytes: int = Field(32_000_000, ge=1, description="largest request body the service reads")

@@ -111,6 +111,14 @@ class PartVectors:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """An item as a store keeps it, with the vectors of its parts in every space."""
+
+    item: Item
+    vectors: tuple[PartVectors, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PartHit:
     """A part as a store found it. `score` is a similarity: higher is better; ties are broken by part id."""
 
@@ -371,3 +379,4 @@ class StoreStats:
     kind: str  # "exact (IndexFlatIP)"
     bytes_mapped: int = 0  # of bytes_memory, what lies in files that the system reads and drops as it needs to
     why: str = ""  # why the index is of its kind
+    removed: int = 0  # parts deleted or replaced since the last compaction, whose bytes may still be there

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from sightline.adaptation.fitting import Examples, fit, kept
 from sightline.adaptation.judging import Verdict, judge
@@ -128,10 +129,14 @@ def _fitted(
 ) -> tuple[Any, Verdict]:
     doing = f"judging on pairs held out ({kind} asks)"
     tell(doing, 0, None)
-    asked_anew, unseen = judge(examples, rivals=others, seed=seed, tell=lambda done, total: tell(doing, done, total))
-    tell(f"fitting on all pairs ({kind} asks)", 0, 1)
-    made = fit(examples, seed=seed)
-    return made, Verdict(kind, asked_anew, unseen, kept(made, examples.queries, seed=seed), closed)
+    with threadpool_limits(1, user_api="blas"):  # thousands of small products: on a busy machine threads only wait
+        asked_anew, unseen = judge(
+            examples, rivals=others, seed=seed, tell=lambda done, total: tell(doing, done, total)
+        )
+        tell(f"fitting on all pairs ({kind} asks)", 0, 1)
+        made = fit(examples, seed=seed)
+        neighbours = kept(made, examples.queries, seed=seed)
+    return made, Verdict(kind, asked_anew, unseen, neighbours, closed)
 
 
 def _why(count: int) -> str:

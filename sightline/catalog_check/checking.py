@@ -1,4 +1,4 @@
-"""From an index to a report on its catalog: what disagrees, what is missing, what is there twice, what is cut.
+"""From an index to a report on its catalog: what disagrees, what is missing, what is there twice, what is too long.
 
 Knows the order of these steps; changes nothing.
 """
@@ -6,7 +6,7 @@ Knows the order of these steps; changes nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,12 @@ from indexer import Ledger
 from indexer.readers import SAME_ID
 from sightline.catalog_check.disagreements import LEAST, Compared, Found, Suspect, disagreements
 from sightline.catalog_check.judging import LISTED
-from sightline.catalog_check.lengths import Lengths, cut_texts
+from sightline.catalog_check.lengths import Lengths, long_texts
 from sightline.catalog_check.reading import Entry, Tell, colours, read
 from sightline.engine import Sightline
 from sightline.types import Part, Skipped
+
+_INSIDE = "!/"  # between an archive and the name of what is in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class CatalogReport:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing seems to be wrong. A text that is cut is no mistake of the catalog's."""
+        """Whether nothing seems to be wrong. A text that is too long is no mistake of the catalog's."""
         return not (self.suspects or self.missing or self.duplicate_ids)
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +65,8 @@ class CatalogReport:
             "missing_pictures": [one.to_json() for one in self.missing],
             "duplicate_ids": [{"source": one.source, "reason": one.reason} for one in self.duplicate_ids],
             "cut_texts": [one.to_json() for one in self.lengths.cut],
-            "words_read": self.lengths.read,
+            "texts_in_pieces": [one.to_json() for one in self.lengths.pieces],
+            "words_read_at_once": self.lengths.read,
             "texts_untested": self.lengths.untested,
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
@@ -95,14 +98,16 @@ def check(
     lengths = Lengths()
     if "text" in modalities:
         texts = [part for entry in catalog.entries for part in entry.item.parts]
-        doing = "looking for texts that are cut"
-        lengths = cut_texts(texts, index.plain_encoder, lambda done, total: tell(doing, done, total))
+        doing = "looking for texts that are too long"
+        lengths = long_texts(texts, index.plain_encoder, lambda done, total: tell(doing, done, total))
     missing, twice = _unread(index)
+    missing += _gone(catalog.entries)
+    missing += _bare(catalog.entries, {one.item_id for one in missing})
     return CatalogReport(
         len(catalog.entries),
         found.suspects,
         found.compared,
-        (*missing, *_gone(catalog.entries), *_bare(catalog.entries)),
+        tuple(missing),
         tuple(twice),
         lengths,
         tuple(notes),
@@ -135,13 +140,31 @@ def _gone(entries: Iterable[Entry]) -> list[Missing]:
 
 
 def _is_lost(part: Part) -> bool:
-    return part.uri is not None and "://" not in part.uri and not Path(part.uri).exists()
+    """Whether its file, or the archive it was in, is certainly not there. URLs are not asked."""
+    if part.uri is None or "://" in part.uri or _may_be_there(part.uri):
+        return False
+    pieces = part.uri.split(_INSIDE)
+    return not any(_may_be_there(_INSIDE.join(pieces[:count])) for count in range(1, len(pieces)))
 
 
-def _bare(entries: Sequence[Entry]) -> list[Missing]:
-    """Items with fields and without any picture, where most such have one. A text has no fields but its title."""
+def _may_be_there(place: str) -> bool:
+    try:
+        Path(place).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):  # one that cannot be looked at may be there
+        return True
+    return True
+
+
+def _bare(entries: Sequence[Entry], told: Collection[str | None]) -> list[Missing]:
+    """Items with fields and without any picture, where most such have one. A text has no fields but its title.
+
+    Those of `told` are known to lack one already.
+    """
     rows = [entry for entry in entries if entry.item.fields.keys() - {"title"}]
     bare = [entry for entry in rows if all(part.modality != "image" for part in entry.item.parts)]
     if 2 * len(bare) >= len(rows):
         return []
-    return [Missing(entry.item.id, entry.item.id, "it has no picture, and most items have") for entry in bare]
+    reason = "it has no picture, and most items have"
+    return [Missing(entry.item.id, entry.item.id, reason) for entry in bare if entry.item.id not in told]

@@ -1,6 +1,6 @@
 """What a collection holds more than once: equal items, equal picture files, and pictures that look alike.
 
-A picture is like another when both say so: a hash of its coarse light and dark, and its vector. Removes nothing.
+A picture is like another, or like its mirror image, when a hash of coarse light and dark and its vector both say so.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def duplicates(index: Sightline, *, tell: Tell = lambda what, done, total: None)
         for digest, item in ledger.register.pictures():
             owners.setdefault(digest, []).append(item)
         digests = sorted(owners)
-        hashes = [_hash_of(ledger, digest) for digest in _told(digests, "looking at pictures", tell)]
+        hashes = [_hashes_of(ledger, digest) for digest in _told(digests, "looking at pictures", tell)]
     together = {frozenset(group.items) for group in equal}
     shared = [
         Group("equal pictures", tuple(items), (digest,))
@@ -92,11 +92,15 @@ def perceptual_hash(pixels: Pixels) -> int | None:
     return int(sum(1 << place for place in np.flatnonzero(bits).tolist()))
 
 
-def close_pairs(hashes: Hashes, *, apart: int = BITS_APART) -> list[tuple[int, int, int]]:
-    """(i, j, bits) for every i < j whose hashes differ in at most `apart` bits. Compares all with all, in blocks."""
+def close_pairs(hashes: Hashes, others: Hashes | None = None, *, apart: int = BITS_APART) -> list[tuple[int, int, int]]:
+    """(i, j, bits) for every i < j where hash i and hash j (of `others`, where given) differ in at most `apart` bits.
+
+    Compares all with all, in blocks.
+    """
+    others = hashes if others is None else others
     found = []
     for at in range(0, len(hashes), _BLOCK):
-        block = hashes[at : at + _BLOCK, None] ^ hashes[None, at:]  # (b, n - at)
+        block = hashes[at : at + _BLOCK, None] ^ others[None, at:]  # (b, n - at)
         bits = _ones(block)
         rows, columns = np.nonzero(bits <= apart)
         later = columns > rows
@@ -107,16 +111,21 @@ def close_pairs(hashes: Hashes, *, apart: int = BITS_APART) -> list[tuple[int, i
     return found
 
 
-def _alike(hashed: Mapping[str, int], index: Sightline, owners: Mapping[str, Sequence[str]], tell: Tell) -> list[Group]:
+def _alike(
+    hashed: Mapping[str, tuple[int, int]], index: Sightline, owners: Mapping[str, Sequence[str]], tell: Tell
+) -> list[Group]:
     digests = list(hashed)
     tell("comparing pictures with each other", 0, None)
-    pairs = close_pairs(np.array([hashed[digest] for digest in digests], np.uint64))
-    wanted = sorted({digests[at] for pair in pairs for at in pair[:2]})
+    both = np.array([hashed[digest] for digest in digests], np.uint64).reshape(-1, 2)
+    pairs = {(left, right): bits for left, right, bits in close_pairs(both[:, 0], both[:, 1])}
+    for left, right, bits in close_pairs(both[:, 0]):
+        pairs[left, right] = min(bits, pairs.get((left, right), bits))
+    wanted = sorted({digests[at] for pair in pairs for at in pair})
     vectors: dict[str, Matrix] = {}
     for at in range(0, len(wanted), 500):
         vectors |= {digest: rows[0] for digest, rows in index.known(wanted[at : at + 500]).items()}
     links = []
-    for left, right, bits in pairs:
+    for (left, right), bits in pairs.items():
         a, b = digests[left], digests[right]
         cosine = float(vectors[a] @ vectors[b]) if a in vectors and b in vectors else -1.0
         if cosine >= COSINE + COSINE_A_BIT * bits:
@@ -146,9 +155,14 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> list[set[str]]:
     return list({id(group): group for group in home.values()}.values())
 
 
-def _hash_of(ledger: Ledger, digest: str) -> int | None:
+def _hashes_of(ledger: Ledger, digest: str) -> tuple[int, int] | None:
+    """Of a picture, and of its mirror image."""
     jpeg = ledger.thumbnail(digest)
-    return perceptual_hash(media.decode(jpeg, source=digest)) if jpeg else None
+    if not jpeg:
+        return None
+    pixels = media.decode(jpeg, source=digest)
+    one, other = perceptual_hash(pixels), perceptual_hash(np.ascontiguousarray(pixels[:, ::-1]))
+    return None if one is None or other is None else (one, other)
 
 
 def _ones(words: Hashes) -> NDArray[np.uint8]:

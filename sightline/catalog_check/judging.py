@@ -17,6 +17,7 @@ Matrix = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 PRIOR = 0.02  # of items whose picture is not theirs, before looking
+ROUNDS = 3  # of finding out what right looks like: more change hardly anything
 LISTED = 0.3  # suspicion from which an item is listed
 RIDGE = 1e-3  # a fit's penalty, for each item it learns from; features have unit length on average
 ALIKE = 0.95  # cosine, of texts from which the mean of all was taken: above it they say the same
@@ -33,8 +34,16 @@ class Calibration:
 
     @classmethod
     def of(cls, recorded: Matrix, planted: Matrix) -> Calibration:
-        """Medians, and spreads of the sides that lean towards the other: a few wrong pairs on record change little."""
-        return cls(_middle(recorded, above=True), _middle(planted, above=False))
+        """Medians, and spreads of the sides that lean towards the other.
+
+        What is suspected counts the less for what right looks like, round by round (expectation and maximisation): so
+        many wrong pairs on record do not hide each other.
+        """
+        wrong = _middle(planted, np.ones(len(planted)), above=False)
+        found = cls(_middle(recorded, np.ones(len(recorded)), above=True), wrong)
+        for _ in range(ROUNDS):
+            found = cls(_middle(recorded, 1 - found.suspicion(recorded), above=True), wrong)
+        return found
 
     def suspicion(self, margins: Matrix) -> Matrix:
         """Probability, 0-1, that a pair is wrong, by two normal curves and PRIOR; a larger margin is never less so."""
@@ -192,13 +201,19 @@ def _judged(own: Matrix, best: Matrix, other: Ids, recorded: Matrix, planted: Ma
     return Fit(own, best, other, recorded, calibration.suspicion(recorded), noticed)
 
 
-def _middle(margins: Matrix, *, above: bool) -> tuple[float, float]:
+def _middle(margins: Matrix, weights: NDArray[Any], *, above: bool) -> tuple[float, float]:
     """Median, and the deviation of the normal curve that a tenth lies as far above (or below) of."""
     if not len(margins):
         return 0.0, 1.0
-    middle = float(np.median(margins))
-    far = float(np.quantile(margins, 0.9 if above else 0.1))
+    middle, far = _quantile(margins, weights, 0.5), _quantile(margins, weights, 0.9 if above else 0.1)
     return middle, max(abs(far - middle) / 1.2816, 1e-3)
+
+
+def _quantile(values: Matrix, weights: NDArray[Any], share: float) -> float:
+    """The value below which this share of the weight lies, each value in the middle of its own."""
+    order = np.argsort(values)
+    weight = weights[order].astype(np.float64)
+    return float(np.interp(share * weight.sum(), np.cumsum(weight) - weight / 2, values[order]))
 
 
 def _unit(rows: Any) -> Matrix:

@@ -6,6 +6,8 @@ Knows the forms of a spec; knows nothing of questions, evidence or hits.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,25 @@ if TYPE_CHECKING:
     from sightline.mllms.local import LocalVision
     from sightline.mllms.onnx import OnnxVision
 
-__all__ = ["open_chat", "open_vision"]
+__all__ = ["VisionCard", "open_chat", "open_vision", "vision_cards"]
+
+
+@dataclass(frozen=True, slots=True)
+class VisionCard:
+    """What `sightline models` shows of one vision-language model."""
+
+    spec: str
+    licence: str  # of the weights
+    size_bytes: int
+    note: str
+
+
+def vision_cards() -> list[VisionCard]:
+    """The vision-language models that come with Sightline."""
+    folder = Path(str(files("sightline.mllms") / "starter"))
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    note = "reranks, answers short questions, writes a line; ships with Sightline: no download, no torch"
+    return [VisionCard("vlm:starter", f"research and education only: {folder / 'LICENSE'}", size, note)]
 
 
 def open_chat(spec: str, *, logprobs: bool = False) -> ChatModel:

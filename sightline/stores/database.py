@@ -11,7 +11,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from sightline.disk import make_folder
+from sightline import vacuum
+from sightline.disk import make_folder, room
 from sightline.errors import ConfigError, EngineError, NotFound, SightlineError
 
 SCHEMA_VERSION = 1
@@ -85,7 +86,21 @@ class Database:
 
     def bytes_disk(self) -> int:
         """Size of the file and its write-ahead log."""
-        return sum(path.stat().st_size for path in self._files() if path.exists())
+        return room(*self._files())
+
+    def rewrite(self) -> None:
+        """Write the file anew without what was deleted, its log empty. Raises EngineError where room is lacking."""
+        with self._writing, self._translating():
+            vacuum.vacuum(self.path)
+
+    def empty_log(self) -> None:
+        """Put what is in the log into the file, and leave the log empty."""
+        with self._writing, self._translating():
+            connection = self._connect()
+            try:
+                vacuum.empty_log(connection, self.path)
+            finally:
+                connection.close()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -105,10 +120,7 @@ class Database:
         if idle is None:
             raise EngineError(f"the store in {self.path.parent} is closed")
         with self._translating():
-            try:
-                connection = idle.pop()
-            except IndexError:
-                connection = self._connect_again()
+            connection = self._borrow(idle)
             try:
                 connection.execute(begin)
                 yield connection
@@ -131,14 +143,16 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
-    def _connect_again(self) -> sqlite3.Connection:
-        """One more connection to the same file. Raises NotFound where that is no longer at its place."""
+    def _borrow(self, idle: list[sqlite3.Connection]) -> sqlite3.Connection:
+        """A connection to the same file. Raises NotFound where that is no longer at its place."""
         if self._place() == self._inode:  # SQLite would make a file where there is none
+            with contextlib.suppress(IndexError):
+                return idle.pop()
             connection = self._connect()
             if self._place() == self._inode:
                 return connection
             connection.close()
-        raise NotFound(f"{self.path.parent} is gone: another process deleted the collection")
+        raise NotFound(f"{self.path.parent} is gone: another process deleted or replaced the collection")
 
     def _place(self) -> int | None:
         """Which file is at the path."""

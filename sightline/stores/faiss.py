@@ -7,9 +7,10 @@ beside the index, until a build takes them over.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,18 @@ from numpy.typing import NDArray
 from sightline.certificate import Certificate
 from sightline.errors import InputError
 from sightline.filters import Filter
-from sightline.stores import faiss_build, sqlite
+from sightline.remains import Remains, Tell, silent
+from sightline.stores import faiss_build, faiss_compact, sqlite, sqlite_remains
 from sightline.stores import faiss_files as files
 from sightline.stores.checks import check_added, check_k, check_upsert, check_vectors
 from sightline.stores.database import Database
 from sightline.stores.faiss_background import Background
 from sightline.stores.faiss_build import Handed, Plan
-from sightline.stores.faiss_held import Gate, Held
+from sightline.stores.faiss_held import Held
+from sightline.stores.faiss_kinds import card
+from sightline.stores.faiss_moment import FaissMoment
+from sightline.stores.faiss_removed import keep_log
+from sightline.stores.gate import Gate
 from sightline.stores.where import Sql, where_sql
 from sightline.types import (
     Aggregate,
@@ -65,12 +71,14 @@ class FaissStore:
         """Write items whole, in one transaction that is on disk when this returns."""
         check_upsert(items, vectors)
         with self._database.writing() as connection:
+            keep_log(connection)
             sqlite.upsert(connection, items, vectors)
         self._builds.after(vectors)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many there were."""
         with self._database.writing() as connection:
+            keep_log(connection)
             return sqlite.delete(connection, ids)
 
     def get(self, ids: Sequence[str]) -> list[Item]:
@@ -92,6 +100,7 @@ class FaissStore:
         """Give parts that are there vectors in one more space; all or nothing."""
         check_added(vectors)
         with self._database.writing() as connection:
+            keep_log(connection)
             sqlite.add_vectors(connection, vectors)
         self._builds.after(vectors)
 
@@ -152,16 +161,23 @@ class FaissStore:
         with self._database.reading() as connection:
             return sqlite.aggregate(connection, plan, where)
 
+    @contextlib.contextmanager
+    def moment(self) -> Iterator[FaissMoment]:
+        """The collection as it is now, until the block is left; others may write meanwhile."""
+        with self._database.reading() as connection:
+            yield FaissMoment(connection, self._folder)
+
     def stats(self) -> StoreStats:
         """Size of the collection; `bytes_memory` is what its vectors take once all spaces were searched."""
         with self._database.reading() as connection:
             items, parts, vectors, plain = sqlite.counts(connection)
             built = files.records(connection)
+            removed = sqlite_remains.removed(connection)
         covered = sum(4 * record.dim * record.rows for record in built)
         mapped = sum(record.bytes for record in built)
         return StoreStats(
             items, parts, vectors, max(0, plain - covered) + mapped, self._database.bytes_disk() + mapped,
-            _kind(built, self._plan), bytes_mapped=mapped, why=self._why(built, vectors),
+            _kind(built, self._plan), bytes_mapped=mapped, why=self._why(built, vectors), removed=removed,
         )  # fmt: skip
 
     def build(self, space: Space, probes: Handed | None = None, *, kind: str | None = None) -> list[Certificate]:
@@ -188,6 +204,19 @@ class FaissStore:
         """What was last measured of each index, by `build` or `verify`; none where all vectors are searched exactly."""
         with self._database.reading() as connection:
             return [record.certificate for record in files.records(connection)]
+
+    def compact(self, *, tell: Tell = silent) -> Remains:
+        """Remove for good what was deleted or replaced: from rows, words, index files, and memory."""
+        faiss_compact.compact(self._database, self._folder, self._plan, self._builds, tell)
+        with self._gate.write():
+            self._spaces.clear()
+        self._passed.clear()
+        self._fields = None
+        return Remains()
+
+    def remains(self, ids: Sequence[str] = ()) -> Remains:
+        """What deleted and replaced things have left behind. Ids are written as they are: there are no other forms."""
+        return faiss_compact.remains(self._database, self._folder)
 
     def close(self) -> None:
         """Release files and memory. What was written is already on disk."""
@@ -237,7 +266,7 @@ class FaissStore:
             return "; ".join(dict.fromkeys(f"{record.modality}: {record.why}" for record in built))
         if self._builds.running:
             return "an index is being built; until it is there, all vectors are searched exactly"
-        return f"{vectors:,} vectors; an index is built from {self._plan.build_from:,} of one space on"
+        return f"{vectors:,} vectors are all compared; an index is built from {self._plan.build_from:,} of one space on"
 
     def _passing(self, connection: sqlite3.Connection, where: Filter) -> NDArray[np.int64]:
         """Row ids of the items that pass a filter; kept for the next search, since people search within one filter."""
@@ -252,7 +281,8 @@ class FaissStore:
 
 def _kind(built: Sequence[files.Record], plan: Plan) -> str:
     """What is searched, for people."""
+    where = f", {card()}" if card() else ""
     if not built:
-        return "exact (IndexFlatIP)"
+        return f"exact (IndexFlatIP){where}"
     each = ", ".join(dict.fromkeys(f"{record.kind} ({record.bytes / record.rows:,.0f} B a vector)" for record in built))
-    return f"{each}, mapped, scores from stored vectors; newer vectors exact"
+    return f"{each}, mapped, scores from stored vectors; newer vectors exact{where}"

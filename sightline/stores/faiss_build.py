@@ -239,7 +239,11 @@ def _sample(database: Database, group: _Group, kind: Kind, dim: int) -> Vectors:
     most = max(SAMPLE, SAMPLE_A_LIST * lists(len(ids))) if "IVF" in kind.factory(len(ids)) else SAMPLE
     if len(ids) > most:
         ids = np.sort(np.random.default_rng(SEED).choice(ids, most, replace=False))
-    return np.concatenate([vectors for _, _, vectors in _stream(database, ids, dim)])
+    sample, at = np.empty((len(ids), dim), np.float32), 0  # filled in place: hundreds of megabytes are not held twice
+    for _, _, vectors in _stream(database, ids, dim):
+        sample[at : at + len(vectors)] = vectors
+        at += len(vectors)
+    return sample[:at]
 
 
 def _queries(database: Database, space: Space, groups: list[_Group], handed: Handed) -> _Queries:

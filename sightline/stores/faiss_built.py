@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.stores import sqlite
-from sightline.stores.faiss_exact import SPARE, by_score, selector
+from sightline.stores.faiss_exact import SPARE, by_score, rows_of, selector
 from sightline.stores.faiss_files import Record, is_sound
 from sightline.stores.faiss_kinds import GPU_MOST, Kind, gpu_search, kind_named, nearest, on_gpu, read
 from sightline.types import Modality, PartHit, Vectors
@@ -52,6 +52,7 @@ class Built:
         self.effort = effort
         self._index, self._rows, self._kind, self._most = index, rows, kind, most
         self._alive: NDArray[np.bool_] | None = None  # None: all of them
+        self._passed: tuple[NDArray[np.int64], NDArray[np.bool_]] | None = None  # the items asked for last, their rows
         self._gpu = on_gpu(index, effort=effort)
 
     @classmethod
@@ -72,6 +73,14 @@ class Built:
     def __len__(self) -> int:
         """How many vectors of it are still there."""
         return self._rows.shape[1] if self._alive is None else int(self._alive.sum())
+
+    def drop(self, gone: NDArray[np.int64]) -> None:
+        """Find these vector ids, ascending, no more. No search may be under way."""
+        at = rows_of(self._rows[0], gone)
+        if len(at):
+            if self._alive is None:
+                self._alive = np.ones(self._rows.shape[1], bool)
+            self._alive[at] = False
 
     def keep(self, there: NDArray[np.int64]) -> None:
         """Find only these vector ids from now on."""
@@ -106,8 +115,10 @@ class Built:
     def _asked(self, items: NDArray[np.int64] | None) -> _Asked:
         mask = self._alive
         if items is not None:
-            passing = np.isin(self._rows[2], items)
-            mask = passing if mask is None else mask & passing
+            known = self._passed
+            if known is None or known[0] is not items:
+                known = self._passed = items, np.isin(self._rows[2], items)
+            mask = known[1] if mask is None else mask & known[1]
         if mask is None:
             return _Asked(self._rows.shape[1], None, None, narrow=False)
         allowed = int(mask.sum())

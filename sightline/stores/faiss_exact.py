@@ -49,9 +49,19 @@ class Exact:
             self._last = int(self._rows[0, -1])
             self._changed()
 
+    def drop(self, gone: NDArray[np.int64]) -> None:
+        """Drop these vector ids, ascending, where they are held."""
+        at = rows_of(self._rows[0], gone)
+        if len(at):
+            kept = np.ones(len(self), bool)
+            kept[at] = False
+            self._only(kept)
+
     def keep(self, there: NDArray[np.int64]) -> None:
         """Drop what is not among these vector ids, ascending."""
-        kept = np.isin(self._rows[0], there, assume_unique=True)
+        self._only(np.isin(self._rows[0], there, assume_unique=True))
+
+    def _only(self, kept: NDArray[np.bool_]) -> None:
         if not kept.all():
             self._index.remove_ids(selector(~kept))
             self._rows, self._keys = self._rows[:, kept], self._keys[:, kept]
@@ -108,6 +118,14 @@ class Exact:
 def by_score(hit: PartHit) -> tuple[float, str]:
     """Sorts hits best first, ties by part id."""
     return -hit.score, hit.part_id
+
+
+def rows_of(held: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where those of some ids are that are held; both ascending. Looks at few places of `held`, however long it is."""
+    at = np.searchsorted(held, ids)
+    inside = at < len(held)
+    found: NDArray[np.int64] = at[inside][held[at[inside]] == ids[inside]]
+    return found
 
 
 def selector(mask: NDArray[np.bool_]) -> faiss.IDSelector:

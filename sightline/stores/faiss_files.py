@@ -133,11 +133,14 @@ def new_files(folder: Path) -> Iterator[tuple[Path, Callable[[], tuple[str, int,
             path.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, named: set[str]) -> None:
-    """Remove files that no row names. A process that has one open goes on reading it."""
+def sweep(folder: Path, named: set[str], *, begun: bool = False) -> None:
+    """Remove files that no row names, those that are being written only where `begun` is given.
+
+    A process that has one open goes on reading it; one that is writing it fails to put it in place.
+    """
     for path in folder.glob("*.*"):
-        begun = path.name.startswith("new-")
-        if path.stem not in named and not (begun and time.time() - path.stat().st_mtime < _ABANDONED_S):
+        new = path.name.startswith("new-") and not begun
+        if path.stem not in named and not (new and time.time() - path.stat().st_mtime < _ABANDONED_S):
             path.unlink(missing_ok=True)
 
 

@@ -1,15 +1,13 @@
-"""What a search looks at in one space: the built indexes, and exactly what came after them; and the gate to change it.
+"""What a search looks at in one space: the built indexes, and exactly what came after them.
 
 Does not know when to load or to build.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from sightline.stores import faiss_files as files
 from sightline.stores import sqlite
 from sightline.stores.faiss_built import Built
 from sightline.stores.faiss_exact import Exact, by_score
+from sightline.stores.faiss_removed import removed_after
 from sightline.types import Modality, PartHit, Space, Vectors
 
 log = logging.getLogger("sightline.stores")
@@ -31,6 +30,7 @@ class Held:
         self.version = -1
         self.problem = ""  # why indexes that are on record are not used
         self._space, self._folder = space, folder
+        self._removed = 0  # how far the log of removals was followed; from its start for what is opened anew
         self._files: tuple[str, ...] = ()
         self._built: list[Built] = []
         self._exact = Exact(space)
@@ -39,11 +39,13 @@ class Held:
         """Take over what was built, added and removed since the last time."""
         self._open(files.records(connection, self._space.fingerprint))
         self._exact.load(connection)
-        held = len(self._exact) + sum(len(one) for one in self._built)
-        if held != sqlite.vector_count(connection, self._space):
-            there = sqlite.vector_ids(connection, self._space)
-            self._exact.keep(there)
-            for one in self._built:
+        self._removed, gone = removed_after(connection, self._removed)
+        held: list[Exact | Built] = [self._exact, *self._built]
+        for one in held:
+            one.drop(gone)
+        if sum(map(len, held)) != sqlite.vector_count(connection, self._space):
+            there = sqlite.vector_ids(connection, self._space)  # the log does not reach so far back
+            for one in held:
                 one.keep(there)
         self.version = version
 
@@ -78,29 +80,5 @@ class Held:
             self.problem = f"an index file in {self._folder} is missing or damaged: all vectors are searched exactly"
             log.warning("%s until the next build", self.problem)
             self._built = []
+        self._removed = 0
         self._exact = Exact(self._space, after=found[0].last if self._built else 0)
-
-
-class Gate:
-    """Many searches, or one change of what is searched."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._searches = 0
-
-    @contextlib.contextmanager
-    def read(self) -> Iterator[None]:
-        with self._changed:
-            self._searches += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._searches -= 1
-                self._changed.notify_all()
-
-    @contextlib.contextmanager
-    def write(self) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._searches == 0)
-            yield

@@ -25,7 +25,9 @@ log = logging.getLogger("sightline.stores")
 BUILD_FROM = 50_000  # vectors of a space: up to here exact search in memory takes 8 ms of one core at 512 numbers
 LISTS_FROM = 200_000  # vectors: up to here a whole pass over int8 codes takes about as long as re-scoring what it finds
 LINKS = 32  # neighbours of a vector in the graph; twice as many at its lowest level, 4 bytes each
-SAMPLE_A_LIST = 64  # vectors that each list's centre is found from; FAISS asks for 39 at least
+SAMPLE_A_LIST = (
+    40  # vectors that each list's centre is found from; FAISS asks for 39 at least, and time grows with them
+)
 GPU_MOST = 1024  # hits that FAISS finds at a time on every graphics card
 _GPU_TURN = threading.Lock()  # one search at a time on a card: FAISS' memory there is not shared
 
@@ -46,7 +48,7 @@ def lists(n: int) -> int:
     return int(2 ** max(0, round(math.log2(max(1.0, 4 * math.sqrt(n)))))) if n >= SAMPLE_A_LIST else 1
 
 
-_PROBES = (8, 16, 32, 64, 128, 256)
+_PROBES = (8, 16, 32, 64, 128, 256, 512, 1024)  # the last is a quarter of the lists of a million vectors
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -138,10 +140,21 @@ def single_threaded() -> None:
     faiss.omp_set_num_threads(1)
 
 
+def card() -> str:
+    """Where FAISS searches, for people; "" with faiss-cpu, which knows the processor only."""
+    if _cards() is None:
+        return ""
+    return "on a graphics card where there is no filter" if _cards() else "on the processor: faiss-gpu sees no card"
+
+
+def _cards() -> int | None:
+    """How many graphics cards there are; None without faiss-gpu."""
+    return int(faiss.get_num_gpus()) if hasattr(faiss, "StandardGpuResources") else None
+
+
 def on_gpu(index: faiss.Index, *, effort: int = 0) -> faiss.Index | None:
     """A copy on the first graphics card; None without faiss-gpu, without a card, or for a kind it does not take."""
-    count = getattr(faiss, "get_num_gpus", None)
-    if count is None or count() == 0 or not hasattr(faiss, "StandardGpuResources"):
+    if not _cards():
         return None
     try:
         copy = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from sightline import Sightline
 from sightline.catalog_check import check
+from sightline.catalog_check.checking import _may_be_there
 from sightline.catalog_check.reading import _colours
 from tests.indexer.indexing import write_rows
 
@@ -89,11 +91,28 @@ def test_what_is_missing_and_what_is_there_twice(tmp_path: Path, rows: Rows, pic
     assert missing == {
         (some[0]["id"], "the file is no longer there"),
         (some[1]["id"], "there is no such file"),
-        (some[1]["id"], "it has no picture"),
         (some[2]["id"], "it has no picture"),
     }
     assert [one.reason for one in report.duplicate_ids] == [f"the id {some[5]['id']!r} is already that of shop.jsonl:6"]
     assert not report.clean
+
+
+def test_what_is_in_an_archive_is_missing_when_the_archive_is(tmp_path: Path, pictures: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "shop.zip", "w") as archive:
+        archive.write(pictures / "bowl-red-0.png", "shelf/bowl.png")
+    with Sightline.open(tmp_path / "index", threads=1) as index:
+        index.add(tmp_path / "shop.zip")
+        assert check(index).missing == ()
+        (tmp_path / "shop.zip").unlink()
+        (missing,) = check(index).missing
+    assert missing.item_id == "shelf/bowl.png"
+
+
+def test_what_cannot_be_looked_at_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    there = {str(tmp_path / "file"): True, str(tmp_path / "no"): False, str(tmp_path / "file" / "in"): False}
+    cannot = {str(tmp_path / ("x" * 5000)): True, "\0": True}  # as a folder that may not be opened
+    assert {place: _may_be_there(place) for place in (there | cannot)} == there | cannot
 
 
 def test_a_catalog_too_small_to_compare_says_so(tmp_path: Path, rows: Rows) -> None:

@@ -54,6 +54,16 @@ def test_what_all_pictures_or_all_texts_have_in_common_changes_no_score() -> Non
     assert np.diag(scores).mean() > 1 > abs(float(scores.mean()))
 
 
+def test_many_wrong_pairs_on_record_do_not_hide_each_other() -> None:
+    rng = np.random.default_rng(0)
+    right, wrong = rng.normal(-2, 1, 900), rng.normal(2, 1, 100)
+    planted = rng.normal(2, 1, 1000).astype(np.float32)
+    calibration = Calibration.of(np.concatenate([right, wrong]).astype(np.float32), planted)
+    assert abs(calibration.right[1] - 1) < 0.12  # 1.76 without the rounds
+    assert (calibration.suspicion(wrong.astype(np.float32)) >= judging.LISTED).mean() > 0.75  # 0.35 without
+    assert (calibration.suspicion(right.astype(np.float32)) >= judging.LISTED).mean() < 0.01
+
+
 def test_swapped_pictures_are_found_and_the_text_they_belong_to_is_named() -> None:
     pictures, texts = pairs(200)
     swapped = np.arange(200)

@@ -28,12 +28,15 @@ class Opener:
     def __init__(self, spec: str, folder: Path) -> None:
         self.spec, self._folder = spec, folder
         self._run = uuid.uuid4().hex[:8]  # a server is shared with others
-        self._opened: list[Store] = []
+        self._opened: list[tuple[str, Store]] = []
 
     def __call__(self, collection: str = "default") -> Store:
-        name = f"test-{self._run}-{collection}"
-        self._opened.append(self._open(self._folder / collection, name))
-        return self._opened[-1]
+        store = self._open(self._folder / collection, self._named(collection))
+        self._opened.append((collection, store))
+        return store
+
+    def _named(self, collection: str) -> str:
+        return f"test-{self._run}-{collection}"
 
     def _open(self, folder: Path, name: str) -> Store:
         spec, _, kind = self.spec.partition(" ")
@@ -42,10 +45,11 @@ class Opener:
         return open_store(spec, folder, collection=name)
 
     def finish(self) -> None:
-        for store in self._opened:
-            if "http" in self.spec:
-                store.drop()
+        for _, store in self._opened:
             store.close()
+        if "http" in self.spec:  # by a fresh connection, for a test may have closed its own
+            for collection in {collection for collection, _ in self._opened}:
+                self._open(self._folder / collection, self._named(collection)).drop()
 
 
 @pytest.fixture(scope="module")

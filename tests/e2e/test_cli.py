@@ -71,6 +71,16 @@ def test_help_is_quick_and_version_is_said() -> None:
     assert sightline("--version").stdout.strip()
 
 
+def test_a_terminal_without_the_letters_of_a_name_shows_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "thé.md").write_text("Green tea.")
+    at = ("--index", tmp_path / "i")
+    assert sightline("index", tmp_path / "thé.md", *at, PYTHONIOENCODING="ascii").returncode == 0
+    assert r"th\xe9.md" in sightline("search", "tea", *at, PYTHONIOENCODING="ascii").stdout
+    found = sightline("search", "tea", *at, "--json", PYTHONIOENCODING="ascii")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert json.loads(found.stdout)["hits"][0]["id"] == "thé.md"
+
+
 def test_a_reader_that_leaves_is_no_error(index: Path) -> None:
     command = f"{sys.executable} -m service.cli search tea --index {index} --json | head -c 1"
     shell = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)

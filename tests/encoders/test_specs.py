@@ -47,7 +47,7 @@ def test_a_missing_package_says_what_to_install(
     if package != "torch":
         needs("torch", extra="clip")
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra, match=rf"pip install 'sightline\[{extra}\]'"):
+    with pytest.raises(MissingExtra, match=rf"pip install '\.\[{extra}\]'"):
         open_encoder(spec)
 
 

@@ -6,11 +6,16 @@ import io
 import os
 import random
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import tarfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +41,16 @@ def _seeds() -> dict[str, list[bytes]]:
     photo = coarse.resize((160, 120), Image.Resampling.BICUBIC)
     clear = photo.copy()
     clear.putalpha(Image.linear_gradient("L").resize(photo.size))
+    turned = Image.Exif()
+    turned[0x0112] = 6
     variants: dict[str, list[tuple[Image.Image, dict[str, object]]]] = {
-        "JPEG": [(photo, {}), (photo, {"progressive": True}), (photo.convert("CMYK"), {}), (photo.convert("L"), {})],
+        "JPEG": [
+            (photo, {}),
+            (photo, {"progressive": True}),
+            (photo.convert("CMYK"), {}),
+            (photo.convert("L"), {}),
+            (photo, {"exif": turned, "icc_profile": b"no profile" * 30, "subsampling": 0}),
+        ],
         "PNG": [(photo, {}), (clear, {}), (photo.quantize(16), {}), (photo.convert("I;16"), {})],
         "WEBP": [
             (photo, {}),
@@ -64,7 +77,7 @@ def _seeds() -> dict[str, list[bytes]]:
     return made
 
 
-def _spoilt(data: bytes, way: int, chance: random.Random) -> bytes:
+def spoilt(data: bytes, way: int, chance: random.Random) -> bytes:
     """One of seven ways: bytes changed anywhere or in the head, sizes blown up, cut, doubled, taken out, mixed up."""
     raw = bytearray(data)
     if way == 0:
@@ -98,7 +111,7 @@ def _fuzzed() -> Iterator[tuple[str, bytes]]:
         for number, data in enumerate(files):
             for turn in range(ROUNDS * WAYS):
                 chance = random.Random(f"{kind} {number} {turn}")
-                yield f"{kind.lower()}-{number}-{turn}", _spoilt(data, turn % WAYS, chance)
+                yield f"{kind.lower()}-{number}-{turn}", spoilt(data, turn % WAYS, chance)
 
 
 def test_fuzzed_files_of_every_format_have_one_outcome_each(tmp_path: Path, collection: Collection) -> None:
@@ -235,6 +248,43 @@ def test_files_that_vanish_and_change_while_they_are_read(tmp_path: Path, collec
     report = collection.add(source)
     assert report.added + report.updated == 300
     assert report.skipped == ()
+
+
+SLOW = """
+import sys
+from pathlib import Path
+from tests.indexer.indexing import Collection
+Collection(Path(sys.argv[2])).add(sys.argv[1])
+"""
+
+
+def test_ctrl_c_does_not_wait_for_a_picture_that_takes_long(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "slow.jpg").write_bytes(scans(2000))
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job is deaf
+    command = [sys.executable, "-c", f"{listening}\n{SLOW}", str(tmp_path / "tree"), str(tmp_path / "index")]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 60
+        while not (children := _busy_children(running.pid)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        _, said = running.communicate(timeout=60)
+    assert "KeyboardInterrupt" in said
+    assert time.monotonic() - started < 10
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def _busy_children(pid: int) -> list[str]:
+    """Children of a process that have worked for half a second."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            told = path.read_text().rpartition(")")[2].split()
+            if told[1] == str(pid) and int(told[11]) > 50:  # user time in hundredths of a second
+                found.append(path.parent.name)
+    return found
 
 
 def test_odd_images_from_their_archive_come_out_as_from_a_folder(data: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,17 @@ def test_other_texts_are_left_alone(text: str) -> None:
 @given(st.text(alphabet="<>/&;apbuli =\"'\n", max_size=60))
 def test_any_text_is_read_without_a_fault(text: str) -> None:
     assert isinstance(plain(text), str)
+
+
+OPEN_ENDED = ("<!--", "<a ", "<p", "</", "<![", "&#", "<?", "<p a='", '<p a="', "<script>", "</script", "<", "=", " ")
+
+
+@pytest.mark.parametrize("piece", OPEN_ENDED)
+def test_text_made_to_be_slow_is_read_as_fast_as_any(piece: str) -> None:
+    started = time.process_time()
+    assert isinstance(plain("<p>" + piece * 100_000), str)
+    assert isinstance(plain("<p " + piece * 100_000 + ">"), str)
+    assert time.process_time() - started < 3
 
 
 def test_a_row_is_indexed_without_its_markup() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -114,3 +115,26 @@ def test_the_title_is_the_first_heading() -> None:
     assert passages.title(MARKDOWN) == "Care & washing"
     assert passages.title("Sizes\n=====\n\n# Other") == "Sizes"
     assert passages.title("```\n# code\n```\nno heading") == ""
+
+
+MANY = "word " * 200
+SLOW = {
+    "dots": MANY + "." * 200_000,
+    "spaces": MANY + ". " + " " * 200_000 + "5",
+    "heading": "# a" + " " * 200_000 + "b",
+    "hashes": "# a" + "#" * 200_000 + "b",
+    "title": "---\ntitle: a" + " " * 200_000 + "b\n---\n",
+    "headings": "# A\n" * 50_000,
+    "underlined": "a\n===\n" * 30_000,
+    "rules": "---\n" * 50_000,
+    "fences": "```\n```\n# a\n\n" * 15_000,
+    "open fence": "```\n" + "# a\n" * 50_000,
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_text_made_to_be_slow_is_cut_as_fast_as_any(name: str) -> None:
+    started = time.process_time()
+    passages.split(SLOW[name], markdown=True)
+    passages.title(SLOW[name])
+    assert time.process_time() - started < 3

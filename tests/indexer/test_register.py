@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 import indexer
-from indexer import Ledger
+from indexer import Ledger, register
 from indexer.ledger import Claim, Outcome
 from indexer.register import EVENTS_KEPT, OUTCOMES, Seen
 from tests.indexer.indexing import Collection, counts, png, write_rows
@@ -58,6 +59,32 @@ def test_every_source_has_an_outcome(collection: Collection, photos: Path) -> No
     assert set(became(collection).values()) <= set(OUTCOMES)
 
 
+@pytest.mark.parametrize("page", [1, 2, 3, 100])
+def test_sources_are_told_by_owner_and_item_however_they_are_read(
+    collection: Collection, photos: Path, tmp_path: Path, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "broken.png").write_bytes(b"nothing")
+    collection.add(photos)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "torn.png").write_bytes(b"nothing")
+    collection.add(tmp_path / "a")  # an owner of nothing but what was skipped
+    collection.add(
+        write_rows(tmp_path / "z.jsonl", {"id": "row", "title": "A"}, {"title": "no id"}, {"id": "other", "title": "B"})
+    )
+    monkeypatch.setattr(register, "_PAGE", page)
+    told = [
+        (Path(seen.owner).name, seen.item_id or Path(seen.source).name) for seen in collection.ledger.register.sources()
+    ]
+    assert told == [
+        ("a", "torn.png"),
+        *[("photos", name) for name in ("0.png", "1.png", "2.png", "sub/3.png", "sub/4.png", "broken.png")],
+        ("z.jsonl", "other"),
+        ("z.jsonl", "row"),
+        ("z.jsonl", "z.jsonl:2"),
+    ]
+    assert all(seen.history for seen in collection.ledger.register.sources() if seen.outcome != "skipped")
+
+
 def test_a_missing_file_that_comes_back_is_unchanged(collection: Collection, photos: Path) -> None:
     collection.add(photos)
     (photos / "0.png").rename(photos.parent / "away.png")
@@ -66,6 +93,26 @@ def test_a_missing_file_that_comes_back_is_unchanged(collection: Collection, pho
     (photos.parent / "away.png").rename(photos / "0.png")
     collection.add(photos)
     assert became(collection)["0.png"] == "unchanged"
+
+
+def test_a_file_that_cannot_be_read_any_more_has_one_outcome(collection: Collection, photos: Path) -> None:
+    collection.add(photos)
+    (photos / "0.png").write_bytes(png(0)[:60])
+    collection.add(photos)
+    (found,) = [seen for seen in collection.ledger.register.sources() if seen.source.endswith("0.png")]
+    assert (found.outcome, found.item_id, bool(found.reason)) == ("skipped", "0.png", True)
+    assert [event.outcome for event in found.history] == ["added"]
+    (photos / "0.png").write_bytes(png(0))
+    collection.add(photos)
+    assert became(collection)["0.png"] == "unchanged"
+
+
+def test_a_broken_row_hides_no_item_that_had_its_line_before(collection: Collection, tmp_path: Path) -> None:
+    rows = [{"id": name, "title": name} for name in "ab"]
+    catalog = write_rows(tmp_path / "c.jsonl", *rows)
+    collection.add(catalog)
+    collection.add(write_rows(catalog, {"title": "without an id"}, *rows))
+    assert became(collection) == {"a": "unchanged", "b": "unchanged", "c.jsonl:1": "skipped"}
 
 
 def test_what_was_begun_and_not_ended_is_unfinished(collection: Collection, photos: Path) -> None:
@@ -163,6 +210,22 @@ def test_a_file_that_went_to_another_source_has_moved(collection: Collection, ph
     assert len(collection.store.get(["1.png"])) == 1
 
 
+def test_a_renamed_archive_and_a_renamed_catalog_move_what_is_in_them(collection: Collection, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "old.zip", "w") as archive:
+        archive.writestr("a.png", png(0))
+    collection.add(tmp_path / "old.zip")
+    (tmp_path / "old.zip").rename(tmp_path / "new.zip")
+    collection.add(tmp_path / "new.zip")
+    assert became(collection)["a.png"] == "moved"
+    assert seen_of(collection, "a.png").of.endswith("old.zip!/a.png")
+    catalog = write_rows(tmp_path / "old.jsonl", {"id": "row", "title": "A row"})
+    collection.add(catalog)
+    catalog.rename(tmp_path / "new.jsonl")
+    collection.add(tmp_path / "new.jsonl")
+    assert became(collection)["row"] == "moved"
+    assert seen_of(collection, "row").of.endswith("old.jsonl:1")
+
+
 def test_a_copy_that_was_always_there_is_no_move(collection: Collection, photos: Path) -> None:
     (photos / "copy.png").write_bytes(png(0))
     collection.add(photos)
@@ -197,6 +260,19 @@ def test_nothing_moves_while_part_of_the_source_cannot_be_read(collection: Colle
     catalog.write_text('{"id": "b", "title": "A"}\n{"id": "a", "title": "A"\n')
     assert collection.add(catalog).moved == 0
     assert len(collection.store.get(["a", "b"])) == 2
+
+
+def test_nothing_goes_missing_while_part_of_the_source_cannot_be_read(collection: Collection, tmp_path: Path) -> None:
+    rows = [{"id": name, "title": name} for name in "abc"]
+    catalog = write_rows(tmp_path / "c.jsonl", *rows)
+    collection.add(catalog)
+    collection.add(write_rows(catalog, *rows[:2]))
+    assert became(collection)["c"] == "missing"
+    catalog.write_text('{"id": "a", "title": "a"}\n{"id": "b", "title"\n')
+    collection.add(catalog)
+    assert became(collection) == {"a": "unchanged", "b": "unchanged", "c": "missing", "c.jsonl:2": "skipped"}
+    collection.add(write_rows(catalog, *rows[:1]))
+    assert became(collection) == {"a": "unchanged", "b": "missing", "c": "missing"}
 
 
 @pytest.mark.parametrize("step", ["forget", "doubt"])

@@ -202,5 +202,5 @@ def test_a_hosted_model_without_a_key_says_which_variable(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("package", ["langchain.chat_models", "langchain_openai"])
 def test_a_missing_package_says_what_to_install(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra, match=r"pip install 'sightline\[mllm\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[mllm\]'"):
         open_chat("openai:m@http://127.0.0.1:9/v1")

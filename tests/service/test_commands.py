@@ -170,8 +170,30 @@ def test_every_command_has_an_example_or_needs_none(sightline: Run) -> None:
         "export-clip",
         "migrate",
         "verify",
+        "compact",
+        "export",
+        "import",
+        "snapshot",
+        "restore",
         "demo",
     }
+
+
+def test_rows_that_all_lack_an_id_are_told_once_with_the_option_to_give(sightline: Run, tmp_path: Path) -> None:
+    rows = "".join(f"{n},Lampe {n}\n" for n in range(8))
+    (tmp_path / "shop.csv").write_text("ArtNo,Name\n" + rows)
+    code, out, _ = sightline("index", tmp_path / "shop.csv", "--index", tmp_path / "index")
+    assert code == 1
+    assert out.count("--map id=ArtNo") == 1
+    assert "and 3 more" in out
+    assert "✓" not in out
+
+
+def test_models_lists_rerankers_and_folds_no_spec(sightline: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    lines = sightline("models")[1].splitlines()
+    assert "vlm:starter" in lines
+    assert "open_clip:ViT-B-32/laion2b_s34b_b79k" in lines
 
 
 def test_demo_plays_on_a_strangers_catalog(

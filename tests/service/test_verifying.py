@@ -10,14 +10,14 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
-from indexer.register import Became
+from indexer.register import Became, Seen
 from service import informing, verifying
 from service.informing import OUTCOMES, show_duplicates, show_sources
 from service.verifying import show_catalog
 from sightline.catalog_check import CatalogReport, Disagreement, Group, Suspect
 from sightline.catalog_check.checking import Missing
 from sightline.catalog_check.disagreements import Compared
-from sightline.catalog_check.lengths import Cut, Lengths
+from sightline.catalog_check.lengths import Lengths, Long
 from sightline.types import Skipped
 from tests.service.conftest import draw
 
@@ -86,7 +86,7 @@ def test_options_that_do_not_go_together_are_refused(folder: Path, sightline: Ru
 
 
 def test_verify_looks_at_the_catalog(sightline: Run, index: Path, folder: Path) -> None:
-    code, out, _ = sightline("verify", "--index", index)
+    code, out, _ = sightline("verify", "--catalog", "--index", index)
     assert code == 0
     assert "8 items have a picture; from 20 on" in out
     code, out, _ = sightline("verify", "--catalog", "--json", "--index", folder)
@@ -132,7 +132,7 @@ def test_a_long_report_is_cut_and_says_so(width: int) -> None:
         (Compared("title", 99, 0.93),),
         tuple(Missing(f"item-{number}", f"{number}.png", "there is no such file") for number in range(20)),
         (Skipped("c.csv:4", "the id 'a' is already that of c.csv:3"),),
-        Lengths((Cut("item-1", "item-1#text-0", 130),), read=52, untested=7),
+        Lengths((Long("item-1", "item-1#text-0", 130),), (Long("item-2", "item-2#text-0", 99),), 52, untested=7),
         ("a note",),
         1.25,
     )
@@ -141,7 +141,9 @@ def test_a_long_report_is_cut_and_says_so(width: int) -> None:
     assert "97%" in told
     assert told.count("… 5 more: --json lists all") == 2
     flat = " ".join(told.split())
-    assert "about the first 52 words are; 7 shorter texts were not asked about" in flat
+    assert "Not read to the end by the encoder, which reads about 52 words at once: 1 text item-1#text-0: 130" in flat
+    assert "Read in pieces, as their mean, by the encoder, which reads about 52 words at once: 1 text item-2" in flat
+    assert "7 shorter texts were not asked about" in flat
     assert "title 93%" in flat
 
 
@@ -151,4 +153,12 @@ def test_long_lists_are_cut_and_say_so() -> None:
     assert "and 3 more" in told
     assert "… 2 more groups" in told
     assert "Nothing is there twice." in printed(lambda out: show_duplicates(out, []))
-    assert "No such source" in printed(lambda out: show_sources(out, []))
+    assert "No source was ever seen" in printed(lambda out: show_sources(out, []))
+    assert "No source is moved as it was last read" in printed(lambda out: show_sources(out, [], "moved"))
+
+
+def test_what_happened_is_listed_before_what_is_merely_there() -> None:
+    there = [Seen(f"{number}.png", "unchanged") for number in range(informing.SHOWN)]
+    told = printed(lambda out: show_sources(out, [*there, Seen("torn.png", "skipped", reason="it is torn")]))
+    assert "torn.png: it is torn" in told
+    assert "… 1 more" in told

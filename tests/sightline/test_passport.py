@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline import Sightline, encoders, media, passport, probes
+from sightline import Sightline, encoders, passport, pictures, probes
 from sightline.errors import ConfigError, InputError, NotFound, PassportMismatch
 
 BOAT = {"id": "boat", "title": "A blue boat"}
@@ -193,7 +193,7 @@ def test_an_encoder_that_answers_otherwise_is_refused_by_what_it_sees(
     assert "image.onnx" in kept.made_of
     assert "onnxruntime" in kept.versions
     for planted, named in (
-        (lambda: monkeypatch.setattr(media, "_UPRIGHT", {}), "an EXIF turn comes out differently"),
+        (lambda: monkeypatch.setattr(pictures, "_UPRIGHT", {}), "an EXIF turn comes out differently"),
         (lambda: monkeypatch.setattr(passport.open_encoder("starter").__class__, "_texts", _shouted), "the text"),
     ):
         _forget()

@@ -37,9 +37,9 @@ def main() -> int:
             soak.run(given.kills, each=given.each, tell=_tell)
         except KeyboardInterrupt:
             print("stopped; up to here:", file=sys.stderr)
-        report = soak.report
-    print(report)
-    return 1 if report.problems else 0
+        finally:  # also when it cannot go on, as on a full disk: what was seen so far was seen
+            print(soak.report)
+    return 1 if soak.report.problems else 0
 
 
 if __name__ == "__main__":

@@ -76,6 +76,10 @@ def _migrate(index: Opened, shop: Shop, _gone: list[str]) -> object:
     return index.migrate(shop.encoder)
 
 
+def _compact(index: Opened, _shop: Shop, _gone: list[str]) -> object:
+    return index.compact()
+
+
 def _build(index: Opened, _shop: Shop, _gone: list[str]) -> object:
     assert isinstance(index._store, FaissStore)
     return index._store.build(index.plain_encoder.space, kind="int8")
@@ -87,6 +91,7 @@ OPERATIONS: dict[str, Operation] = {
     "delete": Operation(_shrunk, _delete, needs=SOME),
     "prune": Operation(_mixed, _prune, needs=SOME),
     "migrate": Operation(_same, _migrate, needs=SOME, ready=Shop.turn),
+    "compact": Operation(_same, _compact, needs=SOME),
     "build": Operation(_same, _build, needs=SOME, stores=("faiss",)),
     "drop": Operation(_dropped, _drop, needs=1),
 }

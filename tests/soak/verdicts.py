@@ -32,6 +32,7 @@ CHECKS = {
     "batch": "at most one batch is in the store without the ledger knowing",
     "again": "done again, the operation does only what was missing, embeds nothing a second time, and gives the truth",
     "thumbnails": "the thumbnails are exactly those of the pictures shown",
+    "gone": "compacted again, no store and no ledger has anything left of what was deleted or replaced",
     "idle": "a third time there is nothing to do",
     "dropped": "a dropped collection is there whole or not at all, and no file of it is left once it was opened again",
 }
@@ -122,6 +123,9 @@ def _changed(case: Case, after: Rows, verdict: Verdict) -> None:
         verdict.hold("again", not isinstance(report, AddReport) or report.images <= most, (report, most))
         if case.operation == "migrate":
             verdict.hold("again", index.plain_encoder.space.name == case.shop.encoder, index.plain_encoder.space)
+        if case.operation == "compact":
+            left = index.compactions.proof().remains.left
+            verdict.hold("gone", not left, left)
         _exact(case, index, after, verdict)
         report = index.add(case.shop.catalog, prune=True)
         idle = (report.added, report.updated, report.deleted, report.images, report.unchanged)

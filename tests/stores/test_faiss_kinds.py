@@ -324,9 +324,23 @@ def test_a_graphics_card_is_used_where_there_is_one(store: FaissStore, monkeypat
     store.build(SPACE, kind="int8")
     assert answers(store) == expected
     assert (card.copies > 0, len(searched) > 0) == (True, True)
+    assert store.stats().kind.endswith(", on a graphics card where there is no filter")
     before = len(searched)
     answers(store, where=parse("price < 95"))  # a filter is for the processor
     assert len(searched) == before
+
+
+def test_faiss_gpu_without_a_card_is_said_and_works(store: FaissStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = answers(store)
+    assert "card" not in store.stats().kind
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0, raising=False)
+    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+    assert store.stats().kind == "exact (IndexFlatIP), on the processor: faiss-gpu sees no card"
+    store.build(SPACE, kind="int8")
+    assert store.stats().kind.endswith("faiss-gpu sees no card")
+    assert [[hit.part_id for hit in hits] for hits in answers(store)] == [
+        [hit.part_id for hit in hits] for hits in expected
+    ]
 
 
 def test_what_a_graphics_card_does_not_take_stays_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:

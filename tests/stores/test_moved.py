@@ -13,8 +13,8 @@ from sightline.stores.faiss import FaissStore
 from tests.stores.writer import SPACE, numbered
 
 
-def _read_in_two_threads(store: FaissStore) -> list[object]:
-    """One thread keeps the only idle connection while another asks for one more."""
+def _search(store: FaissStore) -> object:
+    """What a search in another thread comes to: hits, or that the collection is gone."""
     found: list[object] = []
 
     def search() -> None:
@@ -23,12 +23,11 @@ def _read_in_two_threads(store: FaissStore) -> list[object]:
         except NotFound as exc:
             found.append(exc)
 
-    with store._database.reading():
-        thread = threading.Thread(target=search, daemon=True)
-        thread.start()
-        thread.join(10)
-        assert not thread.is_alive(), "the search never ends"
-    return found
+    thread = threading.Thread(target=search, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive(), "the search never ends"
+    return found[0]
 
 
 @pytest.mark.parametrize("again", [True, False], ids=["made again", "deleted"])
@@ -38,13 +37,16 @@ def test_a_file_that_is_no_longer_the_same_is_refused(again: bool, tmp_path: Pat
     for _ in range(3):
         old.upsert(*numbered(0))
     assert old.search(SPACE, numbered(0)[1][0].vectors, 1)[0][0].item_id == "item-00000"
-    folder.rename(tmp_path / "away")
-    if again:
-        new = FaissStore(folder)
-        new.upsert(*numbered(1))
-    (error,) = _read_in_two_threads(old)
-    assert isinstance(error, NotFound)
-    assert f"{folder} is gone" in str(error)
+    with old._database.reading():  # the only idle connection: another search asks for one more
+        folder.rename(tmp_path / "away")
+        if again:
+            new = FaissStore(folder)
+            new.upsert(*numbered(1))
+        errors = [_search(old)]
+    errors.append(_search(old))  # with the connection that it had
+    for error in errors:
+        assert isinstance(error, NotFound)
+        assert f"{folder} is gone" in str(error)
     old.close()
     if again:  # closing the old one did not touch the new one's files
         assert [item.id for item in new.get(["item-00001"])] == ["item-00001"]

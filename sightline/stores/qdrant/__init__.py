@@ -7,23 +7,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sightline.stores.qdrant.server_name import server_name
+from sightline.stores.qdrant.settings import CollectionSettings
 from sightline.stores.qdrant.store import QdrantStore
 
 __all__ = ["QdrantStore", "open_qdrant"]
 
 
-def open_qdrant(location: str, path: Path, *, collection: str) -> QdrantStore:
+def open_qdrant(location: str, path: Path, *, collection: str, settings: str = "") -> QdrantStore:
     """Open a collection: embedded in `path` (location ""), `http://host:6333`, or `:memory:`.
 
-    A server's key is read from QDRANT_API_KEY. Raises ConfigError where the folder or the server cannot be used.
+    `settings` are what `CollectionSettings.parse` reads. A server's key is read from QDRANT_API_KEY. Raises ConfigError
+    for settings that cannot be, and where the folder or the server cannot be used.
     """
+    asked = CollectionSettings.parse(settings)
     if location:
         from sightline.stores.qdrant.client import ClientEngine
 
-        return QdrantStore(ClientEngine(location, collection))
+        name = collection if location == ":memory:" else server_name(path, collection)
+        return QdrantStore(ClientEngine(location, name, asked))
     from sightline.stores.qdrant.edge import EdgeEngine
 
-    store = QdrantStore(EdgeEngine(path / "qdrant"))
+    store = QdrantStore(EdgeEngine(path / "qdrant", asked))
     try:
         store.finish()
     except BaseException:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,32 +20,45 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from sightline.errors import ConfigError, EngineError, EngineTimeout, SightlineError
+from sightline.remains import Remains, Tell
+from sightline.stores.qdrant import server_settings
 from sightline.stores.qdrant.points import MANY, WORDS, Json, Kind, Nearest, Point, Sparse, Vector
+from sightline.stores.qdrant.settings import CollectionSettings, keep, kept_by
 
 PAGE = 1000  # points read or written in one request; a server takes 32 MB
 MOST_VALUES = 1_000_000  # distinct values of one field that are looked at
 TIMEOUT_S = 60
+SETTLE_S = 2.0  # it takes a moment until a server begins
+VACUUM_S = 300.0  # a server that takes longer to rewrite its segments goes on by itself
 OLDEST = [1, 18]  # the first that takes new vector names into a collection
 _SCHEMAS = {"keyword": models.PayloadSchemaType.KEYWORD, "float": models.PayloadSchemaType.FLOAT}
 
 
 class ClientEngine:
-    """One collection of a Qdrant server."""
+    """One collection of a Qdrant server. What is `asked` of it holds from then on, for whoever opens it."""
 
-    def __init__(self, location: str, collection: str) -> None:
+    def __init__(self, location: str, collection: str, asked: CollectionSettings) -> None:
         self.place = location
-        self.kind = "Qdrant in memory, exact" if location == ":memory:" else f"Qdrant at {location}"
+        self.settings = asked
         self._remote = location != ":memory:"
+        if asked and not self._remote:
+            raise ConfigError("a Qdrant in memory is for tests and has no settings")
         self._name = collection
         self._indexed: set[str] = set()
         self._client = self._connect(location)
         try:
-            self._make_collection()
+            self._make_collection(asked)
         except SightlineError as exc:
             self._client.close()
             if isinstance(exc, ConfigError):
                 raise
             raise ConfigError(f"no usable Qdrant server at {location}: {exc}") from exc
+
+    @property
+    def kind(self) -> str:
+        if not self._remote:
+            return "Qdrant in memory, exact"
+        return self.settings.kind(f"Qdrant at {self.place}, collection {self._name}")
 
     def make_vectors(self, name: str, dim: int) -> None:
         several = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
@@ -50,6 +66,10 @@ class ClientEngine:
             dense = models.DenseVectorConfig(size=dim, distance=models.Distance.DOT, multivector_config=multivector)
             with self._errors():
                 self._client.create_vector_name(self._name, full_name, models.DenseVectorNameConfig(dense=dense))
+        if self.settings.on_disk is not None:  # a name is made without it
+            places = server_settings.placed(self.settings.on_disk, [name, name + MANY])
+            with self._errors():
+                self._client.update_collection(self._name, vectors_config=places)
 
     def make_index(self, key: str, kind: Kind) -> None:
         if self._remote and key not in self._indexed:  # in memory there is nothing to index
@@ -92,7 +112,7 @@ class ClientEngine:
                 limit=one.limit,
                 filter=_filter(one.filter),
                 with_payload=list(payload),
-                params=models.SearchParams(exact=True) if one.exact and self._remote else None,
+                params=server_settings.search(self.settings, exact=one.exact) if self._remote else None,
             )
             for one in searches
         ]
@@ -126,6 +146,41 @@ class ClientEngine:
             found = self._client.facet(self._name, key, facet_filter=_filter(filter), limit=MOST_VALUES, exact=True)
         return {str(hit.value): hit.count for hit in found.hits}
 
+    def copy(self, folder: Path) -> None:
+        raise ConfigError(
+            f"the collection is kept on {self.kind}, which has snapshots of its own "
+            f"(POST /collections/{self._name}/snapshots); what any store reads back is written by: sightline export DIR"
+        )
+
+    def compact(self, vectors: Mapping[str, int], tell: Tell) -> None:
+        """Have the server rewrite every segment that holds anything deleted, as far as its settings go."""
+        if not self._remote:
+            return
+        with self._errors():
+            before = self._client.get_collection(self._name).config.optimizer_config
+            now, later = server_settings.vacuuming(before)
+            self._client.update_collection(self._name, optimizers_config=now)
+            try:
+                started = time.monotonic()
+                while (waited := time.monotonic() - started) < VACUUM_S:
+                    tell("writing segments anew, on the server", 0, None)
+                    told = self._client.get_collection(self._name).status
+                    if told == models.CollectionStatus.GREEN and waited >= SETTLE_S:
+                        break
+                    time.sleep(min(0.2, SETTLE_S))
+            finally:
+                self._client.update_collection(self._name, optimizers_config=later)
+
+    def remains(self, ids: Sequence[str]) -> Remains:
+        if not self._remote:
+            return Remains(unseen=("a Qdrant in memory keeps what was deleted in the memory of this process",))
+        told = (
+            f"what the Qdrant server at {self.place} still has on its disks, of deleted points in segments, logs, "
+            f"replicas and snapshots, cannot be seen from here; certain is only a new collection, and this one "
+            f"({self._name}) deleted"
+        )
+        return Remains(unseen=(told,))
+
     def bytes_disk(self) -> int:
         return 0
 
@@ -145,17 +200,40 @@ class ClientEngine:
                 f"a Qdrant server is named by its address, such as http://localhost:6333, not {location!r}"
             )
         key = os.environ.get("QDRANT_API_KEY") or None
-        return QdrantClient(url=location, api_key=key, timeout=TIMEOUT_S, check_compatibility=False)
+        with warnings.catch_warnings():
+            if httpx.URL(location).host in ("localhost", "127.0.0.1", "::1"):  # where a key needs no TLS
+                warnings.filterwarnings("ignore", "Api key is used with an insecure connection", UserWarning)
+            return QdrantClient(url=location, api_key=key, timeout=TIMEOUT_S, check_compatibility=False)
 
-    def _make_collection(self) -> None:
+    def _make_collection(self, asked: CollectionSettings) -> None:
+        """Have the collection, with what is asked and what was asked before."""
         with self._errors():
             if self._remote:
                 self._refuse_old(self._client.info().version)
-            if self._client.collection_exists(self._name):
-                self._indexed = set(self._client.get_collection(self._name).payload_schema)
-                return
-            words = models.SparseVectorParams(modifier=models.Modifier.IDF)
-            self._client.create_collection(self._name, vectors_config={}, sparse_vectors_config={WORDS: words})
+            there = self._client.collection_exists(self._name)
+            kept = kept_by(self) if there else CollectionSettings()
+            self.settings = asked.over(kept)
+            changed = self.settings.changed(kept)
+            if there:
+                info = self._client.get_collection(self._name)
+                self._indexed = set(info.payload_schema)
+                self._change(changed, info.config.params)
+            else:
+                words = models.SparseVectorParams(modifier=models.Modifier.IDF)
+                made = server_settings.creation(self.settings)
+                self._client.create_collection(self._name, {}, sparse_vectors_config={WORDS: words}, **made)
+            if changed:
+                keep(self, self.settings)
+
+    def _change(self, changed: CollectionSettings, params: models.CollectionParams) -> None:
+        if changed.shards not in (None, params.shard_number):
+            raise ConfigError(
+                f"shards={changed.shards}: the collection {self._name!r} at {self.place} was made with "
+                f"{params.shard_number}, and that cannot be changed; index into another collection"
+            )
+        vectors = list(params.vectors) if isinstance(params.vectors, dict) else []
+        if told := server_settings.change(changed, self.settings, vectors):
+            self._client.update_collection(self._name, **told)
 
     def _refuse_old(self, version: str) -> None:
         numbers = [int(digits) for digits in re.findall(r"\d+", version)[:2]]

@@ -8,15 +8,19 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import qdrant_edge as edge
 
-from sightline.disk import make_folder, move, sync
-from sightline.errors import ConfigError, EngineError
-from sightline.stores.qdrant.points import MANY, WORDS, Json, Kind, Nearest, Point, Sparse, Vector
+from sightline.disk import copy_tree, make_folder, move, room, sync, sync_tree
+from sightline.errors import ConfigError, EngineError, SightlineError
+from sightline.remains import Remains, Tell
+from sightline.stores.gate import Gate
+from sightline.stores.qdrant import edge_compact, edge_settings
+from sightline.stores.qdrant.points import MANY, Json, Kind, Nearest, Point, Sparse, Vector
+from sightline.stores.qdrant.settings import CollectionSettings, keep, kept_by
 
 PAGE = 1000  # points read at a time
 FLUSH_EVERY_S = 5.0  # as a server does; it costs 0.1-0.5 s. What was written since is in the log, on disk, and replayed
@@ -26,15 +30,15 @@ _SCHEMAS = {"keyword": edge.PayloadSchemaType.Keyword, "float": edge.PayloadSche
 
 
 class EdgeEngine:
-    """One Qdrant collection in a folder of this machine."""
+    """One Qdrant collection in a folder of this machine. What is `asked` of it holds from then on."""
 
-    kind = "Qdrant embedded, exact"
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, asked: CollectionSettings) -> None:
         self.place = str(folder.parent)
         self._folder = folder
         self._shard: Any = None
         self._flushed = time.monotonic()
+        self._wrote = False
+        self._gate = Gate()
         try:
             make_folder(folder.parent)
         except OSError as exc:
@@ -42,13 +46,25 @@ class EdgeEngine:
         if not folder.exists():
             _refuse_full(folder)
         try:
-            if not folder.exists():
-                _create(folder)
-            self._shard = edge.EdgeShard.load(str(folder))
-            self._shard.optimize()  # tidies up what an unclean stop left behind; nothing to do after a clean one
+            with edge_compact.alone(folder):
+                edge_compact.recover(folder)
+                if not folder.exists():
+                    _create(folder)
+                self._shard = edge.EdgeShard.load(str(folder))
+            self.settings = self._agreed(asked)
+            self._shard.optimize()  # what an unclean stop left behind, or settings ask for; else nothing to do
             self._indexed = set(self._shard.info().payload_schema)
-        except Exception as exc:
+            self._wrote = False
+        except BaseException as exc:
+            self._wrote = False
+            self.close()
+            if isinstance(exc, SightlineError) or not isinstance(exc, Exception):
+                raise
             raise _translated(exc, self.place) from exc
+
+    @property
+    def kind(self) -> str:
+        return self.settings.kind("Qdrant embedded" if self._is_indexed else "Qdrant embedded, exact")
 
     def make_vectors(self, name: str, dim: int) -> None:
         several = edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim)
@@ -81,7 +97,7 @@ class EdgeEngine:
                 query=edge.Query.Nearest(_given(one.vector), using=one.using),
                 filter=_filter(one.filter),
                 with_payload=list(payload),
-                params=edge.SearchParams(exact=True) if one.exact else None,
+                params=edge_settings.search(self.settings, exact=one.exact),
             )
             for one in searches
         ]
@@ -115,22 +131,105 @@ class EdgeEngine:
         with self._errors() as shard:
             return {hit.value: hit.count for hit in shard.facet(request).hits}
 
+    def copy(self, folder: Path) -> None:
+        with self._errors() as shard:
+            shard.flush()
+            copy_tree(self._folder, folder / self._folder.name)
+            sync_tree(folder)
+
     def bytes_disk(self) -> int:
-        return sum(path.stat().st_blocks * 512 for path in self._folder.rglob("*") if path.is_file())
+        return room(self._folder)
+
+    def compact(self, vectors: Mapping[str, int], tell: Tell) -> None:
+        _refuse_full(self._folder, more=self.bytes_disk())
+        place = edge_compact.fresh(self._folder)
+        try:
+            shutil.rmtree(place, ignore_errors=True)
+            copy = EdgeEngine(place, self.settings)
+            try:
+                self._copy_points(copy, vectors, tell)
+            finally:
+                copy.close()
+            sync_tree(place)
+            with self._gate.write(), edge_compact.alone(self._folder):
+                self._change_over()
+            edge_compact.clear(self._folder)
+        except OSError as exc:
+            raise EngineError(f"cannot compact {self._folder}: {exc.strerror}. Nothing was changed.") from exc
+
+    def remains(self, ids: Sequence[str]) -> Remains:
+        return edge_compact.remains(self._folder, ids)
 
     def close(self) -> None:
         if self._shard is not None:
             shard, self._shard = self._shard, None
-            shard.close()
+            try:
+                if self._wrote and self._is_indexed and _has_room(self._folder, more=self.bytes_disk()):
+                    shard.optimize()  # codes and a graph for what came since it was opened, else at the next opening
+            except Exception as exc:
+                raise _translated(exc, self.place) from exc
+            finally:
+                shard.close()
 
     def drop(self) -> None:
+        self._wrote = False
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _is_indexed(self) -> bool:
+        return edge_settings.threshold(self.settings) != edge_settings.NEVER
+
+    def _copy_points(self, copy: EdgeEngine, vectors: Mapping[str, int], tell: Tell) -> None:
+        """Write every point as it is now into an empty collection."""
+        for name, dim in vectors.items():
+            copy.make_vectors(name, dim)
+        with self._errors() as shard:
+            info = shard.info()
+        for key, kept in info.payload_schema.items():
+            if kept.points or "." not in key:  # else it is a field that only deleted items had
+                copy.make_index(key, "float" if kept.data_type == _SCHEMAS["float"] else "keyword")
+        offset, done = None, 0
+        while True:
+            request = edge.ScrollRequest(offset=offset, limit=PAGE, with_payload=True, with_vector=True)
+            with self._errors() as shard:
+                found, offset = shard.scroll(request)
+            if found:
+                given = [edge.Point(one.id, _named(one.vector), one.payload or {}) for one in found]
+                copy._update(edge.UpdateOperation.upsert_points(given))
+            done += len(found)
+            tell("writing every point anew", done, info.points_count)
+            if offset is None:
+                return
+
+    def _change_over(self) -> None:
+        """Open the copy in place of what is open; searches wait for that long. Goes back where it fails."""
+        shard, self._shard = self._shard, None
+        shard.close()
+        try:
+            edge_compact.change_over(self._folder)
+        finally:
+            if not self._folder.exists():
+                edge_compact.recover(self._folder)
+            self._shard = edge.EdgeShard.load(str(self._folder))
+            self._indexed = set(self._shard.info().payload_schema)
+
+    def _agreed(self, asked: CollectionSettings) -> CollectionSettings:
+        """What was asked before with what is asked now, which Qdrant is told; it keeps to it by itself from then on."""
+        kept = kept_by(self)
+        edge_settings.refuse(asked, kept)
+        agreed = asked.over(kept)
+        if agreed.changed(kept):
+            self._shard.close()
+            self._shard = edge.EdgeShard.load(str(self._folder), edge_settings.config(agreed))
+            keep(self, agreed)  # last: after a kill it is told again
+        return agreed
 
     def _update(self, operation: Any) -> None:
         _refuse_full(self._folder)
         with self._errors() as shard:
             shard.update(operation)  # in the log, which survives the death of this process
+            self._wrote = True
             self._sync_log()
             if time.monotonic() - self._flushed > FLUSH_EVERY_S:
                 shard.flush()
@@ -146,30 +245,32 @@ class EdgeEngine:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[Any]:
-        if self._shard is None:
-            raise EngineError(f"the store in {self.place} is closed")
-        try:
-            yield self._shard
-        except Exception as exc:
-            raise _translated(exc, self.place) from exc
+        with self._gate.read():
+            if self._shard is None:
+                raise EngineError(f"the store in {self.place} is closed")
+            try:
+                yield self._shard
+            except Exception as exc:
+                raise _translated(exc, self.place) from exc
 
 
-def _refuse_full(folder: Path) -> None:
-    """Raise EngineError while there is still room to say so."""
-    if shutil.disk_usage(folder.parent).free < SPARE_BYTES:
-        least = f"{SPARE_BYTES // 1_000_000} MB"
+def _has_room(folder: Path, *, more: int = 0) -> bool:
+    return shutil.disk_usage(folder.parent).free >= SPARE_BYTES + more
+
+
+def _refuse_full(folder: Path, *, more: int = 0) -> None:
+    """Raise EngineError while there is still room to say so. `more` bytes than for a write are needed."""
+    if not _has_room(folder, more=more):
+        least = f"{(SPARE_BYTES + more) // 1_000_000:,} MB"
         raise EngineError(f"the disk of {folder.parent} is full: an embedded Qdrant needs {least} of it free")
 
 
 def _create(folder: Path) -> None:
     """Make the collection beside its place and move it there whole, so that a kill leaves no half of one."""
-    words = edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
-    exact = edge.EdgeOptimizersConfig(indexing_threshold=2**40)  # KB of vectors from which a graph would be built
     new = folder.with_name(folder.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
-    edge.EdgeShard.create(str(new), edge.EdgeConfig(sparse_vectors={WORDS: words}, optimizers=exact)).close()
-    for path in (new, *new.rglob("*")):
-        sync(path)
+    edge.EdgeShard.create(str(new), edge_settings.config(CollectionSettings())).close()
+    sync_tree(new)
     move(new, folder)
 
 
@@ -178,6 +279,11 @@ def _translated(exc: Exception, place: str) -> ConfigError | EngineError:
     if "WouldBlock" in text:
         return ConfigError(f"{place} is open in another process: an embedded Qdrant serves one process at a time")
     return EngineError(f"Qdrant in {place} failed: {text.splitlines()[0]}")
+
+
+def _named(vectors: Any) -> dict[str, Any]:
+    """Vectors as they were read, to be written again."""
+    return vectors if isinstance(vectors, dict) else {}
 
 
 def _given(vector: Vector) -> Any:

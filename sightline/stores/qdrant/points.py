@@ -12,8 +12,10 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
+from sightline.remains import Remains, Tell
 from sightline.stores.aggregates import distinct
 from sightline.types import Fields, FieldValue, Item, Locator, Part
 
@@ -72,6 +74,11 @@ class Engine(Protocol):
         """What it is, for people."""
         ...
 
+    @property
+    def settings(self) -> object:
+        """What was asked of it, written for people; false where nothing was."""
+        ...
+
     def make_vectors(self, name: str, dim: int) -> None:
         """Have vectors of this name, and of `name + MANY` for points with several; repeating it does nothing."""
         ...
@@ -104,6 +111,24 @@ class Engine(Protocol):
         """How many points that pass have each value of an indexed key."""
         ...
 
+    def copy(self, folder: Path) -> None:
+        """Put all files of the collection into an empty folder, on disk afterwards; nobody may write meanwhile.
+
+        Raises ConfigError where it has none here.
+        """
+        ...
+
+    def compact(self, vectors: Mapping[str, int], tell: Tell) -> None:
+        """Keep nothing but the points as they are; `vectors` are the names to have from then on, and their widths.
+
+        Searches go on meanwhile. Raises EngineError where that cannot be done, and then nothing changed.
+        """
+        ...
+
+    def remains(self, ids: Sequence[str]) -> Remains:
+        """What is left of deleted points in files, for some items by name, and what cannot be seen from here."""
+        ...
+
     def bytes_disk(self) -> int: ...
 
     def close(self) -> None: ...
@@ -114,6 +139,11 @@ class Engine(Protocol):
 def point_id(kind: str, name: str) -> str:
     """The id of an item's, a part's or a space's point: always the same for the same name."""
     return str(uuid.uuid5(_NAMESPACE, f"{kind}:{name}"))
+
+
+def vector_name(fingerprint: str) -> str:
+    """The name that the vectors of a space have in Qdrant: a fingerprint may hold characters that no name may."""
+    return point_id("space", fingerprint)
 
 
 def field_key(kind: str, name: str) -> str:

@@ -11,9 +11,9 @@ finishes what it says.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -21,11 +21,14 @@ import numpy as np
 from sightline.certificate import Certificate
 from sightline.errors import InputError
 from sightline.filters import Filter
+from sightline.remains import Remains, Tell, silent
 from sightline.stores.aggregates import check_plan, evaluate
 from sightline.stores.checks import check_added, check_k, check_upsert, check_vectors
-from sightline.stores.qdrant import certifying, points
-from sightline.stores.qdrant.points import MANY, WORDS, Engine, Json, Nearest, Point, Sparse, Vector, point_id
+from sightline.stores.qdrant import certifying, points, removed
+from sightline.stores.qdrant.moment import QdrantMoment
+from sightline.stores.qdrant.points import MANY, WORDS, Engine, Json, Nearest, Point, Vector, point_id, vector_name
 from sightline.stores.qdrant.where import any_of, where_json
+from sightline.stores.qdrant.writing import embed_words, named_vectors, points_of
 from sightline.stores.words import words_of
 from sightline.types import (
     Aggregate,
@@ -43,7 +46,6 @@ from sightline.types import (
 SPARE = 16  # points asked for beyond k, so that ties at the end are seen without a second look
 MOST_TIES = 1000  # among more equal scores than these at the end, the order is Qdrant's own
 SLACK = 1e-5  # scores closer than this may be a tie that Qdrant computed in two ways
-AVERAGE_WORDS = 32  # the length BM25 takes for average: titles are shorter, passages longer
 _NOTE, _END = point_id("note", "begin"), point_id("note", "end")  # the first and last point of an upsert under way
 _INDEXED = ("kind", "item", "names", "numeric", "unnumeric", "digest", "modality")
 
@@ -73,20 +75,22 @@ class QdrantStore:
             self._finish()
             for space in {one.space.fingerprint: one.space for one in vectors}.values():
                 self._make_space(space)
-            fresh = _points_of(items, vectors)
+            fresh = points_of(items, vectors)
             for key, kind in {
                 key: kind for point in fresh for key, kind in points.indexes(point.payload).items()
             }.items():
                 self._engine.make_index(key, kind)
             ids, kept = [item.id for item in items], [point.id for point in fresh]
             note = Point(_NOTE, {"kind": "note", "items": ids, "points": kept}, {})
-            self._engine.upsert([note, *fresh, Point(_END, {"kind": "note"}, {})])  # a server takes them in pages
+            going = removed.going(self._engine, {"must": [any_of("item", ids)]})
+            self._engine.upsert([note, *going, *fresh, Point(_END, {"kind": "note"}, {})])  # a server takes pages
             self._engine.delete(_left_over(ids, kept))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many there were."""
         with self._writing:
             count = self._engine.count(_items(any_of("item", ids)))
+            removed.note(self._engine, {"must": [any_of("item", ids)]})
             self._engine.delete({"must": [any_of("item", ids)]})
             return count
 
@@ -107,7 +111,7 @@ class QdrantStore:
         """digest -> (m, dim): vectors already stored for equal content."""
         if not self._has_space(space):
             return {}
-        name = _vector_name(space.fingerprint)
+        name = vector_name(space.fingerprint)
         found: dict[str, Vectors] = {}
         for point in self._engine.scroll(any_of("digest", digests), ("kind", "digest"), (name, name + MANY)):
             rows = point.vectors.get(name + MANY) or [point.vectors.get(name)]
@@ -119,7 +123,7 @@ class QdrantStore:
         """Ids of the parts of the space's modalities that have no vector in it, ascending."""
         wanted: Json = {"must": [any_of("kind", ["part"]), any_of("modality", sorted(space.modalities))]}
         if self._has_space(space):
-            name = _vector_name(space.fingerprint)
+            name = vector_name(space.fingerprint)
             wanted["must_not"] = [{"has_vector": name}, {"has_vector": name + MANY}]
         found = self._engine.scroll(wanted, ("part", "modality", "text"))
         return sorted(
@@ -137,9 +141,10 @@ class QdrantStore:
             given = [one for one in vectors if one.part_id in there]
             if not given:
                 return
-            self._engine.update_vectors([Point(point_id("part", one.part_id), {}, _named(one)) for one in given])
+            removed.note(self._engine, {"must": [ids, removed.having(one.space.fingerprint for one in given)]})
+            self._engine.update_vectors([Point(point_id("part", one.part_id), {}, named_vectors(one)) for one in given])
             for one in given:  # of one vector or of several: the other form, if it had that
-                name = _vector_name(one.space.fingerprint)
+                name = vector_name(one.space.fingerprint)
                 other = name + MANY if len(one.vectors) == 1 else name
                 had = {"must": [{"has_id": [point_id("part", one.part_id)]}, {"has_vector": other}]}
                 if self._engine.count(had):
@@ -153,13 +158,14 @@ class QdrantStore:
     def forget_space(self, fingerprint: str) -> None:
         """Remove all vectors of a space; its place in Qdrant's settings stays, empty."""
         with self._writing:
-            name = _vector_name(fingerprint)
+            name = vector_name(fingerprint)
             this = {"must": [{"has_id": [point_id("space", fingerprint)]}]}
             if not self._engine.count(this):
                 return
             self._engine.delete(this)
             self._engine.delete({"must": [{"has_id": [certifying.place(fingerprint)]}]})
             self._dims.pop(fingerprint, None)
+            removed.note(self._engine, removed.having([fingerprint]))
             for one in (name, name + MANY):
                 self._engine.delete_vectors({"must": [{"has_vector": one}]}, [one])
 
@@ -177,7 +183,7 @@ class QdrantStore:
         check_vectors(space, vectors)
         if not self._has_space(space):
             return [[] for _ in vectors]
-        name = _vector_name(space.fingerprint)
+        name = vector_name(space.fingerprint)
         condition = self._parts(where, modalities)
         return self._best([[(name, row), (name + MANY, [row])] for row in vectors.tolist()], k, condition)
 
@@ -202,7 +208,7 @@ class QdrantStore:
         `probes`: (q, dim) queries by kind ("text", "image"); without them stored vectors are asked, and a kind of query
         that has none is not measured.
         """
-        name = _vector_name(space.fingerprint)
+        name = vector_name(space.fingerprint)
         if not self._has_space(space):
             return []
 
@@ -239,11 +245,18 @@ class QdrantStore:
             return Table(((None, float(self._engine.count(condition))),))
         return evaluate(plan, (point.payload["fields"] for point in self._engine.scroll(condition, ("fields",))))
 
+    @contextlib.contextmanager
+    def moment(self) -> Iterator[QdrantMoment]:
+        """The collection as it is now, until the block is left; writes of this process wait."""
+        with self._writing:
+            self._finish()
+            yield QdrantMoment(self._engine, self._texts)
+
     def stats(self) -> StoreStats:
         """Size of the collection; a server does not tell how much disk it takes, which is 0 then."""
         vectors = bytes_memory = 0
         for point in self._engine.scroll({"must": [any_of("kind", ["space"])]}, ("fingerprint", "dim")):
-            name = _vector_name(point.payload["fingerprint"])
+            name = vector_name(point.payload["fingerprint"])
             count = self._engine.count({"must": [{"has_vector": name}]})
             several = self._engine.scroll({"must": [{"has_vector": name + MANY}]}, (), (name + MANY,))
             count += sum(len(_rows(one.vectors[name + MANY])) for one in several)
@@ -251,7 +264,21 @@ class QdrantStore:
             bytes_memory += 4 * count * int(point.payload["dim"])
         items = self._engine.count(_items())
         parts = self._engine.count({"must": [any_of("kind", ["part"])]})
-        return StoreStats(items, parts, vectors, bytes_memory, self._engine.bytes_disk(), self._engine.kind)
+        why = f"asked for: {self._engine.settings}" if self._engine.settings else ""
+        return StoreStats(
+            items, parts, vectors, bytes_memory, self._engine.bytes_disk(), self._engine.kind,
+            why=why, removed=removed.count(self._engine),
+        )  # fmt: skip
+
+    def compact(self, *, tell: Tell = silent) -> Remains:
+        """Remove for good what was deleted or replaced; of a server, as far as it can be told to."""
+        with self._writing:
+            self._finish()
+            return removed.compact(self._engine, tell)
+
+    def remains(self, ids: Sequence[str] = ()) -> Remains:
+        """What deleted and replaced things have left behind, as far as it can be seen from here."""
+        return removed.remains(self._engine, ids)
 
     def close(self) -> None:
         """Release the folder or the connection. What was written is already kept."""
@@ -325,7 +352,7 @@ class QdrantStore:
     def _make_space(self, space: Space) -> None:
         if self._has_space(space):
             return
-        self._engine.make_vectors(_vector_name(space.fingerprint), space.dim)
+        self._engine.make_vectors(vector_name(space.fingerprint), space.dim)
         payload = {"kind": "space", "fingerprint": space.fingerprint, "name": space.name, "dim": space.dim}
         self._engine.upsert([Point(point_id("space", space.fingerprint), payload, {})])
         self._dims[space.fingerprint] = space.dim
@@ -341,43 +368,6 @@ class QdrantStore:
                 )
 
 
-def embed_words(text: str, *, query: bool = False) -> Sparse:
-    """BM25's side of one text as a sparse vector of its English stems; Qdrant adds the rarity of each word."""
-    found = _bm25().embed_query(text) if query else _bm25().embed_document(text)
-    return Sparse(list(found.indices), list(found.values))
-
-
-@cache
-def _bm25() -> Any:
-    from qdrant_edge import Bm25, Bm25Config, StopwordsSet
-
-    none = StopwordsSet()  # the stop words of a query are dropped by `words_of`
-    return Bm25(Bm25Config(language="english", ascii_folding=True, stopwords=none, avg_len=AVERAGE_WORDS))
-
-
-def _named(one: PartVectors) -> dict[str, Vector]:
-    """The vectors of a part by the name they have in Qdrant."""
-    name, rows = _vector_name(one.space.fingerprint), one.vectors.tolist()
-    return {name: rows[0]} if len(rows) == 1 else {name + MANY: rows}
-
-
-def _points_of(items: Sequence[Item], vectors: Sequence[PartVectors]) -> list[Point]:
-    by_part: dict[str, dict[str, Vector]] = {}
-    for one in vectors:
-        by_part.setdefault(one.part_id, {}).update(_named(one))
-    found: list[Point] = []
-    for item in items:
-        head = points.item_payload(item)
-        found.append(Point(point_id("item", item.id), head, {}))
-        shared = points.searchable(item.fields)
-        for position, part in enumerate(item.parts):
-            named = dict(by_part.get(part.id, {}))
-            if part.text is not None and (words := embed_words(part.text)).indices:
-                named[WORDS] = words
-            found.append(Point(point_id("part", part.id), points.part_payload(part, position, shared), named))
-    return found
-
-
 def _left_over(items: Sequence[str], kept: Sequence[str]) -> Json:
     """The points of these items that are not to be kept, and the notes."""
     old = {"must": [any_of("item", items)], "must_not": [{"has_id": list(kept)}]}
@@ -386,10 +376,6 @@ def _left_over(items: Sequence[str], kept: Sequence[str]) -> Json:
 
 def _items(*conditions: Json) -> Json:
     return {"must": [any_of("kind", ["item"]), *conditions]}
-
-
-def _vector_name(fingerprint: str) -> str:
-    return point_id("space", fingerprint)  # a fingerprint may hold characters that a vector's name may not
 
 
 def _rows(vector: Vector) -> list[Any]:

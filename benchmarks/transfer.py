@@ -1,0 +1,142 @@
+"""How long export, import, snapshot and restore take and how much memory, each in a process of its own.
+
+    python -m benchmarks.transfer --items 100000 [--store qdrant] [--out benchmarks/results]
+
+Every item has a picture and a title with random vectors as wide as the starter's, three fields and a thumbnail of 8 KB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from indexer.ledger import Claim, Outcome
+from sightline import Sightline
+from sightline.transfer import restore
+from sightline.types import Item, Part, PartVectors
+
+BATCH = 2000
+JPEG_BYTES = 8000
+
+
+def fill(work: Path, items: int, store: str) -> None:
+    """A collection of so many items, written as indexing would."""
+    rng = np.random.default_rng(7)
+    with Sightline.open(work / "index", store=store) as index:
+        space = index.plain_encoder.space
+        index._ledger.set_passport(index._control.issue(index.plain_encoder))
+        for start in range(0, items, BATCH):
+            made, vectors, outcomes = [], [], []
+            for number in range(start, min(start + BATCH, items)):
+                name = f"item-{number:07d}"
+                digest = hashlib.sha256(name.encode()).hexdigest()
+                fields = {"title": f"Thing {number}", "price": number / 100, "colour": ("red", "blue")}
+                parts = (
+                    Part(f"{name}#image-0", name, "image", digest, f"/shop/{name}.jpg"),
+                    Part(f"{name}#title", name, "text", digest[::-1], text=f"Thing {number}"),
+                )
+                made.append(Item(name, fields, parts, digest))
+                rows = rng.standard_normal((2, space.dim)).astype(np.float32)
+                rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+                vectors += [PartVectors(part.id, space, rows[at : at + 1]) for at, part in enumerate(parts)]
+                jpeg = b"\xff\xd8\xff" + rng.bytes(JPEG_BYTES)
+                outcomes.append(Outcome(name, Claim("/shop", digest, "stamp"), {digest: jpeg}, content=digest))
+            index._store.upsert(made, vectors)
+            index._ledger.record(outcomes)
+
+
+def export_parquet(work: Path, store: str) -> int:
+    with Sightline.open(work / "index") as index:
+        return index.transfer.export(work / "parquet").items
+
+
+def export_jsonl(work: Path, store: str) -> int:
+    with Sightline.open(work / "index") as index:
+        return index.transfer.export(work / "jsonl", format="jsonl").items
+
+
+def import_parquet(work: Path, store: str) -> int:
+    with Sightline.open(work / "other", store=store) as index:
+        return index.transfer.take_in(work / "parquet").added
+
+
+def import_jsonl(work: Path, store: str) -> int:
+    with Sightline.open(work / "another", store=store) as index:
+        return index.transfer.take_in(work / "jsonl").added
+
+
+def snapshot(work: Path, store: str) -> int:
+    with Sightline.open(work / "index") as index:
+        return index.transfer.snapshot("measured").items
+
+
+def put_back(work: Path, store: str) -> int:
+    return restore(work / "index", "default", "measured", force=True).items
+
+
+STEPS: dict[str, Callable[[Path, str], int]] = {
+    "export parquet": export_parquet,
+    "export jsonl": export_jsonl,
+    "import parquet": import_parquet,
+    "import jsonl": import_jsonl,
+    "snapshot": snapshot,
+    "restore": put_back,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer", description="Export, import and snapshots.")
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--store", default="faiss", help="of the collection, and of those imported into")
+    parser.add_argument("--out", type=Path, help="folder to write the figures to")
+    parser.add_argument("--work", type=Path, help="where to keep the collections meanwhile")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.step:
+        started = time.perf_counter()
+        items = STEPS[given.step](given.work, given.store)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        seconds, cpu = time.perf_counter() - started, used.ru_utime + used.ru_stime
+        told = {"items": items, "seconds": seconds, "cpu_seconds": cpu, "bytes_peak": used.ru_maxrss * 1024}
+        print(json.dumps(told))
+        return
+    with tempfile.TemporaryDirectory(dir=given.work) as folder:
+        told = measured(Path(folder), given.items, given.store)
+    if given.out:
+        given.out.mkdir(parents=True, exist_ok=True)
+        path = given.out / f"transfer-{given.store}-{given.items}.json"
+        path.write_text(json.dumps(told, indent=1) + "\n")
+
+
+def measured(work: Path, items: int, store: str) -> dict[str, dict[str, float]]:
+    """Step -> items, seconds, peak memory, and the size of what it wrote."""
+    fill(work, items, store)
+    told = {}
+    for step in STEPS:
+        command = [sys.executable, "-m", "benchmarks.transfer", "--work", str(work), "--store", store, "--step", step]
+        told[step] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        one = told[step]
+        print(
+            f"{step:<15} {one['seconds']:8.1f} s ({one['cpu_seconds']:.1f} s of a core) "
+            f"{one['bytes_peak'] / 1e6:8.0f} MB peak",
+            flush=True,
+        )
+    for name in ("parquet", "jsonl"):
+        size = sum(path.stat().st_size for path in (work / name).iterdir())
+        told[f"export {name}"]["bytes"] = size
+        print(f"{name:<15} {size / 1e6:8.0f} MB on disk")
+    return told
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""`sightline compact`, and the check `sightline verify --deleted`: deleted things go for good, and it is proved.
+
+Knows options and what is told on a terminal; how it is done is `Sightline.compact`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from service.options import AsJson, Collection, IndexDir, open_index, print_json
+from service.promises import Tell, say
+from service.tables import bytes_of, plain
+
+if TYPE_CHECKING:
+    from sightline.engine import Sightline
+    from sightline.proving import Proof
+
+REMEDY = "`sightline compact` removes it"
+
+
+def compact_command(
+    *,
+    index: IndexDir = None,
+    collection: Collection = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove for good what was deleted or replaced, from every file of a collection, and give its room back.
+
+    Searches go on meanwhile; `sightline verify --deleted` proves what was done. Snapshots are left as they are.
+
+    Examples:
+
+      sightline delete mug-17 && sightline compact && sightline verify --deleted --gone mug-17
+    """
+    from service import progress, tables
+
+    with (
+        open_index(index, collection, create=False) as opened,
+        progress.steps(tables.console(stderr=True)) as show,
+    ):
+        report = opened.compact(progress=show)
+    if as_json:
+        print_json(report.to_json())
+        return
+    out = tables.console()
+    out.print(
+        f"{report.removed:,} parts and {report.forgotten:,} items on record are gone for good; "
+        f"{bytes_of(report.bytes_before)} before, {bytes_of(report.bytes_after)} now, in {report.seconds:.1f} s"
+    )
+    for one in report.unseen:
+        out.print(Text(f"! {plain(one)}", style="yellow"))
+    if report.snapshots:
+        out.print(Text(f"Snapshots hold what they held: {plain(', '.join(report.snapshots))}", style="yellow"))
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedCheck:
+    """Deleted and replaced things: what of them is left, in rows, words, index files and records; ids in every byte."""
+
+    gone: tuple[str, ...] = ()
+
+    def run(self, index: Sightline, seed: int, tell: Tell) -> Proof:
+        return index.compactions.proof(self.gone, tell)
+
+    def show(self, out: Console, report: Proof) -> None:
+        seen = report.remains
+        if seen.left:
+            say(out, "deleted", "broken", f"something is left: {REMEDY}")
+        elif seen.unseen:
+            say(out, "deleted", "not measured", "nothing is left that can be seen from here")
+        else:
+            sought = f"; no byte of {', '.join(map(repr, report.gone))} in any file" if report.gone else ""
+            say(out, "deleted", "kept", f"nothing is left of what was deleted or replaced{sought}")
+        for one in (*seen.left, *seen.unseen):
+            out.print(Text(f"  {plain(one)}", style="yellow"))
+        for one in seen.facts:
+            out.print(Text(f"  {plain(one)}", style="dim"))
+        for one in report.snapshots:
+            out.print(Text(f"  a snapshot is left as it is: {plain(one)}", style="dim"))

@@ -1,0 +1,58 @@
+"""Finds bytes in files, whatever the files are.
+
+Does not know formats: what a file has compressed, cut in two or encrypted is not found.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Every file in a folder and those below it."""
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+
+
+def places(path: Path, wanted: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Where a file holds some bytes: the place, and up to 512 bytes before and after. A file that is gone has none."""
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size < len(wanted):
+                return
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+                for start, stop in _written(file.fileno()):
+                    at = held.find(wanted, start, stop)
+                    while at >= 0:
+                        end = at + len(wanted)
+                        yield at, held[max(0, at - 512) : at], held[end : end + 512]
+                        at = held.find(wanted, at + 1, stop)
+    except FileNotFoundError:
+        return
+
+
+def _written(descriptor: int) -> Iterator[tuple[int, int]]:
+    """Where a file has been written: what it only reserves, as databases do, is zeros."""
+    at = 0
+    while True:
+        try:
+            start = os.lseek(descriptor, at, os.SEEK_DATA)
+            at = os.lseek(descriptor, start, os.SEEK_HOLE)
+        except OSError:  # nothing after this
+            return
+        yield start, at
+
+
+def holders(paths: Iterable[Path], wanted: Iterable[bytes]) -> list[Path]:
+    """The files that hold any of these bytes."""
+    each = list(wanted)
+    return [path for path in paths if any(next(places(path, one), None) for one in each)]
+
+
+def forms(text: str) -> list[bytes]:
+    """A text as a file may hold it: as UTF-8, and as JSON writes it."""
+    spelt = [text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]]
+    return list(dict.fromkeys(one.encode("utf-8", "surrogatepass") for one in spelt))

@@ -1,0 +1,54 @@
+"""The points that items become: one for the item, one for each part with its vectors and words.
+
+Does not know an engine, nor when they are written. Words become Qdrant's own BM25 weights, by its embedded engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sightline.stores.qdrant import points
+from sightline.stores.qdrant.points import MANY, WORDS, Point, Sparse, Vector, point_id, vector_name
+from sightline.types import Item, PartVectors
+
+AVERAGE_WORDS = 32  # the length BM25 takes for average: titles are shorter, passages longer
+
+
+def points_of(items: Sequence[Item], vectors: Sequence[PartVectors]) -> list[Point]:
+    """Every point of these items, each item's own before those of its parts."""
+    by_part: dict[str, dict[str, Vector]] = {}
+    for one in vectors:
+        by_part.setdefault(one.part_id, {}).update(named_vectors(one))
+    found: list[Point] = []
+    for item in items:
+        head = points.item_payload(item)
+        found.append(Point(point_id("item", item.id), head, {}))
+        shared = points.searchable(item.fields)
+        for position, part in enumerate(item.parts):
+            named = dict(by_part.get(part.id, {}))
+            if part.text is not None and (words := embed_words(part.text)).indices:
+                named[WORDS] = words
+            found.append(Point(point_id("part", part.id), points.part_payload(part, position, shared), named))
+    return found
+
+
+def named_vectors(one: PartVectors) -> dict[str, Vector]:
+    """The vectors of a part by the name they have in Qdrant."""
+    name, rows = vector_name(one.space.fingerprint), one.vectors.tolist()
+    return {name: rows[0]} if len(rows) == 1 else {name + MANY: rows}
+
+
+def embed_words(text: str, *, query: bool = False) -> Sparse:
+    """BM25's side of one text as a sparse vector of its English stems; Qdrant adds the rarity of each word."""
+    found = _bm25().embed_query(text) if query else _bm25().embed_document(text)
+    return Sparse(list(found.indices), list(found.values))
+
+
+@cache
+def _bm25() -> Any:
+    from qdrant_edge import Bm25, Bm25Config, StopwordsSet
+
+    none = StopwordsSet()  # the stop words of a query are dropped by `words_of`
+    return Bm25(Bm25Config(language="english", ascii_folding=True, stopwords=none, avg_len=AVERAGE_WORDS))

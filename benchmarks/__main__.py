@@ -16,6 +16,8 @@ from pathlib import Path
 # Which of --data and --out each one takes, and what it measures.
 BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "retrieval": (("data", "out"), "how well it finds"),
+    "showing": (("data", "out"), "what folding, diversity and sorting do to the first hits"),
+    "negatives": (("data", "out"), "how far what is not wanted is pushed away"),
     "answers": (("data",), "how well it answers"),
     "adapt": (("data", "out"), "what pairs teach it"),
     "reranking": (("data", "out"), "what a second look by a vision-language model adds"),
@@ -23,6 +25,8 @@ BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "catalog_check": (("data", "out"), "faults found in catalogs, and copies among pictures"),
     "stores": (("data", "out"), "kinds of index by size: recall, time, memory"),
     "speed": (("out",), "pictures and searches a second"),
+    "decoding": (("out",), "what decoding in processes of their own costs"),
+    "transfer": (("out",), "export, import, snapshot and restore: time, memory"),
     "first_minute": (("out",), "from nothing to the first hit"),
 }
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report import circumstances, write
 from indexer.ledger import Claim, Outcome
 from sightline import Sightline
 from sightline.transfer import restore
-from sightline.types import Item, Part, PartVectors
+from sightline.types import FieldValue, Item, Part, PartVectors
 
 BATCH = 2000
 JPEG_BYTES = 8000
@@ -40,7 +40,8 @@ def fill(work: Path, items: int, store: str) -> None:
             for number in range(start, min(start + BATCH, items)):
                 name = f"item-{number:07d}"
                 digest = hashlib.sha256(name.encode()).hexdigest()
-                fields = {"title": f"Thing {number}", "price": number / 100, "colour": ("red", "blue")}
+                fields: dict[str, FieldValue] = {"title": f"Thing {number}", "price": number / 100}
+                fields["colour"] = ("red", "blue")
                 parts = (
                     Part(f"{name}#image-0", name, "image", digest, f"/shop/{name}.jpg"),
                     Part(f"{name}#title", name, "text", digest[::-1], text=f"Thing {number}"),
@@ -105,17 +106,19 @@ def main() -> None:
     if given.step:
         started = time.perf_counter()
         items = STEPS[given.step](given.work, given.store)
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        seconds, cpu = time.perf_counter() - started, used.ru_utime + used.ru_stime
-        told = {"items": items, "seconds": seconds, "cpu_seconds": cpu, "bytes_peak": used.ru_maxrss * 1024}
-        print(json.dumps(told))
+        seconds, cpu = time.perf_counter() - started, time.process_time()
+        print(json.dumps({"items": items, "seconds": seconds, "cpu_seconds": cpu, "bytes_peak": peak()}))
         return
     with tempfile.TemporaryDirectory(dir=given.work) as folder:
         told = measured(Path(folder), given.items, given.store)
-    if given.out:
-        given.out.mkdir(parents=True, exist_ok=True)
-        path = given.out / f"transfer-{given.store}-{given.items}.json"
-        path.write_text(json.dumps(told, indent=1) + "\n")
+    figures = {"circumstances": circumstances(encoder="starter"), "items": given.items, "store": given.store, **told}
+    write(given.out, "transfer", figures)
+
+
+def peak() -> int:
+    """Bytes of memory this process has had at most, on Linux; `getrusage` would count what began it, too."""
+    told = Path("/proc/self/status").read_text()
+    return int(told.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def measured(work: Path, items: int, store: str) -> dict[str, dict[str, float]]:

@@ -131,7 +131,8 @@ def enter(db: sqlite3.Connection, carried: Iterable[Carried]) -> None:
             one.item_id, one.source, one.label, one.place, one.content, one.outcome, one.was, int(one.absent),
             one.first_at, one.at,
         )  # fmt: skip
-        db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        sql = "INSERT OR REPLACE INTO seen (item, source, label, place, content, outcome, was, absent, first_at, at) "
+        db.execute(sql + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         db.executemany(
             "INSERT INTO events VALUES (?, ?, ?, ?)",
             [(one.item_id, event.at, event.outcome, event.was) for event in one.history],
@@ -142,8 +143,8 @@ def enter_sources(
     db: sqlite3.Connection, readings: Iterable[tuple[str, float, float]], unread: Iterable[Unread]
 ) -> None:
     """Note when sources were read and what of them could not be, where nothing newer is on record."""
-    db.executemany("INSERT OR IGNORE INTO readings VALUES (?, ?, ?)", list(readings))
+    db.executemany("INSERT OR IGNORE INTO readings (source, since, until) VALUES (?, ?, ?)", list(readings))
     db.executemany(
-        "INSERT OR IGNORE INTO skipped VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO skipped (source, label, reason, item, at) VALUES (?, ?, ?, ?, ?)",
         [(one.source, one.label, one.reason, one.item_id, one.at) for one in unread],
     )

@@ -45,7 +45,11 @@ class Prepared:
 
 
 def stamp(record: Record) -> str:
-    """How a record and its files look from outside, without opening any; empty when that cannot be trusted."""
+    """How a record and its files look from outside, without opening any; empty when that cannot be trusted.
+
+    Of files that swap names, or are written anew with their time put back, size and mtime may be as before: their
+    inode and its ctime are not. Where only these are others, as after a restore, the file is read once for nothing.
+    """
     now = time.time_ns()
     seen: list[object] = [_FORMAT, record.id, record.title, record.text, record.uri, *sorted(record.fields.items())]
     places: list[Path | str | bytes] = [picture.place for picture in record.pictures]
@@ -62,9 +66,9 @@ def stamp(record: Record) -> str:
             status = place.stat()
         except (OSError, ValueError):
             return ""
-        if now - status.st_mtime_ns < _SETTLED_NS:
+        if now - max(status.st_mtime_ns, status.st_ctime_ns) < _SETTLED_NS:
             return ""
-        seen.append((str(place), status.st_size, status.st_mtime_ns))
+        seen.append((str(place), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino))
     return "" if record.skipped else hashlib.sha256(repr(seen).encode()).hexdigest()
 
 

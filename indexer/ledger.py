@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from indexer import carrying, forgetting, register
+from indexer import attached, carrying, forgetting, register, schema
 from indexer.carrying import Carried, LedgerMoment, Unread
 from indexer.register import Register
 from sightline.disk import room
@@ -25,24 +25,6 @@ from sightline.types import Skipped, Space
 from sightline.vacuum import vacuum
 
 FILE = "ledger.db"
-_VERSION = 2
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS items (
-    id TEXT PRIMARY KEY, source TEXT NOT NULL, digest TEXT NOT NULL, stamp TEXT NOT NULL, at REAL NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS items_by_source ON items (source);
-CREATE TABLE IF NOT EXISTS skipped (
-    source TEXT NOT NULL, label TEXT NOT NULL, reason TEXT NOT NULL, item TEXT, at REAL NOT NULL,
-    PRIMARY KEY (source, label)
-);
-CREATE INDEX IF NOT EXISTS skipped_by_item ON skipped (item);
-CREATE TABLE IF NOT EXISTS thumbnails (digest TEXT PRIMARY KEY, jpeg BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS pictures (
-    item TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (item, digest)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS pictures_by_digest ON pictures (digest);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +95,17 @@ class Ledger:
         with _translated(self._path):
             self._db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > _VERSION:
+            if version > schema.VERSION:
                 self._db.close()
-                raise ConfigError(f"{self._path} was written by a newer Sightline (format {version}, not {_VERSION})")
+                newer = f"(format {version}, not {schema.VERSION})"
+                raise ConfigError(f"{self._path} was written by a newer Sightline {newer}")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA fullfsync = ON")  # macOS: past the cache of the drive
             self._db.execute("PRAGMA temp_store = MEMORY")  # else each change makes a file in the system's own folder
-            if version < _VERSION:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                steps = _SCHEMA + register.SCHEMA + (register.FROM_1 if version == 1 else "")
-                self._db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {_VERSION}; COMMIT;")
+        if version < schema.VERSION:
+            self._rows("PRAGMA journal_mode = WAL")
+            with self._writing() as db:
+                schema.bring_up(db)
         self._inode = self._path.stat().st_ino  # of nobody else while this file is open
 
     def replaced(self) -> bool:
@@ -167,11 +150,12 @@ class Ledger:
             db.executemany("INSERT INTO meta VALUES (?, ?)", _passport_rows(passport))
 
     def set_passport(self, passport: Passport) -> None:
-        """Note what builds the collection, once; its adapter is `set_adapter`'s."""
+        """Note what builds the collection, once, and again where that says more; its adapter is `set_adapter`'s."""
         kept = self.passport()
-        same = kept is not None and (kept.fingerprint, kept.store) == (passport.fingerprint, passport.store)
-        if same and kept and (kept.probes or not passport.probes):
-            return
+        if kept is not None and (kept.fingerprint, kept.store) == (passport.fingerprint, passport.store):
+            more = passport.made_of.keys() - kept.made_of.keys()
+            if not more and len(kept.probes) >= len(passport.probes):
+                return
         with self._writing() as db:
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", _passport_rows(passport))
 
@@ -241,13 +225,30 @@ class Ledger:
 
     # -- writing: each call is one transaction, on disk when it returns ------------------------------------------------
 
+    def begin(self, outcomes: Sequence[Outcome]) -> set[str]:
+        """Items about to come into the store, or to change in it; the ids of those it is not known to have had.
+
+        Until they are recorded, none counts as unchanged, and each new one belongs to its source already.
+        """
+        now, new = time.time(), set()
+        with self._writing() as db:
+            for outcome in outcomes:
+                item, source = outcome.item_id, outcome.claim.source
+                if register.begin(db, item, source, now, label=outcome.label, place=outcome.place):
+                    new.add(item)
+                sql = (
+                    "INSERT INTO items VALUES (?, ?, '', '', ?) ON CONFLICT (id) DO UPDATE SET digest = '', stamp = ''"
+                )
+                db.execute(sql, (item, source, now))
+        return new
+
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Note items that the store has acknowledged, in place of what was on record for them."""
         now = time.time()
         with self._writing() as db:
             for outcome in outcomes:
                 claim = outcome.claim
-                _release(db, [outcome.item_id])
+                attached.release(db, [outcome.item_id])
                 register.enter(
                     db, outcome.item_id, claim.source, claim.digest, now,
                     label=outcome.label, place=outcome.place, content=outcome.content,
@@ -256,15 +257,9 @@ class Ledger:
                     "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?)",
                     (outcome.item_id, claim.source, claim.digest, claim.stamp, now),
                 )
-                db.executemany(
-                    "INSERT OR IGNORE INTO pictures VALUES (?, ?)", [(outcome.item_id, d) for d in outcome.pictures]
-                )
-                db.executemany(
-                    "INSERT OR REPLACE INTO thumbnails VALUES (?, ?)",
-                    [(digest, jpeg) for digest, jpeg in outcome.pictures.items() if jpeg is not None],
-                )
-                _note(db, claim.source, outcome.skipped, outcome.item_id, now)
-            _sweep(db)
+                attached.show(db, outcome.item_id, outcome.pictures)
+                attached.note(db, claim.source, outcome.skipped, outcome.item_id)
+            attached.sweep(db)
 
     def carry(self, carried: Sequence[Carried], pictures: Mapping[str, Mapping[str, bytes | None]]) -> None:
         """Put items of another collection on record that the store has acknowledged, with what happened to them there.
@@ -272,32 +267,35 @@ class Ledger:
         `pictures`: item id -> digest of each of its pictures -> JPEG, or None where that is on record already.
         """
         with self._writing() as db:
-            _release(db, list(pictures))
+            attached.release(db, list(pictures))
             carrying.enter(db, carried)
             for item_id, shown in pictures.items():
-                db.executemany("INSERT OR IGNORE INTO pictures VALUES (?, ?)", [(item_id, digest) for digest in shown])
-                kept = [(digest, jpeg) for digest, jpeg in shown.items() if jpeg is not None]
-                db.executemany("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", kept)
-            _sweep(db)
+                attached.show(db, item_id, shown)
+            attached.sweep(db)
 
     def carry_sources(self, readings: Iterable[tuple[str, float, float]], unread: Iterable[Unread]) -> None:
         """Note when another collection's sources were read and what of them could not be."""
         with self._writing() as db:
             carrying.enter_sources(db, readings, unread)
 
-    def skip(self, source: str, skipped: Iterable[Skipped], *, item_id: str | None = None) -> None:
+    def skip(self, source: str, skipped: Sequence[Skipped], *, item_id: str | None = None) -> None:
         """Note what could not be read."""
         with self._writing() as db:
-            _note(db, source, skipped, item_id, time.time())
+            attached.note(db, source, skipped, item_id)
+
+    def start(self) -> float:
+        """A source is read from now on (seconds, epoch); what happens until `settle` belongs to this reading."""
+        with self._writing() as db:
+            register.turn(db)
+        return time.time()
 
     def settle(self, source: str, *, since: float, absent: Sequence[str] = ()) -> None:
-        """A source was read to its end from `since` on (seconds, epoch): older skips of it are things of the past.
-
-        `absent` are items of it that it no longer holds.
+        """The source whose reading was started last, at `since`, was read to its end: skips of it from before are
+        things of the past. `absent` are items of it that it no longer holds.
         """
         with self._writing() as db:
-            db.execute("DELETE FROM skipped WHERE source = ? AND at < ?", (source, since))
-            register.close_reading(db, source, since, time.time(), absent)
+            db.execute("DELETE FROM skipped WHERE source = ? AND seen_in < ?", (source, register.number(db)))
+            register.close_reading(db, source, since, time.time(), absent=absent)
 
     def doubt(self, ids: Iterable[str] | None = None) -> None:
         """Items about to change in the store (None: all): until recorded again, none of them counts as unchanged."""
@@ -314,11 +312,11 @@ class Ledger:
         """
         gone = list(ids)
         with self._writing() as db:
-            _release(db, gone)
+            attached.release(db, gone)
             db.executemany("DELETE FROM items WHERE id = ?", [(one,) for one in gone])
             register.follow(db, moves or {}, time.time())
             register.leave(db, gone, time.time())
-            _sweep(db)
+            attached.sweep(db)
 
     def purge(self) -> int:
         """Forget that deleted items were ever there: until then they are on record as deleted; how many they were."""
@@ -353,31 +351,6 @@ class Ledger:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-
-
-def _release(db: sqlite3.Connection, ids: Sequence[str]) -> None:
-    """Drop what hangs on items: which pictures they show and what of them was skipped."""
-    one_each = [(one,) for one in ids]
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS loose (digest TEXT PRIMARY KEY)")
-    db.executemany("INSERT OR IGNORE INTO loose SELECT digest FROM pictures WHERE item = ?", one_each)
-    db.executemany("DELETE FROM pictures WHERE item = ?", one_each)
-    db.executemany("DELETE FROM skipped WHERE item = ?", one_each)
-
-
-def _sweep(db: sqlite3.Connection) -> None:
-    """Remove thumbnails of released pictures that no item shows any more."""
-    db.execute(
-        "DELETE FROM thumbnails WHERE digest IN (SELECT digest FROM loose) "
-        "AND digest NOT IN (SELECT digest FROM pictures)"
-    )
-    db.execute("DELETE FROM loose")
-
-
-def _note(db: sqlite3.Connection, source: str, skipped: Iterable[Skipped], item_id: str | None, now: float) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
-        [(source, one.source, one.reason, item_id, now) for one in skipped],
-    )
 
 
 @contextmanager

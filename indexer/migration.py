@@ -5,14 +5,14 @@ Knows parts, and where their pictures may still be found; decides nothing about 
 
 from __future__ import annotations
 
-import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 from indexer.ledger import Ledger
-from sightline import decoding, files, media
+from indexer.originals import Originals
+from sightline import decoding, media
 from sightline.decoding import Limits
 from sightline.errors import UnreadableSource
 from sightline.protocols import Encoder, Store
@@ -34,9 +34,12 @@ class Reembedding:
     ) -> None:
         self.store, self.ledger, self.encoder, self.space = store, ledger, encoder, encoder.space
         self.limits, self.batch_size, self.progress = limits, batch_size, progress
-        self.texts = self.pictures = self.from_thumbnails = 0  # parts embedded, and how many of the pictures shrunk
+        self.texts = self.pictures = 0  # parts embedded
+        self.from_thumbnails: Counter[str] = Counter()  # why their originals were not: how many of the pictures
+        self._originals = Originals()
         self.lost: dict[str, Skipped] = {}  # part id -> why it has no vector in the new space
         self._started = time.perf_counter()
+        self._left = 0
 
     def missing(self) -> list[str]:
         """Ids of the parts that still lack a vector in the new space and could have one."""
@@ -49,11 +52,17 @@ class Reembedding:
         """
         while missing := self.missing():
             for start in range(0, len(missing), self.batch_size):
-                self._tell(len(missing) - start)
+                self._left = len(missing) - start
+                self._tell()
                 found = self._embedded(self._parts(missing[start : start + self.batch_size]))
                 with writing():
                     self.store.add_vectors(found)
-        self._tell(0)
+        self._left = 0
+        self._tell()
+
+    def wait(self, holder: str) -> None:
+        """Tell that nothing goes on until another process is done with writing."""
+        self._tell(waiting_for=holder)
 
     def _parts(self, ids: Sequence[str]) -> list[Part]:
         """The parts of these ids that are still there."""
@@ -82,25 +91,25 @@ class Reembedding:
         return found
 
     def _picture(self, part: Part) -> Pixels | None:
-        """A picture from its file where that still holds the very bytes indexed, else from the thumbnail."""
-        with suppress(UnreadableSource):  # as good as gone: the thumbnail serves
-            data = files.read(Path(part.uri), source=part.id) if part.uri else b""
-            if data and hashlib.sha256(data).hexdigest() == part.digest:
-                return decoding.decode(data, source=part.id, limits=self.limits)
+        """A picture from its file or archive where that still holds the very bytes indexed, else from the thumbnail."""
+        try:
+            return decoding.decode(self._originals.read(part), source=part.id, limits=self.limits)
+        except UnreadableSource as exc:  # the thumbnail serves
+            reason = exc.reason
         kept = self.ledger.thumbnail(part.digest)
         if kept is None:
-            self.lost[part.id] = Skipped(part.id, "neither its file nor a thumbnail of it is there any more")
+            self.lost[part.id] = Skipped(part.id, f"{reason}, and no thumbnail of it is there any more")
             return None
         try:
             pixels = media.decode(kept, source=part.id)
         except UnreadableSource as exc:
             self.lost[part.id] = Skipped(part.id, exc.reason)
             return None
-        self.from_thumbnails += 1
+        self.from_thumbnails[reason] += 1
         return pixels
 
-    def _tell(self, left: int) -> None:
+    def _tell(self, *, waiting_for: str = "") -> None:
         if self.progress is not None:
             done = self.texts + self.pictures
             seconds = time.perf_counter() - self._started
-            self.progress(Progress(done, done + left, len(self.lost), self.pictures, seconds))
+            self.progress(Progress(done, done + self._left, len(self.lost), self.pictures, seconds, waiting_for))

@@ -167,7 +167,7 @@ class _Adding:
     # -- one source --------------------------------------------------------------------------------------------------
 
     def _source(self, source: Source, present: set[str]) -> None:
-        since = time.time()
+        since = time.time() if source.shares else self.ledger.start()
         lost: list[Skipped] = []
         batch: list[Prepared] = []
         depth = min(self.options.batch_size, 64)
@@ -297,20 +297,18 @@ class _Adding:
             return
         vectors = self._vectors(batch)
         items = [prepared.item for prepared in batch if prepared.item is not None]
-        claims = {item.id: self.ledger.claim(item.id) for item in items}
-        held = [item_id for item_id, claim in claims.items() if claim is not None]
-        if held:
-            self.ledger.doubt(held)
+        outcomes = [self._outcome(source, prepared) for prepared in batch]
+        fresh = self.ledger.begin(outcomes)  # on record before the store has them: else what a kill leaves is nobody's
         found = [
             PartVectors(part.id, self.space, vectors[part.digest])
             for prepared in batch
             for part in self._embeddable(prepared)
         ]
         self.store.upsert(items, found)
-        self.ledger.record([self._outcome(source, prepared) for prepared in batch])
-        self.updated += len(held)
-        self.added += len(items) - len(held)
-        self.fresh.update(claims.keys() - held)
+        self.ledger.record(outcomes)
+        self.updated += len(items) - len(fresh)
+        self.added += len(fresh)
+        self.fresh |= fresh
         self.skipped.extend(skipped for prepared in batch for skipped in prepared.skipped)
         self._finish(size)
 

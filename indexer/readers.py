@@ -112,10 +112,16 @@ def _key(name: str, options: IndexOptions) -> str:
     return f"{name} (prefix {options.prefix})" if options.prefix else name
 
 
+def place_of(key: str) -> Path:
+    """The folder or file that a source's key names, whether it is there or not."""
+    whole = Path(key)
+    return whole if whole.exists() else Path(re.sub(r" \(prefix .*\)\Z", "", key, flags=re.DOTALL))
+
+
 def vanished(key: str) -> bool:
     """Whether the folder or file that a source's key names is no longer there."""
-    place = Path(re.sub(r" \(prefix .*\)\Z", "", key, flags=re.DOTALL))
-    return place.is_absolute() and not place.exists() and not Path(key).exists()
+    place = place_of(key)
+    return place.is_absolute() and not place.exists()
 
 
 def _checked(read: Callable[[], Iterator[Entry]], options: IndexOptions) -> Callable[[], Iterator[Entry]]:

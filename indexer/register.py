@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, Literal, TypeAlias, get_args
 
 Became: TypeAlias = Literal[
@@ -18,25 +20,9 @@ Became: TypeAlias = Literal[
 OUTCOMES: tuple[Became, ...] = get_args(Became)
 EVENTS_KEPT = 32  # of one item: the first and the latest; a price that changes all day fills no disk
 _PAGE = 5000  # items read at a time
+_NEVER = ("deleted", "unfinished")  # outcomes of what the store has not, or not yet, acknowledged
 Rows: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS seen (
-    item TEXT PRIMARY KEY, source TEXT NOT NULL, label TEXT NOT NULL, place TEXT NOT NULL, content TEXT NOT NULL,
-    outcome TEXT NOT NULL, was TEXT NOT NULL, absent INTEGER NOT NULL, first_at REAL NOT NULL, at REAL NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS seen_by_content ON seen (content) WHERE content <> '';
-CREATE INDEX IF NOT EXISTS seen_by_source ON seen (source);
-CREATE TABLE IF NOT EXISTS events (item TEXT NOT NULL, at REAL NOT NULL, outcome TEXT NOT NULL, was TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS events_by_item ON events (item, at);
-CREATE TABLE IF NOT EXISTS readings (source TEXT PRIMARY KEY, since REAL NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
-"""
-# Ledgers of format 1 knew items by source and digest only. What they lack is filled in as each is read once more.
-FROM_1 = """
-INSERT OR IGNORE INTO seen SELECT id, source, '', '', '', 'added', '', 0, at, at FROM items;
-INSERT INTO events SELECT id, at, 'added', '' FROM items WHERE id NOT IN (SELECT item FROM events);
-UPDATE items SET stamp = '';
-"""
 _ALIKE = """
 WITH alike AS (
     SELECT item, first_value(item) OVER (PARTITION BY content ORDER BY first_at, item) AS original
@@ -87,7 +73,44 @@ class Seen:
         return {key: value for key, value in told.items() if value}
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One of several items that hold the same. The numbers are those of readings."""
+
+    item: str
+    source: str
+    place: str
+    absent: int  # since which it is missing; 0: it is there
+    first_in: int  # in which it was first seen
+    until: int  # up to which it is known to have been there, or to be missing
+
+
 # -- writing: inside a transaction of the ledger -----------------------------------------------------------------------
+
+
+def number(db: sqlite3.Connection) -> int:
+    """Of the reading under way, or of the one to come."""
+    row = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'readings'").fetchone()
+    return int(row[0]) if row else 1
+
+
+def turn(db: sqlite3.Connection) -> None:
+    """Whatever happens from here on has a higher number than what happened before."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('readings', ?)", (str(number(db) + 1),))
+
+
+def begin(db: sqlite3.Connection, item: str, source: str, now: float, *, label: str, place: str) -> bool:
+    """An item about to come into the store; False for one that was acknowledged before and not deleted since."""
+    row = db.execute("SELECT outcome FROM seen WHERE item = ?", (item,)).fetchone()
+    if row is not None and row[0] not in _NEVER:
+        return False
+    sql = """
+        INSERT INTO seen (item, source, label, place, content, outcome, was, absent, first_at, at)
+        VALUES (?, ?, ?, ?, '', 'unfinished', '', 0, ?, ?) ON CONFLICT (item) DO UPDATE SET
+        source = excluded.source, label = excluded.label, place = excluded.place, outcome = excluded.outcome
+    """
+    db.execute(sql, (item, source, label, place, now, now))
+    return True
 
 
 def enter(
@@ -97,17 +120,20 @@ def enter(
 
     `place` is the file it was read from, "" for a row of a catalog; `content` what it holds, wherever it is.
     """
+    reading = number(db)
     sql = """
         SELECT seen.outcome, seen.content, seen.source, seen.label, seen.place, items.digest
         FROM seen LEFT JOIN items ON items.id = seen.item WHERE seen.item = ?
     """
     before = db.execute(sql, (item,)).fetchone()
-    if before is None or before[0] == "deleted":
+    if before is None or before[0] in _NEVER:
         _happened(db, item, now, "added")
-        db.execute(
-            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, 'added', '', 0, ?, ?)",
-            (item, source, label, place, content, now, now),
-        )
+        sql = """
+            INSERT OR REPLACE INTO seen
+            (item, source, label, place, content, outcome, was, absent, first_at, at, first_in, last_in)
+            VALUES (?, ?, ?, ?, ?, 'added', '', 0, ?, ?, ?, ?)
+        """
+        db.execute(sql, (item, source, label, place, content, now, now, reading, reading))
         return
     _, held, owner, called, at, had = before
     db.execute(
@@ -118,7 +144,8 @@ def enter(
     moved = elsewhere and bool(held) and held == content
     if moved or had != digest:
         outcome, was = ("moved", at or called) if moved else ("updated", "")
-        db.execute("UPDATE seen SET outcome = ?, was = ?, at = ? WHERE item = ?", (outcome, was, now, item))
+        sql = "UPDATE seen SET outcome = ?, was = ?, at = ?, last_in = ? WHERE item = ?"
+        db.execute(sql, (outcome, was, now, reading, item))
         _happened(db, item, now, outcome, was)
 
 
@@ -134,22 +161,29 @@ def leave(db: sqlite3.Connection, ids: Iterable[str], now: float) -> None:
 
 def follow(db: sqlite3.Connection, moves: Mapping[str, str], now: float) -> None:
     """Old id -> new id of items that moved: the new one takes over what happened to the old one, which is no more."""
+    reading = number(db)
     for old, new in moves.items():
-        sql = (
-            "UPDATE seen SET outcome = 'moved', was = ?, at = ?, first_at = (SELECT first_at FROM seen WHERE item = ?) "
-        )
-        db.execute(sql + "WHERE item = ?", (old, now, old, new))
+        sql = """
+            UPDATE seen SET outcome = 'moved', was = ?, at = ?, last_in = ?,
+            (first_at, first_in) = (SELECT first_at, first_in FROM seen WHERE item = ?) WHERE item = ?
+        """
+        db.execute(sql, (old, now, reading, old, new))
         db.execute("DELETE FROM events WHERE item = ? AND outcome = 'added'", (new,))
         db.execute("UPDATE events SET item = ? WHERE item = ?", (new, old))
         db.execute("DELETE FROM seen WHERE item = ?", (old,))
         _happened(db, new, now, "moved", old)
 
 
-def close_reading(db: sqlite3.Connection, source: str, since: float, until: float, absent: Sequence[str]) -> None:
+def close_reading(db: sqlite3.Connection, source: str, since: float, until: float, *, absent: Sequence[str]) -> None:
     """A source was read to its end; `absent` are items of it that it no longer holds."""
-    db.execute("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", (source, since, until))
-    db.execute("UPDATE seen SET absent = 0 WHERE source = ? AND absent", (source,))
-    db.executemany("UPDATE seen SET absent = 1 WHERE item = ?", [(item,) for item in absent])
+    reading = number(db)
+    sql = "INSERT OR REPLACE INTO readings (source, since, until, number) VALUES (?, ?, ?, ?)"
+    db.execute(sql, (source, since, until, reading))
+    back = "UPDATE seen SET absent = 0 WHERE source = ? AND absent AND item NOT IN (SELECT value FROM json_each(?))"
+    db.execute(back, (source, json.dumps(absent)))
+    sql = "UPDATE seen SET absent = ? WHERE item = ? AND NOT absent"
+    db.executemany(sql, [(reading, item) for item in absent])
+    turn(db)
 
 
 def purge(db: sqlite3.Connection) -> None:
@@ -163,8 +197,8 @@ def _happened(db: sqlite3.Connection, item: str, now: float, outcome: str, was: 
     if outcome == "added":
         return
     surplus = """DELETE FROM events WHERE rowid IN (
-        SELECT rowid FROM events WHERE item = ?1 AND at > (SELECT min(at) FROM events WHERE item = ?1)
-        ORDER BY at DESC, rowid DESC LIMIT -1 OFFSET ?2)"""
+        SELECT rowid FROM events WHERE item = ?1 AND rowid > (SELECT min(rowid) FROM events WHERE item = ?1)
+        ORDER BY rowid DESC LIMIT -1 OFFSET ?2)"""
     db.execute(surplus, (item, EVENTS_KEPT - 1))
 
 
@@ -203,15 +237,15 @@ class Register:
         originals: dict[str, str] = dict(self._rows(_ALIKE + "SELECT item, original FROM alike WHERE item <> original"))
         sql = """
             SELECT seen.item, seen.source, label, place, seen.outcome, was, absent, first_at, seen.at, items.digest,
-                   coalesce(readings.since, 0)
+                   CASE WHEN last_in AND number THEN last_in < number ELSE seen.at < coalesce(since, 0) END
             FROM seen LEFT JOIN items ON items.id = seen.item LEFT JOIN readings ON readings.source = seen.source
             WHERE (seen.source, seen.item) > (?, ?) ORDER BY seen.source, seen.item LIMIT ?
         """
         last = ("", "")
         while page := self._rows(sql, *last, _PAGE):
             history = self._history([row[0] for row in page])
-            for item, owner, label, place, outcome, was, absent, first, at, digest, since in page:
-                became = _became(outcome, digest, absent=absent, duplicate=item in originals, before=at < since)
+            for item, owner, label, place, outcome, was, absent, first, at, digest, before in page:
+                became = _became(outcome, digest, absent=absent, duplicate=item in originals, before=before)
                 of = originals[item] if became == "duplicate" else was if became == "moved" else ""
                 told = tuple(history.get(item, ()))
                 yield Seen(label or item, became, item, owner, of, "", first, at, told), place
@@ -220,7 +254,7 @@ class Register:
     def _history(self, items: Sequence[str]) -> dict[str, list[Event]]:
         sql = """
             SELECT item, at, outcome, was FROM events
-            WHERE item IN (SELECT value FROM json_each(?)) ORDER BY item, at, rowid
+            WHERE item IN (SELECT value FROM json_each(?)) ORDER BY item, rowid
         """
         history: dict[str, list[Event]] = {}
         for item, at, outcome, was in self._rows(sql, json.dumps(items)):
@@ -236,25 +270,23 @@ class Register:
         sql = _ALIKE + "SELECT original, item FROM alike JOIN seen USING (item) ORDER BY original, first_at, item"
         return _groups(self._rows(sql))
 
-    def candidates(self, absent: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-        """For each of these items, those that hold the same and were first seen after it was last known to be there."""
+    def copies(self, items: Iterable[str]) -> Iterator[list[Copy]]:
+        """For each content of these items, all that hold it where they are two or more, the one seen first in front."""
+        contents: set[str] = set()
+        for page in _pages(items):
+            sql = "SELECT DISTINCT content FROM seen WHERE item IN (SELECT value FROM json_each(?)) AND content <> ''"
+            contents.update(content for (content,) in self._rows(sql, json.dumps(page)))
         sql = """
-            SELECT new.item FROM seen AS old LEFT JOIN readings ON readings.source = old.source
-            JOIN seen AS new ON new.content = old.content AND new.item <> old.item
-            WHERE old.item = ? AND old.content <> '' AND new.outcome <> 'deleted' AND NOT new.absent
-                  AND new.first_at > max(coalesce(readings.until, 0), old.at)
-            ORDER BY new.first_at, new.item
+            SELECT content, item, seen.source, place, absent, first_in, max(coalesce(number, 0), last_in)
+            FROM seen LEFT JOIN readings ON readings.source = seen.source
+            WHERE content IN (SELECT value FROM json_each(?)) AND content <> '' AND outcome <> 'deleted'
+            ORDER BY content, first_in, first_at, item
         """
-        for item in absent:
-            yield item, [new for (new,) in self._rows(sql, item)]
-
-    def elsewhere(self, fresh: Iterable[str]) -> list[tuple[str, str]]:
-        """Items of other sources that hold what one of these items holds, each with the file it was read from."""
-        sql = """
-            SELECT old.item, old.place FROM seen AS new JOIN seen AS old ON old.content = new.content
-            WHERE new.item = ? AND new.content <> '' AND old.source <> new.source AND old.place <> ''
-        """
-        return [found for item in fresh for found in self._rows(sql, item)]
+        for page in _pages(sorted(contents)):
+            for _, rows in groupby(self._rows(sql, json.dumps(page)), key=itemgetter(0)):
+                alike = [Copy(*row[1:]) for row in rows]
+                if len(alike) > 1:
+                    yield alike
 
     def unfinished(self) -> list[str]:
         """Items whose change was begun and not acknowledged, sorted."""
@@ -265,11 +297,17 @@ class Register:
         return [(digest, item) for digest, item in self._rows("SELECT digest, item FROM pictures ORDER BY 1, 2")]
 
 
+def _pages(things: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(things)
+    while page := list(islice(left, _PAGE)):
+        yield page
+
+
 def _in_order(unread: Mapping[str, Seen]) -> list[Seen]:
     return sorted(unread.values(), key=lambda one: (one.item_id or "", one.source))
 
 
-def _became(outcome: Became, digest: str | None, *, absent: int, duplicate: bool, before: bool) -> Became:
+def _became(outcome: Became, digest: str | None, *, absent: int, duplicate: bool, before: int) -> Became:
     """`before`: nothing happened to it in the last reading of its source."""
     if outcome == "deleted":
         return outcome

@@ -12,19 +12,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever.fusion import Vote
-from retriever.terms import Aim
+from retriever.terms import Aim, Refusal
 from sightline.filters import And, Filter, HasId
 from sightline.protocols import Store
 from sightline.types import Modality, PartHit, Space
 
 SEES: dict[str, Modality] = {"clip": "image", "dense": "text"}  # the kind of part each vector channel looks at
-SIGMA = 2.0  # standard deviations of wanted likeness that one of unwanted likeness costs, at weight -1
+# What keeps the unwanted away was chosen on the sample catalog, clothing and 2,500 fashion pictures with the starter;
+# `benchmarks/negatives.py` measures it. A higher cost or a lower bound takes away more of it, and more of all else.
+SIGMA = 4.0  # standard deviations of wanted likeness that one of unwanted likeness costs, at weight -1
+SUSPECT = -0.4  # standard deviations above the pool's mean from which on unwanted likeness costs anything
+SUSPECT_SAID = 0.3  # the same where items say what is unwanted: most are refused by their words, which are surer
+# The same rises to SUSPECT_ABSENT where what is most like the unwanted text is much less so than what is most like the
+# wanted one, by this ratio: "a mug, no aeroplanes" must not shuffle mugs by how little they look like aeroplanes.
+ABSENT, SUSPECT_ABSENT = (0.35, 0.6), 1.0
+TOP = 5  # parts that are most like a text
+# Of what wanted likeness explains of unwanted, how much is forgiven an unwanted word, by their correlation in the pool.
+# Where they nearly coincide, the word is another one for what is wanted or names a kind of it, and the rest is noise.
+CORRELATION, FORGIVEN = (0.5, 0.8), (1.0, 0.5)
+WIDER = 2  # times the pool: where many go back, others must be there to come forward
 FLAT = 1e-6  # a spread of similarities below this is rounding
 
 
-def nearest(store: Store, space: Space, aim: Aim, *, modality: Modality, pool: int, where: Filter | None) -> list[Vote]:
-    """The parts of one modality nearest to the aim, best first: those of the first `pool` items, or all there are."""
-    hits = _enough(store, space, aim.wanted, modality=modality, pool=pool, where=where)
+def nearest(
+    store: Store,
+    space: Space,
+    aim: Aim,
+    *,
+    modality: Modality,
+    pool: int,
+    where: Filter | None,
+    hidden: frozenset[str] = frozenset(),
+) -> list[Vote]:
+    """The parts of one modality nearest to the aim, best first: those of the first `pool` items, or all there are.
+
+    The items of `hidden` are left out, by asking for more: a filter on a new set of ids would cost a store a look at
+    every item it has.
+    """
+    wide = WIDER * pool if len(aim.unwanted) else pool
+    hits = _enough(store, space, aim.wanted, modality=modality, pool=wide + len(hidden), where=where)
+    hits = [hit for hit in hits if hit.item_id not in hidden]
     if len(aim.unwanted) and hits:
         hits = _pushed_away(store, space, aim, hits, modality=modality, where=where)
     kept = frozenset(islice(dict.fromkeys(hit.item_id for hit in hits), pool))
@@ -48,25 +75,38 @@ def _pushed_away(
 ) -> list[PartHit]:
     """Re-order a pool so that parts showing what is unwanted go back.
 
-    score = z(wanted) - sum over unwanted of weight * SIGMA * max(0, z(contrast)), where z counts standard deviations
-    from the pool's mean, and the contrast is the unwanted likeness that the wanted likeness does not explain (the
-    residual of a regression over the pool): "red jacket" as against "jacket" is then about red, not about jackets.
-    Relative to the pool, because a cosine means nothing absolutely: every picture lies at much the same small angle to
-    every text. Only what is above the mean is punished: being unlike red is no merit in itself.
+    score = z(wanted) - sum over unwanted of weight * SIGMA * max(0, z(contrast) - bound), where z counts standard
+    deviations from the pool's mean, and the contrast is the unwanted likeness less what the wanted likeness explains of
+    it (by regression over the pool): "dark red coat" as against "jacket" is then about red, not about jackets. Relative
+    to the pool, because a cosine means nothing absolutely: every picture lies at much the same small angle to every
+    text. Only what is suspect is punished: being unlike red is no merit in itself.
     """
     chosen = HasId(tuple(sorted({hit.item_id for hit in hits})))
     narrowed = chosen if where is None else And((where, chosen))
     likeness = store.search(space, aim.unwanted, len(hits) + 1, where=narrowed, modalities=frozenset({modality}))
-    wanted = _standard(np.asarray([hit.score for hit in hits]))
+    plain = np.asarray([hit.score for hit in hits])
+    wanted = _standard(plain)
     score = wanted.copy()
-    for found, weight in zip(likeness, aim.penalties, strict=True):
+    for found, refusal in zip(likeness, aim.refusals, strict=True):
         known = {hit.part_id: hit.score for hit in found}
         least = min(known.values(), default=0.0)
-        unwanted = _standard(np.asarray([known.get(hit.part_id, least) for hit in hits]))
-        explained = max(0.0, float(np.mean(unwanted * wanted))) * wanted  # least squares: both have mean 0, variance 1
-        score -= weight * SIGMA * _standard(unwanted - explained).clip(min=0)
+        alike = np.asarray([known.get(hit.part_id, least) for hit in hits])
+        unwanted = _standard(alike)
+        explains = max(0.0, float(np.mean(unwanted * wanted)))  # least squares: both have mean 0, variance 1
+        forgiven = float(np.interp(explains, CORRELATION, FORGIVEN)) if refusal.one_word else 1.0
+        contrast = _standard(unwanted - forgiven * explains * wanted)
+        score -= refusal.weight * SIGMA * (contrast - _bound(refusal, alike, plain)).clip(min=0)
     order = sorted(range(len(hits)), key=lambda at: (-score[at], hits[at].part_id))
     return [PartHit(hits[at].part_id, hits[at].item_id, float(score[at])) for at in order]
+
+
+def _bound(refusal: Refusal, unwanted: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
+    """Standard deviations of contrast from which on it costs something, by the pool's likenesses to both."""
+    bound = SUSPECT_SAID if refusal.said else SUSPECT
+    most, reference = float(np.sort(unwanted)[-TOP:].mean()), float(np.sort(wanted)[-TOP:].mean())
+    if not refusal.comparable or reference <= 0:
+        return bound
+    return float(np.interp(most / reference, ABSENT, (max(bound, SUSPECT_ABSENT), bound)))
 
 
 def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,26 +1,34 @@
-"""Search: run the channels, fuse them by rank, one hit an item, and let a reranker read the first of them.
+"""Search: run the channels, fuse them by rank, one hit an item, let a reranker read the first, and show a page of them.
 
 Knows the order of these steps, and engines by their protocols only.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from retriever.channels import SEES, nearest
+from retriever.cursors import MOST_SHOWN, Place
+from retriever.facets import facets
+from retriever.folding import Picture
 from retriever.fusion import RRF_K, TEXT_WEIGHTS, Fused, Vote, fuse, weights_for
-from retriever.terms import Terms, aim, read, unsupported
-from retriever.words import by_words, saying_all
+from retriever.likeness import hiding, likenesses
+from retriever.paging import Ranked, turned
+from retriever.terms import Aim, Terms, aim, read, unsupported
+from retriever.words import ALL, SAID, SAYS, by_words, is_said, saying_all
 from sightline.errors import EngineError, EngineTimeout, InputError
-from sightline.filters import And, HasId, matches, same, values_of
+from sightline.filters import And, Compare, HasId, Or, matches, same, values_of
 from sightline.protocols import Encoder, Reranker, Store
-from sightline.types import Hit, Item, Part, Query, Results
+from sightline.showing import Show
+from sightline.types import Hit, Item, Modality, Part, Query, Results
 
-POOL = 100  # items each channel puts forward at least: those beyond hardly move a sum of 1 / (60 + place)
-MOST_HITS = 100_000  # beyond this a caller means to export, not to search
+# Items each channel puts forward, at least: those beyond the first 100 hardly move a sum of 1 / (60 + place). Deeper
+# hits come from larger pools and stand behind those of smaller ones, so that fewer hits are always the first of more.
+POOLS = (100, 1_000, 10_000, MOST_SHOWN)
+TELLING = 3  # items, of those that say the words best, that are read to know the fields of such items
 PARTS_SHOWN = 8  # parts a hit carries at most
 
 
@@ -31,9 +39,12 @@ class Plan:
     query: Query
     terms: Terms
     weights: Mapping[str, float]
+    aims: Mapping[Modality, Aim]  # none: no wanted term has a vector
     store: Store
     encoder: Encoder
-    count: int  # hits to come out of fusion
+    reranker: Reranker | None
+    rerank_depth: int
+    count: int = 0  # hits to come out of fusion
 
 
 def search(
@@ -46,29 +57,70 @@ def search(
     rerank_depth: int = 20,
     weights: Mapping[str, float] | None = None,
     channels: Collection[str] | None = None,
+    show: Show | None = None,
+    picture: Picture = lambda part: None,
 ) -> Results:
     """The k items that answer a query best, one hit an item, its matching parts best first; all n when k is over n.
 
     `target` in the query limits what is searched and shown: with "image" the pictures alone decide and words do not
     vote, with "text" texts and fields alone. An item that says an unwanted text word for word goes behind all others.
     `weights` ("clip", "dense", "words") replaces the chosen ones; a channel of weight 0 is not asked, nor is one that
-    `channels` does not name. Raises InputError for an empty query, k < 1 or an unknown channel, UnsupportedModality
-    when the encoder can serve no part of the query.
+    `channels` does not name. `show` says how they are shown, `picture` opens a part for folding. Hits that are sorted
+    are not reranked. Raises InputError for an empty query, k < 1, an unknown channel or a cursor that is not of this
+    search, UnsupportedModality when the encoder can serve no part of the query.
     """
     started = time.perf_counter()
-    if not 1 <= k <= MOST_HITS:
-        raise InputError(f"k must be from 1 to {MOST_HITS:,}, not {k}")
+    show = show or Show()
+    if not 1 <= k <= MOST_SHOWN - show.offset:
+        raise InputError(f"k must be from 1 to {MOST_SHOWN:,} with what is skipped, not {k}")
     if query.target not in (None, *SEES.values()):
         raise InputError(f"a target is one of {', '.join(SEES.values())}, not {query.target!r}")
     terms = read(query)
-    count = max(k, rerank_depth) if reranker else k
-    plan = Plan(query, terms, _asked(weights or weights_for(terms.text_share), channels), store, encoder, count)
-    rankings, warnings = _rankings(plan)
-    hits = _hits(plan, rankings)
-    if reranker and rerank_depth > 0 and hits:
-        hits, failed = _reranked(query, hits, reranker, rerank_depth)
-        warnings += failed
-    return Results(tuple(hits[:k]), warnings, took_ms=(time.perf_counter() - started) * 1000)
+    query = hiding(query, terms)
+    counted = _asked(weights or weights_for(terms.text_share, terms.like_share), channels)
+    place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
+    aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
+    first = None if show.sort or rerank_depth < 1 or terms.items else reranker
+    if reranker and terms.items:
+        warnings += ("Rerankers do not know what an item is like, so the first order stands.",)
+    plan = Plan(query, terms, counted, aims, store, encoder, first, rerank_depth)
+    page = turned(
+        lambda depth: _ranked(plan, depth, place), show, place, k=k, store=store, encoder=encoder, picture=picture
+    )
+    return Results(
+        page.hits, warnings + page.warnings, cursor=page.cursor, offset=place.shown + show.offset,
+        facets=facets(store, show.facets, query.where) if show.facets else (),
+        took_ms=(time.perf_counter() - started) * 1000,
+    )  # fmt: skip
+
+
+def _ranked(plan: Plan, depth: int, place: Place) -> Ranked:
+    """The first `depth` hits, those a reranker reads in its order; none is read that was shown with all before it."""
+    hits, more = _fused(replace(plan, count=max(depth, plan.rerank_depth) if plan.reranker else depth))
+    if plan.reranker and not all(place.has(hit.id) for hit in hits[: plan.rerank_depth]):
+        hits, failed = _reranked(plan.query, hits, plan.reranker, plan.rerank_depth)
+        return Ranked(hits, more, failed)
+    return Ranked(hits, more)
+
+
+def _fused(plan: Plan) -> tuple[list[Hit], bool]:
+    """The first `plan.count` hits, or all, and whether there may be more."""
+    hits: list[Hit] = []
+    for pool in POOLS:
+        deep = replace(plan, count=min(plan.count, pool))
+        rankings = _rankings(deep, pool)
+        known = {hit.id for hit in hits}
+        found = [hit for hit in _hits(deep, rankings) if hit.id not in known][: deep.count - len(hits)]
+        lowest = hits[-1].score if hits else math.inf
+        hits += [
+            replace(hit, rank=rank, score=min(hit.score, lowest)) for rank, hit in enumerate(found, start=len(hits) + 1)
+        ]
+        put_forward = {channel: {vote.item_id for vote in votes} for channel, votes in rankings.items()}
+        full = any(len(items) >= pool for channel, items in put_forward.items() if channel in SEES)
+        more = full or len(frozenset().union(*put_forward.values())) > len(hits)
+        if plan.count <= pool or not more:
+            break
+    return hits, more
 
 
 def _asked(weights: Mapping[str, float], channels: Collection[str] | None) -> Mapping[str, float]:
@@ -80,35 +132,44 @@ def _asked(weights: Mapping[str, float], channels: Collection[str] | None) -> Ma
     return {name: weight for name, weight in weights.items() if name in channels}
 
 
-def _rankings(plan: Plan) -> tuple[dict[str, list[Vote]], tuple[str, ...]]:
-    """Each channel's list, the channels that found nothing left out, and warnings."""
-    query, space, pool = plan.query, plan.encoder.space, max(plan.count, POOL)
+def _rankings(plan: Plan, pool: int) -> dict[str, list[Vote]]:
+    """Each channel's list, the channels that found nothing left out."""
+    query, space, aims = plan.query, plan.encoder.space, plan.aims
+    hidden = frozenset(query.exclude)
     rankings: dict[str, list[Vote]] = {}
-    aimed, warnings = aim(plan.terms, plan.encoder)
     asked = [
         channel
         for channel, kind in SEES.items()
         if plan.weights.get(channel) and query.target in (None, kind) and kind in space.modalities
     ]
-    if aimed:
+    if aims:
         for channel in asked:
-            rankings[channel] = nearest(plan.store, space, aimed, modality=SEES[channel], pool=pool, where=query.where)
+            kind = SEES[channel]
+            rankings[channel] = nearest(
+                plan.store, space, aims[kind], modality=kind, pool=pool, where=query.where, hidden=hidden
+            )
     if plan.terms.text and plan.weights.get("words") and query.target != "image":
-        rankings["words"] = by_words(plan.store, plan.terms.text, pool=2 * pool, where=query.where)
-    elif not asked or not aimed:
+        said = by_words(plan.store, plan.terms.text, pool=2 * (pool + len(hidden)), where=query.where)
+        rankings["words"] = [vote for vote in said if vote.item_id not in hidden]
+    elif not asked or not aims:
         only = () if plan.weights.keys() >= SEES.keys() else tuple(plan.weights)
         raise unsupported(plan.terms, plan.encoder, query.target, only=only)
-    return {channel: votes for channel, votes in rankings.items() if votes}, warnings
+    return {channel: votes for channel, votes in rankings.items() if votes}
 
 
 def _hits(plan: Plan, rankings: Mapping[str, Sequence[Vote]]) -> list[Hit]:
     """The first items of the fused lists, with their parts."""
-    found = _contenders(plan, rankings)
+    fused = fuse(rankings, plan.weights)
     text = plan.terms.text.strip() if plan.terms.text_share == 1 and plan.query.target != "image" else ""
-    items = {item.id: item for item in plan.store.get(sorted(found | {text})) if _allowed(item, plan.query)}
-    first = frozenset(item.id for item in items.values() if text and _is_named(item, text))
+    items = _read(plan, {*_contenders(plan, rankings, fused), text} - {""})
+    if text:
+        namesakes = _namesakes(plan, text, items, rankings)
+        of_them = _contenders(plan, rankings, [one for one in fused if one.item_id in namesakes])
+        items |= _read(plan, of_them - items.keys())
+    said = {vote.item_id for vote in rankings.get("words", ())} | {text}
+    first = frozenset(item.id for item in items.values() if text and item.id in said and _is_named(item, text))
     lists, without = dict(rankings), _without(items, rankings)
-    if without and plan.terms.text_share == 0:  # picture beside picture says more than picture beside text
+    if without and plan.terms.picture_share == 1:  # picture beside picture says more than picture beside text
         lists["dense"] = [vote for vote in lists["dense"] if vote.item_id in without["clip"]]
     last = _refused(plan, frozenset(items))
     fused = fuse(lists, plan.weights, without=without, first=first, last=last)
@@ -119,13 +180,18 @@ def _hits(plan: Plan, rankings: Mapping[str, Sequence[Vote]]) -> list[Hit]:
     ]
 
 
-def _contenders(plan: Plan, rankings: Mapping[str, Sequence[Vote]]) -> frozenset[str]:
-    """Ids of the items that can be among the first, so that no others are read from the store.
+def _read(plan: Plan, ids: Collection[str]) -> dict[str, Item]:
+    """The items of these ids that may be shown."""
+    chosen = sorted(set(ids) - set(plan.query.exclude))
+    return {item.id: item for item in plan.store.get(chosen) if _allowed(item, plan.query)} if chosen else {}
+
+
+def _contenders(plan: Plan, rankings: Mapping[str, Sequence[Vote]], fused: Sequence[Fused]) -> frozenset[str]:
+    """Ids of those of `fused` that can be among the first of them, so that no others are read from the store.
 
     Whether an item lacks a picture is not known before it is read; if it did, it would be lent its other place. Items
-    that would be behind even then cannot come in. An item named by the query is among the first that say its words.
+    that would be behind even then cannot come in.
     """
-    fused = fuse(rankings, plan.weights)
     if plan.terms.unwanted_texts or plan.terms.text_share == 0 or len(fused) <= plan.count:
         return frozenset(one.item_id for one in fused)
     lent = min(plan.weights[channel] for channel in SEES) if all(channel in rankings for channel in SEES) else 0.0
@@ -135,8 +201,29 @@ def _contenders(plan: Plan, rankings: Mapping[str, Sequence[Vote]]) -> frozenset
         return one.score + (lent / (RRF_K + seen[0]) if len(seen) == 1 else 0.0)
 
     least = fused[plan.count - 1].score
-    said = islice(dict.fromkeys(vote.item_id for vote in rankings.get("words", ())), plan.count)
-    return frozenset(one.item_id for one in fused if most(one) >= least) | frozenset(said)
+    return frozenset(one.item_id for one in fused if most(one) >= least)
+
+
+def _namesakes(
+    plan: Plan, text: str, items: Mapping[str, Item], rankings: Mapping[str, Sequence[Vote]]
+) -> frozenset[str]:
+    """Ids of the items that bear the text as the whole of a field, of those that say its words.
+
+    The store is asked for them, for they may be many and far behind: an item that is "red" by colour says little else
+    of "red". Which fields may hold a text is told by the items read so far and by those that say the words best.
+    """
+    saying = dict.fromkeys(vote.item_id for vote in rankings.get("words", ()) if vote.score >= SAYS)
+    if not saying.keys() - items.keys():
+        return frozenset(items)
+    told = {**items, **_read(plan, set(list(saying)[:TELLING]) - items.keys())}.values()
+    texts = {
+        name for one in told for name in one.fields if any(isinstance(v, str) for v in values_of(one.fields, name))
+    }
+    if not texts:
+        return frozenset(items)
+    bearing = Or(tuple(Compare(name, "=", text) for name in sorted(texts)))
+    found = plan.store.search_text(text, ALL, where=And((HasId(tuple(saying)), bearing)), modalities=SAID)
+    return frozenset(hit.item_id for hit in found)
 
 
 def _is_named(item: Item, text: str) -> bool:
@@ -148,6 +235,12 @@ def _allowed(item: Item, query: Query) -> bool:
     """Whether an item passes what is asked of the store: it may have changed since, or been found by its id alone."""
     passes = query.where is None or matches(query.where, item.id, item.fields)
     return passes and bool(_shown(item, query.target))
+
+
+def _said(query: Query, terms: Terms, store: Store) -> frozenset[str]:
+    """The unwanted texts that some item says; where pictures alone decide, none."""
+    texts = () if query.target == "image" else terms.unwanted_texts
+    return frozenset(text for text in texts if is_said(store, text, where=query.where))
 
 
 def _refused(plan: Plan, items: frozenset[str]) -> frozenset[str]:

@@ -6,23 +6,48 @@ Knows an encoder by its protocol and nothing of stores, words or ranks.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from retriever.words import content_words
 from sightline.errors import InputError, UnsupportedModality
 from sightline.protocols import Encoder
-from sightline.types import Modality, Query, Term, Vectors
+from sightline.types import Like, Modality, Pixels, Query, Term, Vectors
+
+KINDS: tuple[Modality, ...] = ("image", "text")  # of parts that have vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """What an item is like: one unit vector (dim,) for its pictures and one for its texts, of those it has."""
+
+    vectors: Mapping[Modality, NDArray[np.float32]]
+
+    def beside(self, kind: Modality) -> NDArray[np.float32]:
+        """(dim,): the vector to compare with parts of a kind."""
+        return self.vectors[kind] if kind in self.vectors else next(iter(self.vectors.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How one unwanted term is to be kept away."""
+
+    weight: float  # > 0
+    one_word: bool = False  # a single word, which names one thing
+    said: bool = False  # items of the collection say it in words
+    comparable: bool = False  # it and all that is wanted are texts: their likenesses to a part are of one scale
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Where the vector channels look, and what they keep away from."""
+    """Where a vector channel looks, and what it keeps away from."""
 
     wanted: Vectors  # (1, dim)
     unwanted: Vectors  # (m, dim), m >= 0
-    penalties: tuple[float, ...]  # m of them, > 0
+    refusals: tuple[Refusal, ...]  # m of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +65,27 @@ class Terms:
     @property
     def text_share(self) -> float:
         """How much of the wanted weight is text, 0-1: 1 for words alone, 0 for a picture alone."""
+        return self._share(str)
+
+    @property
+    def like_share(self) -> float:
+        """How much of the wanted weight is items, 0-1."""
+        return self._share(Like)
+
+    @property
+    def picture_share(self) -> float:
+        """How much of the wanted weight is pictures, 0-1."""
+        return self._share(np.ndarray)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Ids of the items that something is to be like, or unlike."""
+        terms = (*self.wanted, *self.unwanted)
+        return tuple(dict.fromkeys(term.content.item_id for term in terms if isinstance(term.content, Like)))
+
+    def _share(self, kind: type) -> float:
         total = sum(term.weight for term in self.wanted)
-        return sum(term.weight for term in self.wanted if isinstance(term.content, str)) / total
+        return sum(term.weight for term in self.wanted if isinstance(term.content, kind)) / total
 
     @property
     def unwanted_texts(self) -> tuple[str, ...]:
@@ -61,28 +105,76 @@ def read(query: Query) -> Terms:
     return terms
 
 
-def aim(terms: Terms, encoder: Encoder) -> tuple[Aim | None, tuple[str, ...]]:
-    """One aim from all the terms the encoder can embed, and a warning for each kind it cannot.
+def aim(
+    terms: Terms,
+    encoder: Encoder,
+    likenesses: Mapping[str, Likeness] | None = None,
+    *,
+    said: Collection[str] = (),
+) -> tuple[Mapping[Modality, Aim], tuple[str, ...]]:
+    """An aim for each kind of part from all the terms that have a vector, and a warning for each kind that has none.
 
     The wanted terms are a weighted sum of unit vectors; the unwanted are kept apart, for what they have in common with
-    the wanted ones ("red jacket" as against "jacket") must not be taken away. None when no wanted term can be embedded.
+    the wanted ones ("red jacket" as against "jacket") must not be taken away. No aim when no wanted term has a vector.
+    `likenesses` holds every item that is named, by id: beside pictures its pictures stand for it, beside texts its
+    texts, and what there is where it has one of them only. `said` are the unwanted texts that some item says.
     """
+    known = likenesses or {}
+    every = (*terms.wanted, *terms.unwanted)
     able = encoder.space.modalities
-    usable = [term for term in (*terms.wanted, *terms.unwanted) if modality(term) in able]
-    left_out = sorted({modality(term) for term in (*terms.wanted, *terms.unwanted)} - able)
+    usable = [term for term in every if _embeddable(term, able, known)]
+    left_out = sorted({modality(term) for term in every if not isinstance(term.content, Like)} - able)
     warnings = tuple(f"the encoder {encoder.space.name} cannot embed {_plural(kind)}" for kind in left_out)
     if not any(term.weight > 0 for term in usable):
-        return None, warnings
-    rows = encoder.encode_queries([(term.content,) for term in usable])  # (len(usable), dim)
+        return {}, warnings
+    pieces = [apart(term, terms.text) for term in usable]
+    fresh = [(piece,) for piece in pieces if not isinstance(piece, Like)]
+    encoded = iter(encoder.encode_queries(fresh) if fresh else ())
+    found = [known[piece.item_id] if isinstance(piece, Like) else next(encoded) for piece in pieces]
     weights = np.asarray([term.weight for term in usable], dtype=np.float32)
-    wanted = _unit((weights.clip(min=0) @ rows)[None])  # (t,) @ (t, dim) -> (1, dim)
-    if not wanted.any():
-        raise InputError("the terms of the query cancel each other out")
-    return Aim(wanted, rows[weights < 0], tuple(float(-weight) for weight in weights if weight < 0)), warnings
+    refusals = tuple(
+        Refusal(
+            weight=-term.weight,
+            one_word=isinstance(piece, str) and len(content_words(piece)) == 1,
+            said=isinstance(term.content, str) and term.content in said,
+            comparable=isinstance(piece, str) and terms.text_share == 1,
+        )
+        for term, piece in zip(usable, pieces, strict=True)
+        if term.weight < 0
+    )
+    aims: dict[Modality, Aim] = {}
+    for kind in KINDS:
+        rows = np.stack([one.beside(kind) if isinstance(one, Likeness) else one for one in found])  # (t, dim)
+        wanted = unit((weights.clip(min=0) @ rows)[None])  # (t,) @ (t, dim) -> (1, dim)
+        if not wanted.any():
+            raise InputError("the terms of the query cancel each other out")
+        aims[kind] = Aim(wanted, rows[weights < 0], refusals)
+    return aims, warnings
+
+
+def apart(term: Term, wanted: str) -> str | Pixels | Like:
+    """What to embed of a term: of an unwanted text, the words that the wanted ones do not say, for of jackets "red
+    jacket" is "red". A text that says nothing else stays whole: of red dresses, "dress" means no dress at all.
+    """
+    if term.weight > 0 or not isinstance(term.content, str):
+        return term.content
+    shared = {_singular(word) for word in content_words(wanted)}
+    kept = [word for word in term.content.split() if not shared.issuperset(map(_singular, content_words(word)))]
+    return " ".join(kept) or term.content
+
+
+def _singular(word: str) -> str:
+    return word.removesuffix("s")
+
+
+def _embeddable(term: Term, able: Collection[Modality], known: Mapping[str, Likeness]) -> bool:
+    if isinstance(term.content, Like):
+        return bool(known[term.content.item_id].vectors)
+    return modality(term) in able
 
 
 def modality(term: Term) -> Modality:
-    """What a term is made of."""
+    """What a term is made of; an item counts as its pictures."""
     return "text" if isinstance(term.content, str) else "image"
 
 
@@ -90,17 +182,21 @@ def unsupported(
     terms: Terms, encoder: Encoder, target: str | None, *, only: Collection[str] = ()
 ) -> UnsupportedModality:
     """The error for a query that no channel can serve, or none of the `only` ones that were asked."""
-    asked = " and ".join(sorted({_plural(modality(term)) for term in terms.wanted}))
+    asked = " and ".join(sorted({_called(term) for term in terms.wanted}))
     among = f" among {_plural(target)}" if target else ""
     who = f"the channel {' or '.join(sorted(only))}" if only else f"the encoder {encoder.space.name}"
     return UnsupportedModality(f"{who} cannot look for {asked}{among}")
+
+
+def _called(term: Term) -> str:
+    return "what an item is like" if isinstance(term.content, Like) else _plural(modality(term))
 
 
 def _plural(kind: str) -> str:
     return {"image": "pictures", "text": "text"}[kind]
 
 
-def _unit(rows: Vectors) -> Vectors:
+def unit(rows: Vectors) -> Vectors:
     """Rows of length 1; a row of zeros stays one."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return (rows / np.where(lengths == 0, 1, lengths)).astype(np.float32)

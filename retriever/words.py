@@ -16,6 +16,7 @@ from sightline.types import Modality, PartHit
 SAID: frozenset[Modality] = frozenset({"text", "fields"})
 CUT = 0.25  # an item that accounts for less of the query than this has matched by chance
 ALL = 100_000  # parts: more than the items of any pool have
+LOOKED_AT = 1_000  # parts: enough to know whether something is said at all
 SAYS = 0.5  # of a word's weight for saying it at all; the rest is for how prominently
 MOST_WORDS = 16  # of a very long query, the words beyond this are not asked for
 
@@ -23,9 +24,9 @@ MOST_WORDS = 16  # of a very long query, the words beyond this are not asked for
 # rare there ("something", "show") and still say nothing about what is sought.
 _ENGLISH = """
 a about all am an and any anything are as at be but by can could do does everything find for from get give had has have
-how i if in into is it its like list look looking me my need of on or our over please search see show some something
-than that the their them then there these they thing things this those to under up us want was we were what when where
-which while who whose why will with would you your
+how i if in into is it its like list look looking me my need no not of on or our over please search see show so some
+something than that the their them then there these they thing things this those to under up us want was we were what
+when where which while who whom whose why will with would you your
 """
 FUNCTION_WORDS = frozenset(_ENGLISH.split())
 
@@ -81,9 +82,26 @@ def _best_of_items(hits: Sequence[PartHit]) -> dict[str, float]:
 
 
 def saying_all(store: Store, text: str, items: frozenset[str], *, where: Filter) -> frozenset[str]:
-    """Those of `items` that say every content word of `text`, in whatever parts. `where` must select them."""
-    words = content_words(text)
+    """Those of `items` that say every content word of `text`, in whatever parts. `where` must select them.
+
+    A word with a hyphen is several to a store, and any of them would do for it: a polo shirt says no "t-shirt".
+    """
+    words = _pieces(text)
     for word in words:
         hits = store.search_text(word, ALL, where=where, modalities=SAID)
         items &= {hit.item_id for hit in hits}
     return items if words else frozenset()
+
+
+def is_said(store: Store, text: str, *, where: Filter | None) -> bool:
+    """Whether some item says every content word of `text`, among the `LOOKED_AT` parts that say each word best."""
+    saying: set[str] | None = None
+    for word in _pieces(text):
+        hits = {hit.item_id for hit in store.search_text(word, LOOKED_AT, where=where, modalities=SAID)}
+        saying = hits if saying is None else saying & hits
+    return bool(saying)
+
+
+def _pieces(text: str) -> list[str]:
+    """The content words of a text, one with a hyphen as the words it is made of: "a-line" is "line"."""
+    return [piece for word in content_words(text) for piece in content_words(re.sub(r"\W", " ", word))]

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from service import adapting, compacting, informing, measure, migrating, transfer, verifying
+from service import adapting, compacting, informing, measure, migrating, searching, transfer, verifying
 from service.options import (
     ACT,
     DONE,
@@ -110,58 +110,7 @@ def index_command(
         raise typer.Exit(REPORTED)
 
 
-@app.command(no_args_is_help=True)
-def search(
-    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="words to search with")] = None,
-    *,
-    image: Picture = None,
-    negative: Annotated[
-        list[str] | None, typer.Option("--not", metavar="TEXT", help="what hits should not show; repeatable")
-    ] = None,
-    where: Where = None,
-    k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=1000, help="how many hits")] = 10,
-    target: Annotated[
-        Literal["image", "text", "any"], typer.Option(help="match pictures, texts, or whichever is better")
-    ] = "any",
-    rerank: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SPEC",
-            help="looks at the first hits again and re-orders them: vlm:starter, vlm:FOLDER or a chat model",
-        ),
-    ] = None,
-    index: IndexDir = None,
-    collection: Collection = None,
-    encoder: EncoderSpec = None,
-    store: StoreSpec = None,
-    as_json: AsJson = False,
-) -> None:
-    """Find items by words, by a picture, or by both together.
-
-    Examples:
-
-      sightline search "waterproof hiking boots" --where "price < 150"
-
-      sightline search --image sofa.jpg --not leather -k 5
-
-      sightline search "in blue" --image mug.jpg --target image
-    """
-    from service import tables
-
-    with open_index(index, collection, encoder=encoder, store=store, create=False) as opened:
-        results = opened.search(
-            text,
-            image=image,
-            negative=negative or (),
-            k=k,
-            where=where,
-            target=None if target == "any" else target,
-            rerank=rerank,
-        )
-    if as_json:
-        print_json(results.to_json())
-    else:
-        tables.show_results(tables.console(), results)
+app.command("search", no_args_is_help=True)(searching.search_command)
 
 
 @app.command(no_args_is_help=True)

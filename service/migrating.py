@@ -14,6 +14,7 @@ from service.options import REPORTED, AsJson, Collection, IndexDir, open_index, 
 from service.tables import plain
 
 LOST_SHOWN = 5
+REASONS_SHOWN = 3
 
 
 def migrate_command(
@@ -25,6 +26,7 @@ def migrate_command(
 ) -> None:
     """Embed everything again by another encoder. Searches go on with the old one until all is done, then change over.
 
+    Also by the same one, where it no longer gives the vectors it gave. While another process writes, it waits.
     Stopped half-way, it goes on from there the next time. Exit code 1: some parts could not be embedded again.
 
     Examples:
@@ -45,7 +47,10 @@ def migrate_command(
             f"{report.texts:,} texts in {report.seconds:.1f} s"
         )
         if report.from_thumbnails:
-            told = f"{report.from_thumbnails:,} pictures were embedded from thumbnails: their files are gone or changed"
+            often = sorted(report.reasons, key=lambda reason: -report.reasons[reason])
+            named = "; ".join(f"{report.reasons[reason]:,}: {plain(reason)}" for reason in often[:REASONS_SHOWN])
+            more = " …" if len(often) > REASONS_SHOWN else ""
+            told = f"{report.from_thumbnails:,} pictures were embedded from thumbnails ({named}{more})"
             out.print(Text(told, style="yellow"))
         if report.adapter_removed:
             told = "The adapter was taken out: it belongs to the old encoder. Fit a new one with: sightline adapt"

@@ -17,7 +17,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 
+from service.terms import EXAMPLE, MOST_TERMS, TermBody, expression_of
+from sightline.algebra import Expression
 from sightline.errors import InputError
+from sightline.showing import Show
 
 Name = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="letters, digits, _ and -", examples=["default"])
@@ -52,7 +55,22 @@ class _Body(BaseModel):
         return self._files
 
 
-class SearchRequest(_Body):
+class _Shown(_Body):
+    """How hits are shown; what it says is `sightline.showing.Show`'s."""
+
+    sort: str = Field("", max_length=200, description="field to order the relevant hits by; `-price`: largest first")
+    fold: bool = Field(False, description="put near-duplicates under the better hit, as its `folded`")
+    diversity: float = Field(0.0, ge=0, le=1, description="how much hits should differ from those before them")
+    diversify: str = Field("", max_length=200, description="field of whose values a page shows few hits each")
+    at_most: int = Field(2, ge=1, le=1000, description="how many: the others come on later pages")
+    facets: list[Annotated[str, Field(max_length=200)]] = Field(
+        default_factory=list, max_length=20, description="fields to count over all items that pass the filter"
+    )
+    offset: int = Field(0, ge=0, lt=100_000, description="hits to skip")
+    cursor: str = Field("", max_length=1_000_000, description="the next page: what the page before returned")
+
+
+class SearchRequest(_Shown):
     """Words, a picture, or both; every other key is optional."""
 
     model_config = ConfigDict(
@@ -62,13 +80,23 @@ class SearchRequest(_Body):
                 {"query": "red running shoes", "where": "price < 100", "k": 12},
                 {"query": "in blue", "image": "data:image/jpeg;base64,…", "negative": ["leather"], "target": "image"},
                 {"query": "boots", "filter": {"must": [{"key": "price", "range": {"lt": 100}}]}},
+                {"query": "boots", "sort": "price", "fold": True, "facets": ["brand"]},
+                EXAMPLE,
             ]
         },
     )
 
     query: str | None = Field(None, max_length=4000, description="words")
     image: Image = None
-    negative: list[str] = Field(default_factory=list, max_length=20, description="what hits should not show")
+    negative: list[Annotated[str, Field(max_length=4000)]] = Field(
+        default_factory=list, max_length=20, description="what hits should not show"
+    )
+    terms: list[TermBody] = Field(
+        default_factory=list, max_length=MOST_TERMS, description="more that is wanted or not, each with a weight"
+    )
+    exclude: list[Annotated[str, Field(max_length=1000)]] = Field(
+        default_factory=list, max_length=10_000, description="ids of items that are not to be shown"
+    )
     where: WhereText = Field(None, max_length=4000, description="filter, as `price < 50 and colour in (red, blue)`")
     filter: dict[str, Any] | None = Field(None, description="the same as Qdrant's must, should and must_not")
     target: Literal["image", "text", "any"] = Field("any", description="match pictures, texts, or whichever is better")
@@ -133,6 +161,16 @@ def picture_of(body: SearchRequest | AskRequest) -> bytes | None:
     if "image" in body.files:
         return body.files["image"]
     return None if body.image is None else decoded(body.image, name="image")
+
+
+def sought_of(body: SearchRequest) -> Expression | str | None:
+    """The words and terms of a request. Raises InputError."""
+    return expression_of(body.query, body.terms, body.files, lambda text, name: decoded(text, name=name))
+
+
+def shown_of(body: SearchRequest) -> Show:
+    """How the hits of a request are to be shown. Raises InputError for what contradicts itself."""
+    return Show(**{name: getattr(body, name) for name in _Shown.model_fields})
 
 
 def rows_of(body: ItemsRequest) -> list[dict[str, Any]]:
@@ -209,8 +247,10 @@ def body_of(model: type[M]) -> Callable[[Request], Awaitable[M]]:
 def described(model: type[BaseModel], *, files: str) -> dict[str, Any]:
     """The OpenAPI description of a body that `body_of` reads; `files` says what may be uploaded in a form."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    for inner in schema.pop("$defs", {}).values():
-        schema["properties"]["items"]["items"] = inner
+    for name, inner in schema.pop("$defs", {}).items():
+        for shape in schema["properties"].values():
+            if shape.get("items") == {"$ref": f"#/components/schemas/{name}"}:
+                shape["items"] = inner
     form = {
         "type": "object",
         "properties": schema["properties"] | {"image": {"type": "string", "format": "binary", "description": files}},
@@ -244,8 +284,8 @@ async def _form(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:
                 if name in files:
                     raise InputError(f"two files are called {name!r}; give each a name of its own")
                 files[name] = files[key] = content
-            elif key == "negative":
+            elif key in ("negative", "facets", "exclude"):
                 data.setdefault(key, []).append(value)
             elif value != "":  # an empty box of an HTML form
-                data[key] = _json(value.encode()) if key in ("items", "filter") else value
+                data[key] = _json(value.encode()) if key in ("items", "filter", "terms") else value
     return data, files

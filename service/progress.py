@@ -30,7 +30,8 @@ def shown(err: Console, *, doing: str = "indexing") -> Iterator[Callable[[Progre
         def show(progress: Progress) -> None:
             rate = progress.done / progress.seconds if progress.seconds > 0 else 0.0
             skipped = f"  {progress.skipped} skipped" if progress.skipped else ""
-            bar.update(task, completed=progress.done, total=progress.total, rate=f"{rate:.0f}/s{skipped}")
+            told = f"waiting for process {progress.waiting_for}" if progress.waiting_for else f"{rate:.0f}/s{skipped}"
+            bar.update(task, completed=progress.done, total=progress.total, rate=told)
 
         yield show
 
@@ -86,6 +87,9 @@ def _lines(err: Console, doing: str) -> Callable[[Progress], None]:
         if time.monotonic() < due:
             return
         due = time.monotonic() + LINE_EVERY_S
+        if progress.waiting_for:
+            err.print(f"{doing}: {progress.done:,}, waiting for process {progress.waiting_for} to be done with writing")
+            return
         rate = progress.done / progress.seconds if progress.seconds > 0 else 0.0
         total = f" of {progress.total:,}" if progress.total is not None else ""
         left = ""

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from sightline.engine import Sightline
 
 Tell: TypeAlias = Callable[[str, int, int | None], None]
-Verdict: TypeAlias = Literal["kept", "broken", "not measured", "not looked at", "nothing found", "found"]
+Verdict: TypeAlias = Literal[
+    "kept", "broken", "not compacted", "not measured", "not looked at", "nothing found", "found"
+]
 
 TITLES = 200  # asked as text queries: a certificate counts no more
 LOOKED_AT = 2000  # items, drawn from all, to find that many titles among
@@ -76,7 +78,7 @@ class PassportCheck:
             now = probes.answers(index.plain_encoder)
         except PassportMismatch as exc:
             return PassportReport(passport.space, str(exc))
-        before = np.frombuffer(passport.probes, "<f4").reshape(-1, passport.dim)  # (12, dim); (0, dim) in older indexes
+        before = np.frombuffer(passport.probes, "<f4").reshape(-1, passport.dim)  # (16, dim); less in older indexes
         cosines = [float(one @ other) for one, other in zip(before, now, strict=False) if one.any()]
         return PassportReport(passport.space, "", len(cosines), round(min(cosines), 6) if cosines else None)
 
@@ -101,7 +103,7 @@ class RecallReport:
 
     @property
     def clean(self) -> bool:
-        return all(one.holds for one in self.certificates)
+        return all(one.holds is not False for one in self.certificates)
 
     def to_json(self) -> dict[str, Any]:
         return {"clean": self.clean, "certificates": [one.to_json() for one in self.certificates]}
@@ -119,7 +121,7 @@ class RecallCheck:
         if not report.certificates:
             say(out, "recall", "not measured", "there are no vectors")
         for one in report.certificates:
-            verdict: Verdict = "not measured" if not one.measured else "kept" if one.holds else "broken"
+            verdict: Verdict = "not measured" if one.holds is None else "kept" if one.holds else "broken"
             say(out, "recall", verdict, one.told())
 
 

@@ -15,7 +15,18 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from service import failures
-from service.models import AskRequest, ItemsRequest, Name, SearchRequest, body_of, described, picture_of, rows_of
+from service.models import (
+    AskRequest,
+    ItemsRequest,
+    Name,
+    SearchRequest,
+    body_of,
+    described,
+    picture_of,
+    rows_of,
+    shown_of,
+    sought_of,
+)
 from service.shelf import Shelf
 from sightline.errors import InputError, NotFound, SightlineError
 from sightline.types import Answer, Citation, Hit, Item
@@ -133,18 +144,21 @@ def search(
 ) -> dict[str, Any]:
     """Hits best first, each with the parts that matched. Nothing found is a success with `no_match`.
 
-    As `sightline search --json` says it, and for each hit its `title` and the id of the `picture` to show for it.
+    As `sightline search --json` says it, and for each hit its `title` and the id of the `picture` to show for it. The
+    next page is asked for with all of this and the `cursor` that came; null: there is none.
     """
     rerank = _reranker(body, shelf)
     with shelf.using(name) as opened:
         found = opened.search(
-            body.query,
+            sought_of(body),
             image=picture_of(body),
             negative=body.negative,
+            exclude=body.exclude,
             k=body.k,
             where=_where(body),
             target=None if body.target == "any" else body.target,
             rerank=rerank,
+            show=shown_of(body),
         )
     return found.to_json() | {"hits": [hit_json(hit) for hit in found]}
 

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sightline.certificate import Certificate
+from sightline.showing import Facet, Range
 from sightline.types import AddReport, Answer, FieldValue, Hit, Part, Results, Skipped
 
 NARROW = 64  # columns below which a table would be all wrapping: hits are written one under the other
@@ -150,6 +151,8 @@ def _why(hit: Hit, names: Sequence[str]) -> Text:
     lines = [facts] if facts.plain else []
     if part is not None:
         lines.append(Text(snippet(part), style=_linked(part)))
+    if hit.folded:
+        lines.append(Text(f"+{len(hit.folded)} alike: {', '.join(map(plain, hit.folded))}", style="dim"))
     return Text("\n").join(lines)
 
 
@@ -185,10 +188,32 @@ def show_results(out: Console, results: Results) -> None:
         out.print(Text(f"! {plain(warning)}", style="yellow"))
     if results.no_match:
         out.print(Text("Nothing in this collection matches.", style="yellow"))
-        return
-    out.print(hits_table(results, width=out.width))
-    found = f"{len(results)} hit{'s' if len(results) != 1 else ''}"
-    out.print(Text(f"{found} in {results.took_ms:.0f} ms", style="dim"))
+    elif results.hits:
+        out.print(hits_table(results, width=out.width))
+    for facet in results.facets:
+        out.print(facet_line(facet))
+    if not results.no_match:
+        found = f"{len(results)} hit{'s' if len(results) != 1 else ''}" if results.hits else "no more hits"
+        more = f" · more: --offset {results.offset + len(results)}" if results.cursor else ""
+        out.print(Text(f"{found} in {results.took_ms:.0f} ms{more}", style="dim"))
+
+
+def facet_line(facet: Facet) -> Text:
+    """A field and how often each of its values comes, the most frequent first."""
+    counted = [(value_of(value), count) for value, count in facet.values] + [
+        (range_of(one), one.count) for one in facet.ranges
+    ]
+    line = Text.assemble((plain(facet.field), "bold"), " ")
+    for at, (value, count) in enumerate(counted):
+        line.append_text(Text.assemble(" · " if at else " ", value, (f" {count:,}", "dim")))
+    return line.append(f" · {facet.more:,} more" if facet.more else "", style="dim")
+
+
+def range_of(one: Range) -> str:
+    """A range of numbers in words: from the first to below the second."""
+    if one.start is None or one.end is None:
+        return f"under {one.end:.10g}" if one.end is not None else f"from {one.start or 0:.10g}"
+    return f"{one.start:.10g}–{one.end:.10g}"
 
 
 def show_answer(out: Console, answer: Answer) -> None:

@@ -6,6 +6,7 @@ Knows options and what is told afterwards; how it is done is `sightline.transfer
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -29,6 +30,7 @@ from sightline.errors import InputError, SightlineError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sightline.engine import Sightline
     from sightline.transfer import ImportReport, Snapshot
 
 LOST_SHOWN = 5
@@ -113,7 +115,7 @@ def import_command(
             report = opened.transfer.take_in(source, embed=embed, progress=show)
         except SightlineError:
             if made and not opened.info()["items"]:
-                opened.erase()  # as if it had not been asked for
+                _erase(opened)
             raise
         folder = str(opened.settings.index)
     if as_json:
@@ -208,6 +210,14 @@ def _is_there(index: Path | None, collection: str | None) -> bool:
 
     settings = Settings.read(index=index, collection=collection)
     return is_collection(collection_folder(settings.index, settings.collection))
+
+
+def _erase(opened: Sightline) -> None:
+    """Remove a collection, and its index where there is no other, as if it had not been asked for."""
+    opened.erase()
+    with suppress(OSError):  # not empty
+        opened.folder.parent.rmdir()
+        opened.settings.index.rmdir()
 
 
 def _show_import(out: Console, report: ImportReport, folder: str) -> None:

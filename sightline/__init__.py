@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sightline.algebra import image, like, text
     from sightline.engine import Sightline
     from sightline.errors import SightlineError
+    from sightline.showing import Show
     from sightline.types import (
         AddReport,
         Answer,
@@ -35,13 +37,21 @@ __all__ = [
     "Part",
     "Query",
     "Results",
+    "Show",
     "Sightline",
     "SightlineError",
     "Term",
+    "image",
+    "like",
+    "text",
 ]
 
 
-_HOMES = {"Sightline": "sightline.engine", "SightlineError": "sightline.errors"}
+_HOMES = {
+    "Show": "sightline.showing",
+    "Sightline": "sightline.engine",
+    "SightlineError": "sightline.errors",
+} | dict.fromkeys(("image", "like", "text"), "sightline.algebra")
 
 
 def __getattr__(name: str) -> Any:

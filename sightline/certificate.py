@@ -19,6 +19,8 @@ K = 10  # recall is counted among this many
 PROMISE = 0.99  # recall@10 an index must reach for each kind of query, unless asked otherwise
 SEED = 7
 MOST_PROBES = 200  # queries of one kind; the interval of a recall of 0.99 is then 0.96 to 1.00
+LEAST_PROBES = 30  # of one kind, for a promise to be called kept: that many that all find everything reach down to 0.89
+SPARE = 4  # times as many best scores are kept as are compared: what holds them may be deleted meanwhile
 SLACK = 1e-5  # scores closer than this are equal: of equal pictures it does not matter which is found
 _Z = 1.96  # standard deviations either side that hold 95 % of a normal distribution
 
@@ -59,20 +61,32 @@ class Certificate:
     promised: float
     measured: tuple[Recall, ...]  # a kind of query that is not here was not measured
     seed: int = SEED
+    exact: bool = False  # every vector is compared: nothing can be missed, however few queries say so
+    asks: tuple[Modality, ...] = ("text", "image")  # the kinds of query that the encoder can make
+    among: int | None = None  # vectors of every kind of part in its space when it was measured; None: not noted
+    now: int | None = None  # the same today, where a store looked
 
     @property
-    def holds(self) -> bool:
-        """Whether no kind of query that was measured finds less than promised."""
-        return all(one.recall >= self.promised for one in self.measured)
+    def holds(self) -> bool | None:
+        """Whether every kind of query finds what is promised; None where too little was asked to say so."""
+        if any(one.recall < self.promised for one in self.measured):
+            return False
+        asked = {one.queries for one in self.measured if one.probes >= (1 if self.exact else LEAST_PROBES)}
+        return True if asked and (self.exact or asked >= {*self.asks}) else None
 
     def told(self) -> str:
-        """One line for people; what was not measured is said to be."""
+        """One line for people; what was not measured, or on other vectors than there are now, is said to be."""
+        few = "" if self.exact else ", too few"
         found = {
-            one.queries: f"{one.recall:.3f} ({one.low:.3f}-{one.high:.3f}, n={one.probes})" for one in self.measured
+            one.queries: f"{_digits(one.recall)} ({one.low:.3f}-{one.high:.3f}, n={one.probes}"
+            f"{few if one.probes < LEAST_PROBES else ''})"
+            for one in self.measured
         }
-        kinds: tuple[Modality, ...] = ("text", "image")
-        each = ", ".join(f"{kind} queries {found.get(kind, 'not measured')}" for kind in kinds)
-        return f"recall@{K} among {self.vectors:,} {self.parts} vectors, {self.kind}: {each}; promised {self.promised}"
+        each = ", ".join(f"{kind} queries {found.get(kind, 'not measured')}" for kind in self.asks)
+        told = f"recall@{K} among {self.vectors:,} {self.parts} vectors, {self.kind}: {each}; promised {self.promised}"
+        if self.now is None or self.among in (None, self.now):
+            return told
+        return f"{told}; measured when there were {self.among:,} vectors of the encoder, now {self.now:,}"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"measured": [asdict(one) for one in self.measured], "holds": self.holds}
@@ -80,31 +94,64 @@ class Certificate:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Certificate:
         given = {name: value for name, value in data.items() if name != "holds"}
+        if "asks" in given:
+            given["asks"] = tuple(given["asks"])
         return cls(**given | {"measured": tuple(Recall(**one) for one in data["measured"])})
 
 
 Search: TypeAlias = Callable[[Vectors, int], Sequence[Sequence[PartHit]]]  # (q, dim) and k to the k best parts of each
 
 
+@dataclass(slots=True)
+class _Pool:
+    """The best scores of each query so far, in no order, and whose they are."""
+
+    scores: Vectors  # (q, m)
+    ids: NDArray[np.int64]
+    parts: NDArray[np.int64]
+    floor: Vectors  # (q,) the best score that found no room; what is better than it is all here
+
+
 class Truth:
-    """The best scores of exact search, by one pass over all vectors in pieces. Holds (q, few) numbers, however many."""
+    """The best scores of exact search, by one pass over all vectors in pieces. Holds (q, few) numbers, however many.
+
+    Vectors may come and go during the pass: who measures then says which are gone, and adds those that are new.
+    """
 
     def __init__(self, probes: Mapping[Modality, Probes], *, most: int) -> None:
         """`most`: vectors a part has at most."""
         self._probes = dict(probes)
-        self._pool = (K + 1) * most
-        self._best = {kind: np.empty((len(one.vectors), 0), np.float32) for kind, one in self._probes.items()}
-        self._parts = {kind: np.empty((len(one.vectors), 0), np.int64) for kind, one in self._probes.items()}
-
-    def add(self, parts: NDArray[np.int64], vectors: Vectors) -> None:
-        """Look at (n, dim) more vectors, whose parts have these (n,) numbers."""
+        self._most = SPARE * (K + 1) * most
+        self._best: dict[Modality, _Pool] = {}
         for kind, one in self._probes.items():
-            scores = np.hstack([self._best[kind], one.vectors @ vectors.T])  # (q, dim) @ (dim, n) -> (q, n)
-            whose = np.hstack([self._parts[kind], np.broadcast_to(parts, (len(one.vectors), len(parts)))])
-            if scores.shape[1] > self._pool:
-                at = np.argpartition(scores, -self._pool, axis=1)[:, -self._pool :]
-                scores, whose = np.take_along_axis(scores, at, axis=1), np.take_along_axis(whose, at, axis=1)
-            self._best[kind], self._parts[kind] = scores, whose
+            q = len(one.vectors)
+            none = np.empty((q, 0), np.int64)
+            self._best[kind] = _Pool(np.empty((q, 0), np.float32), none, none, np.full(q, -np.inf, np.float32))
+
+    def add(self, ids: NDArray[np.int64], parts: NDArray[np.int64], vectors: Vectors) -> None:
+        """Look at (n, dim) more vectors of these (n,) ids, whose parts have these numbers."""
+        for kind, one in self._probes.items():
+            pool, q = self._best[kind], len(one.vectors)
+            pool.scores = np.hstack([pool.scores, one.vectors @ vectors.T])  # (q, dim) @ (dim, n) -> (q, n)
+            pool.ids = np.hstack([pool.ids, np.broadcast_to(ids, (q, len(ids)))])
+            pool.parts = np.hstack([pool.parts, np.broadcast_to(parts, (q, len(parts)))])
+            if pool.scores.shape[1] > self._most:
+                order = np.argpartition(pool.scores, -self._most, axis=1)
+                out, kept = order[:, : -self._most], order[:, -self._most :]
+                pool.floor = np.maximum(pool.floor, np.take_along_axis(pool.scores, out, axis=1).max(axis=1))
+                pool.scores = np.take_along_axis(pool.scores, kept, axis=1)
+                pool.ids = np.take_along_axis(pool.ids, kept, axis=1)
+                pool.parts = np.take_along_axis(pool.parts, kept, axis=1)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The ids of the vectors that hold the best scores, ascending."""
+        return np.unique(np.concatenate([pool.ids.ravel() for pool in self._best.values()] or [np.empty(0, np.int64)]))
+
+    def forget(self, gone: NDArray[np.int64]) -> None:
+        """Expect none of these ids to be found any more."""
+        for pool in self._best.values():
+            pool.scores[np.isin(pool.ids, gone)] = -np.inf
 
     def recalls(self, search: Search, numbers: Mapping[str, int]) -> tuple[Recall, ...]:
         """What `search` finds of it, by kind of query. `numbers`: of each part that a probe was taken from."""
@@ -117,12 +164,14 @@ class Truth:
         return recall(kind, probes, search(probes.vectors, K + 1), expected)
 
     def _expected(self, kind: Modality, row: int, own: int) -> list[float]:
-        """The K best scores of parts other than its own, best first."""
-        best: dict[int, float] = {}
-        for score, part in zip(self._best[kind][row].tolist(), self._parts[kind][row].tolist(), strict=True):
+        """The K best scores of parts other than its own, best first; none where more of them went than are spare."""
+        pool, best = self._best[kind], dict[int, float]()
+        for score, part in zip(pool.scores[row].tolist(), pool.parts[row].tolist(), strict=True):
             if part != own and score > best.get(part, -math.inf):
                 best[part] = score
-        return sorted(best.values(), reverse=True)[:K]
+        expected = sorted(best.values(), reverse=True)[:K]
+        surely = expected[-1] if len(expected) == K else -math.inf
+        return expected if surely >= pool.floor[row] else []
 
 
 def recall(
@@ -149,3 +198,9 @@ def _wilson(kind: Modality, shares: Sequence[float]) -> Recall:
     middle = (mean + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(mean * (1 - mean) / n + _Z**2 / (4 * n**2))
     return Recall(kind, round(mean, 4), round(max(0.0, middle - half), 4), round(min(1.0, middle + half), 4), n)
+
+
+def _digits(share: float) -> str:
+    """Three digits, or four where three would round it up to a promise it does not keep."""
+    told = f"{share:.4f}"
+    return told.removesuffix("0")

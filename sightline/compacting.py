@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import TypeAlias
 
 import indexer
-from sightline import proving
+from sightline import places, proving, scanning
 from sightline.errors import SightlineError
 from sightline.protocols import Store
 from sightline.proving import Proof
@@ -45,7 +45,6 @@ class Compactions:
         """Remove for good what was deleted or replaced. Raises EngineError where the disk has too little room."""
         started = time.perf_counter()
         with self._writing():
-            self._looked = time.monotonic()
             before = self._store.stats()
             bytes_before = before.bytes_disk + self._ledger.bytes_disk()
             tell("clearing the ledger", 0, None)
@@ -53,6 +52,7 @@ class Compactions:
             forgotten = self._ledger.compact()
             seen = self._store.compact(tell=tell)
             bytes_after = self._store.stats().bytes_disk + self._ledger.bytes_disk()
+            self._looked = time.monotonic()
         older = tuple(one.name for one in snapshots(self._settings.index, self._settings.collection))
         return CompactReport(
             before.removed, forgotten, bytes_before, bytes_after, seen.unseen, older, time.perf_counter() - started
@@ -64,8 +64,8 @@ class Compactions:
 
     def after(self) -> None:
         """Something was written: see whether it is time, beside the writer."""
-        now = time.monotonic()
-        if not self._settings.auto_compact or now < self._looked + LOOK_EVERY_S:
+        now, looking = time.monotonic(), self._thread is not None and self._thread.is_alive()
+        if not self._settings.auto_compact or looking or now < self._looked + LOOK_EVERY_S:
             return
         if self._stopped or self._ledger.replaced():
             return
@@ -85,11 +85,16 @@ class Compactions:
 
     def _look(self) -> None:
         try:
-            if is_due(self._store.stats()):
+            if LEAST_BYTES <= self._bytes_disk() <= MOST_BYTES and is_due(self._store.stats()):
                 report = self.now()
                 log.info("compacted by itself: %d parts removed for good in %.1f s", report.removed, report.seconds)
-        except SightlineError as exc:  # nothing is lost, and it is tried again later
+        except (SightlineError, OSError) as exc:  # nothing is lost, and it is tried again later
             log.warning("not compacted: %s", exc)
+
+    def _bytes_disk(self) -> int:
+        """What all files of the collection here take: quicker to tell than how much of them is dead."""
+        folder = places.collection_folder(self._settings.index, self._settings.collection)
+        return sum(map(scanning.bytes_disk, scanning.files_in(folder)))
 
 
 def share(stats: StoreStats) -> float:
@@ -98,6 +103,6 @@ def share(stats: StoreStats) -> float:
 
 
 def is_due(stats: StoreStats) -> bool:
-    """Whether a compaction gives back enough to be worth it, and takes seconds rather than minutes."""
+    """Whether a compaction gives back enough to be worth it."""
     dead = share(stats)
-    return dead >= SHARE and stats.bytes_disk * dead >= LEAST_BYTES and stats.bytes_disk <= MOST_BYTES
+    return dead >= SHARE and stats.bytes_disk * dead >= LEAST_BYTES

@@ -9,7 +9,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
@@ -20,6 +21,7 @@ import generator
 import indexer
 import retriever
 from sightline import decoding, filters, media, places
+from sightline.asking import spoken
 from sightline.certificate import Certificate
 from sightline.compacting import Compactions
 from sightline.decoding import Picture
@@ -32,10 +34,11 @@ from sightline.migrating import migrate
 from sightline.mllms import open_chat
 from sightline.passport import PassportControl, refuse_other_store, store_of
 from sightline.protocols import ChatModel, Encoder, Reranker, Store
-from sightline.queries import Where, query_of
+from sightline.queries import Asked, Where, query_of
 from sightline.remains import CompactReport, Tell, silent
 from sightline.rerankers import open_reranker
 from sightline.settings import Settings
+from sightline.showing import Show
 from sightline.stores import is_elsewhere, open_store
 from sightline.stores.checks import check_text
 from sightline.transfer import Transfer
@@ -49,7 +52,6 @@ from sightline.types import (
     Part,
     Pixels,
     Progress,
-    Query,
     Results,
     Skipped,
     Vectors,
@@ -72,6 +74,7 @@ class Sightline:
         self._control = PassportControl(
             ledger, self.folder, store=store_spec, encoder=settings.encoder, threads=settings.threads
         )
+        self._store.ask_by(partial(spoken, self._control))
         self._writing = threading.RLock()
         self.compactions = Compactions(store, ledger, settings, self._write)
 
@@ -203,26 +206,30 @@ class Sightline:
 
     def search(
         self,
-        query: str | Path | Pixels | Query | None = None,
+        query: Asked = None,
         *,
         image: Picture | None = None,
         negative: Sequence[str] = (),
+        exclude: Sequence[str] = (),
         k: int = 10,
         where: Where = None,
         target: Literal["image", "text"] | None = None,
         rerank: str | None = None,
         channels: Collection[str] | None = None,
+        show: Show | None = None,
     ) -> Results:
         """The k items that match words, a picture, or both together, best first.
 
-        `query` is words, a picture (a Path or an array) or a whole `Query`; `image` adds a picture to it;
-        `negative` are words the hits should not show; `rerank` is a chat model's spec, "" for none;
-        `channels` ("clip", "dense", "words") are the only ones asked.
+        `query` is words, a picture (a Path or an array), an expression (`2 * text("red") - image("a.jpg")`) or a whole
+        `Query`; `image` adds a picture to it; `negative` are words the hits should not show; `exclude` are ids that are
+        never shown; `rerank` is a chat model's spec, "" for none;
+        `channels` ("clip", "dense", "words") are the only ones asked; `show` says in what order, how far folded and
+        which page (`Show(sort="-price", fold=True, cursor=page.cursor)`), and which fields to count.
         Raises InputError for an empty query or an unknown field.
         """
         started = time.perf_counter()
         asked = query_of(
-            query, image=image, negative=negative, where=where, target=target,
+            query, image=image, negative=negative, exclude=exclude, where=where, target=target,
             limits=self.settings.limits, resolve=self._filter,
         )  # fmt: skip
         spec = self.settings.rerank if rerank is None else rerank
@@ -236,10 +243,12 @@ class Sightline:
                 reranker=self._reranker(spec) if spec else None,
                 rerank_depth=self.settings.rerank_depth,
                 channels=channels,
+                show=show,
+                picture=self._pixels,
             )
             if self._control.passport == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
                 break
-        return Results(found.hits, found.warnings, took_ms=(time.perf_counter() - started) * 1000)
+        return replace(found, took_ms=(time.perf_counter() - started) * 1000)
 
     def ask(self, question: str, *, image: Picture | None = None, where: Where = None, k: int = 8) -> Answer:
         """Answer from the retrieved items only, every `[n]` a citation that opens, or say that nothing here answers."""
@@ -280,12 +289,13 @@ class Sightline:
     def verify(self, titles: Sequence[str] = ()) -> list[Certificate]:
         """Measure recall@10 against exact search, for text and picture queries apart, and keep it with the collection.
 
-        `titles` are what the text queries say; without them stored texts are asked, where there are any.
+        `titles` are what the text queries say; without them stored texts are asked, or where there are none, phrases.
         """
         probes: dict[Modality, Vectors] = {}
+        encoder = self.plain_encoder  # queries are kept for later builds, which an adapter may not live to see
         if titles:
-            probes["text"] = self.encoder.encode_queries([(title,) for title in titles])
-        return self._store.verify(self.encoder.space, probes or None)
+            probes["text"] = encoder.encode_queries([(title,) for title in titles])
+        return self._store.verify(encoder.space, probes or None)
 
     def compact(self, *, progress: Tell = silent) -> CompactReport:
         """Remove for good what was deleted or replaced, and give its room back. Searches go on meanwhile."""

@@ -9,7 +9,8 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sightline.errors import ConfigError, NotFound
@@ -18,11 +19,35 @@ LOCK_WAIT_S = 2.0  # another writer's batch is usually done within this; past it
 _held: set[int] = set()  # descriptors of the locks that this process holds
 
 
+class Locked(ConfigError):
+    """Another process is writing; `holder` is its number."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(
+            f"{folder} is being written by another process (pid {holder}). "
+            f"Nothing was changed; try again when it is done."
+        )
+        self.holder = holder
+
+
+@contextlib.contextmanager
+def patiently(writing: Callable[[], AbstractContextManager[None]], tell: Callable[[str], None]) -> Iterator[None]:
+    """Enter `writing` however long another process holds it; `tell` hears now and then which one that is."""
+    with contextlib.ExitStack() as entered:
+        while True:
+            try:
+                entered.enter_context(writing())
+                break
+            except Locked as exc:
+                tell(exc.holder)
+        yield
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, wait_s: float | None = None) -> Iterator[None]:
     """Hold an advisory lock on `path`; it names its holder's process, for which it waits LOCK_WAIT_S or `wait_s`.
 
-    Raises ConfigError when another holds it or the folder cannot be written, NotFound when the folder is gone.
+    Raises Locked when another holds it, ConfigError when the folder cannot be written, NotFound when it is gone.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -59,10 +84,7 @@ def _wait(descriptor: int, folder: Path, wait_s: float) -> None:
         except BlockingIOError as exc:
             if time.monotonic() > deadline:
                 holder = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
-                raise ConfigError(
-                    f"{folder} is being written by another process (pid {holder}). "
-                    f"Nothing was changed; try again when it is done."
-                ) from exc
+                raise Locked(folder, holder) from exc
             time.sleep(0.05)
         except OSError as exc:
             raise ConfigError(f"cannot lock {folder}: {exc.strerror}") from exc

@@ -18,13 +18,15 @@ from indexer import Ledger, Passport
 from sightline import probes
 from sightline.encoders import open_encoder
 from sightline.encoders.adapter import AdaptedEncoder, Adapter
+from sightline.encoders.edition import EDITION_OF, Edition, of_answers, under
 from sightline.errors import ConfigError, InputError, PassportMismatch
 from sightline.protocols import Encoder
 from sightline.stores import place_of
-from sightline.types import Space, Vectors
+from sightline.types import DEVICE, Space, Vectors
 from sightline.versions import versions
 
 _NAMED = 4  # differences told in one message
+_NO_DIFFERENCE = frozenset({EDITION_OF, DEVICE})  # in `made_of`, but not what the vectors are made by
 
 
 @cache
@@ -35,7 +37,7 @@ def _opened(spec: str, threads: int | None) -> Encoder:
 
 @cache
 def _probed(encoder: Encoder) -> Vectors:
-    """(12, dim): what an encoder answers to the probes, asked once a process."""
+    """(16, dim): what an encoder answers to the probes, asked once a process."""
     return probes.answers(encoder)
 
 
@@ -67,8 +69,7 @@ class PassportControl:
 
     @property
     def encoder_spec(self) -> str:
-        passport = self.passport
-        return self._asked or (passport.space if passport else "starter")
+        return self._spec(self.passport)
 
     @property
     def encoder(self) -> Encoder:
@@ -78,18 +79,41 @@ class PassportControl:
     @property
     def plain_encoder(self) -> Encoder:
         """The encoder without the adapter: what made the stored vectors. Raises PassportMismatch."""
-        spec, passport = self.encoder_spec, self.passport
-        opened = _opened(spec, self._threads)
-        if passport is not None and self._checked != (passport, opened):
-            refuse_other_encoder(passport, opened.space, self._folder)
-            if passport.probes:
-                refuse_other_answers(passport, _probed(opened), self._folder)
+        passport = self.passport  # read once: another process may migrate it at any moment
+        opened = _opened(self._spec(passport), self._threads)
+        if passport is None:
+            return opened
+        if self._checked != (passport, opened):
+            self._admit(passport, opened)
             self._checked = (passport, opened)
-        return opened
+        return under(opened, passport.fingerprint)
 
     def other(self, spec: str) -> Encoder:
-        """Another encoder, to migrate to. Raises ConfigError, MissingExtra."""
+        """Another encoder, under its own fingerprint. Raises ConfigError, MissingExtra."""
         return _opened(spec, self._threads)
+
+    def matching(self, spec: str, passport: Passport) -> Encoder:
+        """Another encoder, under the fingerprint in a passport where that is one of its own.
+
+        Raises ConfigError, MissingExtra.
+        """
+        opened = self.other(spec)
+        return under(opened, passport.fingerprint) if _is_of(passport, opened.space) else opened
+
+    def successor(self, spec: str, passport: Passport) -> Encoder:
+        """The encoder to migrate to from the one on record: of a new fingerprint where its vectors are other ones.
+
+        Raises ConfigError, MissingExtra.
+        """
+        opened = self.other(spec)
+        if not _is_of(passport, opened.space):
+            return opened
+        try:
+            self._admit(passport, opened)
+        except PassportMismatch:
+            taken = passport.fingerprint == opened.space.fingerprint
+            return of_answers(opened, _probed(opened)) if taken else opened
+        return under(opened, passport.fingerprint)
 
     def follow(self) -> None:
         """From now on use the encoder on record, whichever was asked for."""
@@ -97,8 +121,18 @@ class PassportControl:
 
     def issue(self, encoder: Encoder) -> Passport:
         """The passport of what an encoder builds here."""
-        space, kept = encoder.space, _probed(encoder).astype("<f4").tobytes()
+        plain = encoder.plain if isinstance(encoder, Edition) else encoder
+        space, kept = encoder.space, _probed(plain).astype("<f4").tobytes()
         return Passport.of(space, store=self.store_spec, versions=versions([space.name]), probes=kept)
+
+    def _spec(self, passport: Passport | None) -> str:
+        return self._asked or (passport.space if passport else "starter")
+
+    def _admit(self, passport: Passport, opened: Encoder) -> None:
+        """Raises PassportMismatch unless this encoder built the collection and still answers as it did."""
+        refuse_other_encoder(passport, opened.space, self._folder)
+        if passport.probes:
+            refuse_other_answers(passport, _probed(opened), opened.space, self._folder)
 
 
 def store_of(folder: Path) -> str | None:
@@ -121,7 +155,7 @@ def refuse_other_store(passport: Passport | None, spec: str, folder: Path) -> No
 
 def refuse_other_encoder(passport: Passport | None, space: Space, folder: Path) -> None:
     """Raises PassportMismatch when another encoder built the collection."""
-    if passport and passport.fingerprint != space.fingerprint:
+    if passport and not (_is_of(passport, space) and _agree(passport.made_of, space.made_of)):
         same = passport.space == space.name  # then the weights or the preprocessing changed under the name
         told = _differences(passport.made_of, space.made_of) if passport.dim == space.dim else []
         raise PassportMismatch(
@@ -133,10 +167,10 @@ def refuse_other_encoder(passport: Passport | None, space: Space, folder: Path) 
         )
 
 
-def refuse_other_answers(passport: Passport, now: Vectors, folder: Path) -> None:
+def refuse_other_answers(passport: Passport, now: Vectors, space: Space, folder: Path) -> None:
     """Raises PassportMismatch when the encoder answers the probes otherwise than when the collection was built."""
     before = np.frombuffer(passport.probes, "<f4").reshape(-1, passport.dim)
-    found = probes.differences(before, now)
+    found = probes.differences(before, now, least=probes.least(passport.made_of, space.made_of))
     if found:
         packages = versions([passport.space])
         told = [f"{name} {packages.get(name, 'missing')}, then {then}" for name, then in passport.versions.items()
@@ -145,13 +179,24 @@ def refuse_other_answers(passport: Passport, now: Vectors, folder: Path) -> None
             f"{folder} was built with {passport.space!r}, which no longer gives the same vectors: "
             f"{'; '.join(found[:_NAMED])}{f'; and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}. "
             f"{'What changed since: ' + '; '.join(told) + '. ' if told else ''}"
-            f"Bring that back, or index again into another collection (--collection)."
+            f"Bring that back, or embed everything again with `sightline migrate --encoder {passport.space}`."
         )
+
+
+def _is_of(passport: Passport, space: Space) -> bool:
+    """Whether the fingerprint on record is the encoder's, was its when less went into one, or is of its answers."""
+    own = {space.fingerprint, *space.formerly}
+    return passport.fingerprint in own or passport.made_of.get(EDITION_OF) in own
+
+
+def _agree(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether what both tell of is equal: an older passport tells of less."""
+    return all(before[name] == now[name] for name in (before.keys() & now.keys()) - _NO_DIFFERENCE)
 
 
 def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What the fingerprints were taken of and is not equal, named: at most `_NAMED`, and how many more."""
-    names = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    names = [name for name in sorted({*before, *now} - _NO_DIFFERENCE) if before.get(name) != now.get(name)]
     if not before or not now:
         return []
     told = [f"{name} is {now.get(name, 'not there')}, was {before.get(name, 'not there')}" for name in names[:_NAMED]]

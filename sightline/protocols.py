@@ -5,7 +5,7 @@ Knows no engine. Batching, caching, retries and checks live outside these few me
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -158,6 +158,10 @@ class Store(Protocol):
         `probes`: (q, dim) queries by kind, "text" and "image". Without them stored vectors of that kind are asked, each
         without its own part; a kind of query that has neither is not measured.
         """
+        ...
+
+    def ask_by(self, spoken: Callable[[Space], Vectors | None]) -> None:
+        """Who makes (q, dim) text queries to measure by, where none were handed in and no texts are stored."""
         ...
 
     def certificates(self) -> list[Certificate]:

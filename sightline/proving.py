@@ -41,7 +41,7 @@ class Proof:
 
 
 def begun(store: Store, ledger: indexer.Ledger) -> list[str]:
-    """Items on record whose deletion a kill interrupted: the store has them no more."""
+    """Items on record whose addition or deletion a kill interrupted: the store does not have them."""
     doubted, lost = ledger.register.unfinished(), list[str]()
     for start in range(0, len(doubted), PAGE):
         page = doubted[start : start + PAGE]
@@ -56,13 +56,14 @@ def proof(
     """What is left of deleted things in a collection; the ids in `gone` are looked for in every byte of every file."""
     folder = places.collection_folder(settings.index, settings.collection)
     tell("looking at rows, words and index files", 0, None)
-    seen = store.remains(gone).and_of(ledger.remains())
+    there = {item.id for item in store.get(gone)}
+    seen = store.remains([item for item in gone if item not in there]).and_of(ledger.remains())
     if interrupted := begun(store, ledger):
-        seen = seen.and_of(Remains((f"the deletion of {len(interrupted):,} items was interrupted",)))
+        seen = seen.and_of(Remains((f"{len(interrupted):,} items were begun, to be added or deleted, and not ended",)))
     held: list[str] = []
     if gone:
         files = list(scanning.files_in(folder))
-        seen = seen.and_of(Remains(facts=(f"{len(files):,} files read whole, for {len(gone):,} ids",)))
+        seen = seen.and_of(Remains(facts=(f"every byte of {len(files):,} files looked at",)))
         live = _Live(store, ledger, gone)
         for done, item in enumerate(gone):
             tell("looking for ids in every file", done, len(gone))
@@ -102,12 +103,13 @@ class _Live:
         if not holding:
             return Remains()
         named = ", ".join(f"{path.relative_to(folder)} ({count})" for path, count in list(holding.items())[:TOLD])
+        named += f" and {len(holding) - TOLD} more" if len(holding) > TOLD else ""
         if saying := self._saying[item]:
             others = ", ".join(map(repr, saying[:TOLD]))
             return Remains(
                 unseen=(f"{item!r} is also said by items that are there ({others}), so {named} may be theirs",)
             )
-        return Remains((f"{item!r} is still named in {len(holding)} files: {named}",))
+        return Remains((f"{item!r} is still named in {named}",))
 
     def _take(self, item: Item, gone: Sequence[str]) -> None:
         self._there |= {item.id} & set(gone)

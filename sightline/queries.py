@@ -1,26 +1,27 @@
-"""From what a caller asks with (words, a picture, both, or a whole `Query`) to the one `Query` a search takes.
+"""From what a caller asks with (words, a picture, an expression, or a whole `Query`) to the one `Query` a search takes.
 
 Knows what may be asked; knows no index: a filter is checked by whoever has the fields.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from sightline import decoding
+from sightline.algebra import Box, Clipped, Expression
 from sightline.decoding import Limits, Picture
 from sightline.errors import InputError
 from sightline.filters import Filter
 from sightline.stores.checks import check_text
-from sightline.types import Pixels, Query, Term
+from sightline.types import Like, Pixels, Query, Term
 
 Where: TypeAlias = str | Mapping[str, Any] | Filter | None
-Asked: TypeAlias = str | Path | Pixels | Query | None
+Asked: TypeAlias = str | Path | Pixels | Query | Expression | None
 
 
 def query_of(
@@ -32,17 +33,48 @@ def query_of(
     target: Literal["image", "text"] | None,
     limits: Limits,
     resolve: Callable[[Where], Filter | None],
+    exclude: Sequence[str] = (),
 ) -> Query:
     """The query, its words and pictures checked and its filter resolved. Raises InputError for an empty one."""
-    if isinstance(query, Query):
-        return replace(query, where=resolve(query.where if where is None else where))
-    terms: list[Term] = []
-    if isinstance(query, str) and query.strip():
-        terms.append(Term(query.strip()))
-    pictures = (query if isinstance(query, Path | np.ndarray) else None, image)
-    terms.extend(Term(decoding.pixels_of(picture, limits)) for picture in pictures if picture is not None)
+    given = query if isinstance(query, Query) else Query(())
+    terms = [*given.terms, *_terms_of(query, limits)]
+    if image is not None:
+        terms.append(Term(decoding.pixels_of(image, limits)))
     if not terms:
         raise InputError("the query is empty: give words, a picture, or both")
     terms.extend(Term(text.strip(), -1.0) for text in negative if text.strip())
+    hidden = (*given.exclude, *((exclude,) if isinstance(exclude, str) else exclude))
     check_text(" ".join(term.content for term in terms if isinstance(term.content, str)), "the query")
-    return Query(tuple(terms), where=resolve(where), target=target)
+    check_text("".join((*hidden, *(term.content.item_id for term in terms if isinstance(term.content, Like)))), "an id")
+    return Query(
+        tuple(terms),
+        where=resolve(given.where if where is None else where),
+        target=given.target if target is None else target,
+        exclude=hidden,
+    )
+
+
+def _terms_of(query: Asked, limits: Limits) -> list[Term]:
+    """The terms of what is no `Query` yet."""
+    if isinstance(query, str):
+        return [Term(query.strip())] if query.strip() else []
+    if isinstance(query, Path | np.ndarray):
+        return [Term(decoding.pixels_of(query, limits))]
+    if isinstance(query, Expression):
+        return [Term(_content(one.sought, limits), one.weight) for one in query.operands if one.weight]
+    return []
+
+
+def _content(sought: str | Clipped | Like, limits: Limits) -> str | Pixels | Like:
+    """What is sought, its picture opened and clipped."""
+    if isinstance(sought, Clipped):
+        pixels = decoding.pixels_of(sought.picture, limits)
+        return pixels if sought.box is None else clipped(pixels, sought.box)
+    return sought.strip() if isinstance(sought, str) else sought
+
+
+def clipped(pixels: Pixels, box: Box) -> Pixels:
+    """The pixels a box touches, one at least: (height, width, 3) -> (rows, columns, 3)."""
+    height, width = pixels.shape[:2]
+    x0, y0 = min(math.floor(box[0] * width), width - 1), min(math.floor(box[1] * height), height - 1)
+    return pixels[y0 : max(math.ceil(box[3] * height), y0 + 1), x0 : max(math.ceil(box[2] * width), x0 + 1)]

@@ -1,4 +1,4 @@
-"""Finds bytes in files, whatever the files are.
+"""Finds files and bytes in them, whatever the files are.
 
 Does not know formats: what a file has compressed, cut in two or encrypted is not found.
 """
@@ -15,6 +15,14 @@ from pathlib import Path
 def files_in(folder: Path) -> Iterator[Path]:
     """Every file in a folder and those below it."""
     return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+
+
+def bytes_disk(path: Path) -> int:
+    """What a file takes on disk, its holes apart; nothing where it is gone."""
+    try:
+        return 512 * path.stat().st_blocks
+    except FileNotFoundError:
+        return 0
 
 
 def places(path: Path, wanted: bytes) -> Iterator[tuple[int, bytes, bytes]]:

@@ -13,6 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.filters import Filter
+from sightline.showing import Facet
+from sightline.tallies import Aggregate as Aggregate  # noqa: PLC0414 - passed on
+from sightline.tallies import FieldSummary as FieldSummary  # noqa: PLC0414 - passed on
+from sightline.tallies import Table as Table  # noqa: PLC0414 - passed on
 
 Modality: TypeAlias = Literal["image", "text", "fields"]
 Scalar: TypeAlias = str | int | float | bool
@@ -90,6 +94,9 @@ class Item:
         return str(title) if title else self.id
 
 
+DEVICE = "device"  # in what a space is made of: where its encoder runs, which its fingerprint does not cover
+
+
 @dataclass(frozen=True, slots=True)
 class Space:
     """A vector space. Vectors of two spaces are never compared."""
@@ -99,6 +106,7 @@ class Space:
     fingerprint: str  # hex SHA-256 over weights and preprocessing: another model has another one
     modalities: frozenset[Modality] = frozenset({"image", "text"})  # what its encoder can embed
     made_of: Mapping[str, str] = field(default_factory=dict, compare=False)  # what the fingerprint covers, by name
+    formerly: tuple[str, ...] = field(default=(), compare=False)  # its fingerprints when less went into one
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +136,28 @@ class PartHit:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
-    """One piece of a query: a text or a picture, wanted (weight > 0) or unwanted (weight < 0)."""
+class Like:
+    """In a query: what one item of the collection is like. Its stored vectors stand for it; it is no hit itself."""
 
-    content: str | Pixels
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One piece of a query: a text, a picture or an item, wanted (weight > 0) or unwanted (weight < 0)."""
+
+    content: str | Pixels | Like
     weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Weighted terms, a filter on fields, and the modality asked for (None: any)."""
+    """Weighted terms, a filter on fields, the modality asked for (None: any), and the ids that are never shown."""
 
     terms: tuple[Term, ...]
     where: Filter | None = None
     target: Literal["image", "text"] | None = None
+    exclude: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -151,7 +167,7 @@ class Query:
     @property
     def pictures(self) -> tuple[Pixels, ...]:
         """The wanted pictures, in order."""
-        return tuple(t.content for t in self.terms if not isinstance(t.content, str) and t.weight > 0)
+        return tuple(t.content for t in self.terms if isinstance(t.content, np.ndarray) and t.weight > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +180,7 @@ class Hit:
     rank: int  # from 1
     via: tuple[str, ...]  # channels that found it: "clip", "dense", "words", "id", "rerank"
     relevance: float | None = None  # 0-1, None until calibrated
+    folded: tuple[str, ...] = ()  # ids of near-duplicates that are ranked below it, where folding was asked for
 
     @property
     def id(self) -> str:
@@ -176,6 +193,7 @@ class Hit:
             "score": round(self.score, 6),
             "relevance": self.relevance,
             "via": list(self.via),
+            "folded": list(self.folded),
             "parts": [part.to_json() for part in self.parts],
             "fields": {k: list(v) if isinstance(v, tuple) else v for k, v in self.item.fields.items()},
         }
@@ -188,11 +206,14 @@ class Results(Sequence[Hit]):
     hits: tuple[Hit, ...]
     warnings: tuple[str, ...] = ()
     took_ms: float = 0.0
+    cursor: str | None = None  # what the next page is asked for with; None: there is none
+    facets: tuple[Facet, ...] = ()
+    offset: int = 0  # hits on the pages before
 
     @property
     def no_match(self) -> bool:
-        """True when nothing in the collection answers the query."""
-        return not self.hits
+        """True when nothing in the collection answers the query; a page beyond the last one only has no hits."""
+        return not self.hits and not self.offset
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -208,6 +229,8 @@ class Results(Sequence[Hit]):
             "hits": [hit.to_json() for hit in self.hits],
             "no_match": self.no_match,
             "warnings": list(self.warnings),
+            "cursor": self.cursor,
+            "facets": [facet.to_json() for facet in self.facets],
             "took_ms": round(self.took_ms, 3),
         }
 
@@ -312,15 +335,17 @@ class MigrationReport:
     after: str
     texts: int = 0  # parts embedded this time; what an interrupted run had done before is not counted again
     pictures: int = 0
-    from_thumbnails: int = 0  # pictures whose file is gone or changed: embedded from 320 px
+    from_thumbnails: int = 0  # pictures whose file is gone, changed or cannot be read: embedded from 320 px
     lost: tuple[Skipped, ...] = ()  # parts without a vector now, still found by words
     adapter_removed: bool = False
     seconds: float = 0.0
+    reasons: Mapping[str, int] = field(default_factory=dict)  # why pictures came from thumbnails -> how many
 
     def to_json(self) -> dict[str, Any]:
         return {
             "before": self.before, "after": self.after, "texts": self.texts, "pictures": self.pictures,
-            "from_thumbnails": self.from_thumbnails, "adapter_removed": self.adapter_removed,
+            "from_thumbnails": self.from_thumbnails, "reasons": dict(self.reasons),
+            "adapter_removed": self.adapter_removed,
             "lost": [{"source": one.source, "reason": one.reason} for one in self.lost],
             "seconds": round(self.seconds, 3),
         }  # fmt: skip
@@ -335,36 +360,7 @@ class Progress:
     skipped: int
     images: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSummary:
-    """One field of a collection: how many items have it, and in how many of them it is a number."""
-
-    name: str
-    count: int
-    numbers: Literal["all", "some", "none"]
-
-    @property
-    def numeric(self) -> bool:
-        """Whether every value is a number, so that it can be summed and compared."""
-        return self.numbers == "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """What to compute over the items that pass a filter: `count`, or min/max/mean of a numeric `field`."""
-
-    op: Literal["count", "min", "max", "mean"]
-    field: str | None = None  # None only with count
-    by: str | None = None  # one row per value of this field
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of (group, value), largest value first; one row with group None where nothing was grouped by."""
-
-    rows: tuple[tuple[Scalar | None, float], ...]
+    waiting_for: str = ""  # the process that is writing, where nothing can go on before it is done
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ import * as api from "./api.js";
 import { showAnswer, showAsking, showSentences } from "./answer.js";
 import { openDetail } from "./detail.js";
 import { make } from "./dom.js";
+import { countable, named, orders, others, showFacets } from "./facets.js";
 import { showError, showHits, showLoading, showNote } from "./gallery.js";
 
+const VARIED = "varied!"; // in the place of a field to sort by: hits unlike each other
 const PAGE = 24; // hits a page: fills whole rows of 2, 3, 4 and 6
 const $ = (id) => document.getElementById(id);
-const page = { collection: "default", file: null, like: null, running: null };
+const page = { collection: "default", file: null, like: null, running: null, countable: [], counted: null };
 
 const target = () => document.querySelector("input[name=target]:checked").value;
 const say = (text) => ($("status").textContent = text);
@@ -22,6 +24,8 @@ function asked(mode) {
     where: $("where").value.trim(),
     without: $("without").value.trim(),
     target: target(),
+    sort: $("sort").value,
+    fold: $("fold").checked ? "" : "off",
     like: page.like?.id ?? "",
     part: page.like?.part ?? "",
     c: page.collection,
@@ -45,6 +49,9 @@ async function restore() {
   if (radio) radio.checked = true;
   forget();
   if (text("c") && text("c") !== page.collection) await choose(text("c"));
+  $("sort").value = text("sort");
+  if ($("sort").selectedIndex < 0) $("sort").value = "";
+  $("fold").checked = text("fold") !== "off";
   if (text("like")) resemble({ id: text("like"), part: text("part") });
   if (text("q") || text("like")) await (text("mode") === "ask" ? ask() : search());
   else land();
@@ -53,7 +60,7 @@ async function restore() {
 function land() {
   page.running?.abort();
   document.body.classList.add("landing");
-  $("answer").hidden = true;
+  $("answer").hidden = $("arrange").hidden = true;
   $("results").replaceChildren();
   say("");
 }
@@ -93,11 +100,11 @@ async function image() {
 
 // -- the two things one can do --------------------------------------------------------------------------------------
 
-async function run(mode, work) {
+async function run(mode, work, { remembered = false } = {}) {
   page.running?.abort();
   const running = (page.running = new AbortController());
   document.body.classList.remove("landing");
-  remember(asked(mode));
+  if (!remembered) remember(asked(mode));
   $("results").setAttribute("aria-busy", "true");
   try {
     await work(running.signal);
@@ -111,30 +118,65 @@ async function run(mode, work) {
   }
 }
 
-function search(k = PAGE) {
-  const fields = { query: $("query").value.trim(), where: $("where").value.trim(), target: target(), k };
-  fields.negative = $("without").value.split(",").map((text) => text.trim());
+// What the boxes ask for; null when that is nothing.
+function wanted() {
   const like = page.like;
-  if (!fields.query && !page.file && !like) return $("query").focus();
-  return run("search", async (signal) => {
+  const query = $("query").value.trim() || (like && !like.part ? (like.title ?? like.id) : "");
+  if (!query && !page.file && !like) return null;
+  const negative = $("without").value.split(",").map((text) => text.trim());
+  const fold = $("fold").checked ? "true" : "";
+  const where = $("where").value.trim();
+  const order = $("sort").value === VARIED ? { diversity: 0.3 } : { sort: $("sort").value };
+  return { query, where, negative, target: target(), exclude: like?.id, ...order, fold, k: PAGE };
+}
+
+// The first page, or with `after` (what was asked, the hits shown so far and the cursor behind them) the next one.
+function search(after = null) {
+  const fields = after?.fields ?? wanted();
+  if (!fields) return $("query").focus();
+  const next = async (signal) => {
     $("answer").hidden = true;
+    $("arrange").hidden = false;
     say("Searching…");
-    if (k === PAGE) showLoading($("results"));
-    if (like && !like.part && !fields.query) fields.query = like.title ?? like.id;
-    const found = await api.search(page.collection, { ...fields, k: k + (like ? 1 : 0) }, await image(), signal);
-    const hits = found.hits.filter((hit) => hit.id !== like?.id).slice(0, k);
-    if (!hits.length) {
+    if (!after) showLoading($("results"));
+    const picture = after ? after.picture : await image();
+    const found = await api.search(page.collection, { ...fields, cursor: after?.cursor }, picture, signal);
+    const shown = [...(after?.hits ?? []), ...found.hits];
+    if (!after) count(fields.where, signal);
+    if (!shown.length) {
       say("Nothing matches.");
       const tips = "Try other words, or fewer of them";
       showNote($("results"), "Nothing matches", fields.where ? `${tips}, or loosen the filter.` : `${tips}.`);
       return;
     }
-    const count = `${hits.length} ${hits.length === 1 ? "item" : "items"}`;
-    say([`${count} in ${Math.round(found.took_ms)} ms`, ...found.warnings].join(" · "));
-    const onMore = hits.length === k && k < 1000 ? () => search(Math.min(1000, k + PAGE)) : null;
+    const items = `${shown.length} ${shown.length === 1 ? "item" : "items"}`;
+    say([`${items} in ${Math.round(found.took_ms)} ms`, ...found.warnings].join(" · "));
+    const onMore = found.cursor ? () => search({ fields, picture, hits: shown, cursor: found.cursor }) : null;
     const onOpen = (hit) => open(hit.id, { hit });
-    showHits($("results"), hits, { collection: page.collection, onOpen, onMore });
-  });
+    showHits($("results"), found.hits, { collection: page.collection, onOpen, onMore, after: after?.hits });
+  };
+  return run("search", next, { remembered: Boolean(after) });
+}
+
+// The facets of the filter: they do not depend on what is sought, so they are asked for when the filter changes, and
+// behind the hits. A field that was chosen from is counted without that choice, else its other values were gone.
+async function count(where, signal) {
+  if (page.counted === where || !page.countable.length) return;
+  const over = async (filter, names) => {
+    const asked = { query: "anything", where: filter, facets: names, k: 1, rerank: "false" };
+    return (await api.search(page.collection, asked, null, signal)).facets;
+  };
+  try {
+    const facets = await over(where, page.countable);
+    for (const [at, { field }] of facets.entries()) {
+      const rest = others(where, field);
+      if (rest !== where) [facets[at]] = await over(rest, [field]);
+    }
+    page.counted = where;
+    showFacets($("facets"), facets, where, (filter) => (($("where").value = filter), search()));
+  } catch (error) {
+    if (error.name !== "AbortError") say(`The values could not be counted: ${error.message}`);
+  }
 }
 
 function ask() {
@@ -142,6 +184,7 @@ function ask() {
   if (!fields.question) return $("query").focus();
   return run("ask", async (signal) => {
     say("Reading what is indexed…");
+    $("arrange").hidden = true;
     $("results").replaceChildren();
     const text = showAsking($("answer"));
     const onOpen = (citation) => open(citation.id, { citation });
@@ -162,7 +205,7 @@ function ask() {
 
 async function open(id, { hit, citation } = {}) {
   try {
-    await openDetail($("detail"), id, { collection: page.collection, hit, citation, onLike });
+    await openDetail($("detail"), id, { collection: page.collection, hit, citation, onLike, onOpen: open });
   } catch (error) {
     showError($("results"), error.message);
   }
@@ -178,15 +221,10 @@ function onLike(item, part) {
 
 // -- what there is to search ----------------------------------------------------------------------------------------
 
-// A field as a filter names it: anything but a plain word in backticks.
-const KEYWORDS = /^(and|or|not|in|exists|true|false|id)$/i;
-const named = ({ name }) =>
-  /^[A-Za-z_]\w*$/.test(name) && !KEYWORDS.test(name) ? name : `\`${name.replace(/[\\`]/g, "\\$&")}\``;
-
 function hint(field) {
   const add = () => {
     const before = $("where").value.trimEnd();
-    $("where").value = `${before}${before ? " and " : ""}${named(field)} ${field.numeric ? "< " : "= "}`;
+    $("where").value = `${before}${before ? " and " : ""}${named(field.name)} ${field.numeric ? "< " : "= "}`;
     $("where").focus();
   };
   return make("button", { type: "button", class: "hint", title: "Filter by it", onclick: add }, field.name);
@@ -200,7 +238,12 @@ async function choose(name) {
   $("facts").title = `${facts.encoder}, ${facts.store}`;
   const fields = facts.fields.filter((field) => field.name !== "title").sort((a, b) => b.count - a.count).slice(0, 10);
   const example = fields.find((field) => field.numeric) ?? fields[0];
-  $("where").placeholder = example ? `${named(example)} ${example.numeric ? "< 50" : "in (…, …)"}` : "";
+  $("where").placeholder = example ? `${named(example.name)} ${example.numeric ? "< 50" : "in (…, …)"}` : "";
+  page.countable = countable(facts.fields);
+  page.counted = null;
+  $("facets").replaceChildren();
+  const ways = [["", "Best match first"], [VARIED, "Varied"], ...orders(facts.fields)];
+  $("sort").replaceChildren(...ways.map(([value, label]) => make("option", { value }, label)));
   $("hints").hidden = !fields.length;
   $("hints").replaceChildren(make("span", {}, "Fields:"), ...fields.map(hint));
   if (!facts.items) return empty();
@@ -251,8 +294,8 @@ $("forget").addEventListener("click", () => (forget(), $("query").focus()));
 $("file").addEventListener("change", () => $("file").files[0] && (take($("file").files[0]), search()));
 $("collection").addEventListener("change", async () => (await choose($("collection").value), $("query").value ? search() : land()));
 $("detail").addEventListener("click", (event) => event.target === $("detail") && $("detail").close());
-for (const radio of document.querySelectorAll("input[name=target]")) {
-  radio.addEventListener("change", () => document.body.classList.contains("landing") || search());
+for (const control of [$("sort"), $("fold"), ...document.querySelectorAll("input[name=target]")]) {
+  control.addEventListener("change", () => document.body.classList.contains("landing") || search());
 }
 addEventListener("popstate", restore);
 

@@ -48,8 +48,14 @@ function texts(parts, matched, citation) {
     });
 }
 
+function copies(ids, onOpen) {
+  if (!ids.length) return null;
+  const buttons = ids.map((id) => make("button", { type: "button", class: "hint", onclick: () => onOpen(id) }, id));
+  return make("div", { class: "copies" }, make("span", { class: "muted" }, "Looks the same:"), ...buttons);
+}
+
 // Opens `id`; `hit` says which parts matched, `citation` what was quoted from it.
-export async function openDetail(dialog, id, { collection, hit, citation, onLike }) {
+export async function openDetail(dialog, id, { collection, hit, citation, onLike, onOpen }) {
   const found = await item(collection, id);
   const matched = new Set((hit?.parts ?? []).map((part) => part.id));
   const first = citation?.part.modality === "image" ? citation.part.id : (hit?.picture ?? null);
@@ -73,6 +79,7 @@ export async function openDetail(dialog, id, { collection, hit, citation, onLike
         found.title === found.id ? null : make("p", { class: "muted id" }, found.id),
         fields.length ? make("dl", {}, ...fields) : null,
         ...texts(found.parts, matched, citation),
+        copies(hit?.folded ?? [], onOpen),
         make(
           "div",
           { class: "actions" },

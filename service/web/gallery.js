@@ -52,6 +52,13 @@ function picture(hit, collection) {
   return frame;
 }
 
+function copies(hit) {
+  const count = hit.folded.length;
+  if (!count) return null;
+  const title = `${count === 1 ? "A near-duplicate is" : `${count} near-duplicates are`} folded under it: open it to see`;
+  return make("span", { class: "alike", title }, `+${count} alike`);
+}
+
 function card(hit, { collection, names, onOpen }) {
   const shown = names.filter((name) => name in hit.fields);
   const parted = shown.flatMap((name, n) => [n ? " · " : null, fact(name, hit.fields[name])]);
@@ -74,16 +81,21 @@ function card(hit, { collection, names, onOpen }) {
         { class: "caption" },
         make("span", { class: "title" }, hit.title),
         shown.length ? facts : null,
-        make("span", { class: "found" }, ...via, make("span", { class: "score", title: known ? "relevance" : "score" }, score)),
+        make("span", { class: "found" }, ...via, copies(hit), make("span", { class: "score", title: known ? "relevance" : "score" }, score)),
       ),
     ),
   );
 }
 
-export function showHits(where, hits, { collection, onOpen, onMore }) {
-  const names = keyFields(hits);
+// The first page takes the place of what was there; a later one, with `after` (the pages before), is added to it.
+export function showHits(where, hits, { collection, onOpen, onMore, after = [] }) {
+  const names = keyFields(after.length ? after : hits);
   const cards = hits.map((hit) => card(hit, { collection, names, onOpen }));
-  where.replaceChildren(make("ol", { class: "gallery" }, ...cards));
+  if (after.length) {
+    where.querySelector(".more")?.remove();
+    where.querySelector(".gallery").append(...cards);
+    cards[0]?.querySelector("button").focus({ preventScroll: true });
+  } else where.replaceChildren(make("ol", { class: "gallery" }, ...cards));
   if (onMore) where.append(make("button", { type: "button", class: "secondary more", onclick: onMore }, "Show more"));
 }
 

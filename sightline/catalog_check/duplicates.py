@@ -1,6 +1,6 @@
 """What a collection holds more than once: equal items, equal picture files, and pictures that look alike.
 
-A picture is like another, or like its mirror image, when a hash of coarse light and dark and its vector both say so.
+A picture is like another, or like its mirror image, where `sightline.lookalikes` says so of both their kinds of proof.
 """
 
 from __future__ import annotations
@@ -18,17 +18,11 @@ from sightline import media
 from sightline.catalog_check.judging import Matrix
 from sightline.catalog_check.reading import Tell
 from sightline.engine import Sightline
-from sightline.types import Pixels
+from sightline.lookalikes import BITS_APART, Hashes, hashes_of, least_cosine
 
-BITS_APART = 10  # of 63: re-encoded, resized, brighter and hardly cropped pictures are below, different ones above
-COSINE = 0.95  # of vectors, where hashes are equal
-COSINE_A_BIT = 0.003  # more for each bit: what looks less alike must mean the more alike
-_SIDE = 32
-_KEPT = 8
 _BLOCK = 1024
-_FLAT = 2.0  # grey levels: a picture with less contrast has no light and dark to go by
 
-Hashes = NDArray[np.uint64]
+Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +69,7 @@ def duplicates(index: Sightline, *, tell: Tell = lambda what, done, total: None)
     return [*equal, *shared, *alike]
 
 
-def perceptual_hash(pixels: Pixels) -> int | None:
-    """63 bits: which of the lowest frequencies of a picture's light are above their median; None for a flat picture.
-
-    The discrete cosine transform of 32 x 32 greys, without the constant (Zauner 2010, "Implementation and benchmarking
-    of perceptual image hash functions").
-    """
-    small = media.resize(pixels, _SIDE, mode="squash", interpolation="bilinear").astype(np.float64)
-    grey = small @ np.array([0.299, 0.587, 0.114])  # (32, 32)
-    if grey.std() < _FLAT:
-        return None
-    steps = np.arange(_SIDE)
-    waves = np.cos(np.pi / _SIDE * (steps + 0.5) * np.arange(_KEPT)[:, None])  # (8, 32)
-    low = (waves @ grey @ waves.T).ravel()[1:]  # (8, 32) @ (32, 32) @ (32, 8) -> 63
-    bits = low > np.median(low)
-    return int(sum(1 << place for place in np.flatnonzero(bits).tolist()))
-
-
-def close_pairs(hashes: Hashes, others: Hashes | None = None, *, apart: int = BITS_APART) -> list[tuple[int, int, int]]:
+def close_pairs(hashes: Words, others: Words | None = None, *, apart: int = BITS_APART) -> list[tuple[int, int, int]]:
     """(i, j, bits) for every i < j where hash i and hash j (of `others`, where given) differ in at most `apart` bits.
 
     Compares all with all, in blocks.
@@ -112,7 +89,7 @@ def close_pairs(hashes: Hashes, others: Hashes | None = None, *, apart: int = BI
 
 
 def _alike(
-    hashed: Mapping[str, tuple[int, int]], index: Sightline, owners: Mapping[str, Sequence[str]], tell: Tell
+    hashed: Mapping[str, Hashes], index: Sightline, owners: Mapping[str, Sequence[str]], tell: Tell
 ) -> list[Group]:
     digests = list(hashed)
     tell("comparing pictures with each other", 0, None)
@@ -128,7 +105,7 @@ def _alike(
     for (left, right), bits in pairs.items():
         a, b = digests[left], digests[right]
         cosine = float(vectors[a] @ vectors[b]) if a in vectors and b in vectors else -1.0
-        if cosine >= COSINE + COSINE_A_BIT * bits:
+        if cosine >= least_cosine(bits):
             links.append((a, b, bits, cosine))
     groups = []
     for joined in _joined((a, b) for a, b, _, _ in links):
@@ -155,17 +132,12 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> list[set[str]]:
     return list({id(group): group for group in home.values()}.values())
 
 
-def _hashes_of(ledger: Ledger, digest: str) -> tuple[int, int] | None:
-    """Of a picture, and of its mirror image."""
+def _hashes_of(ledger: Ledger, digest: str) -> Hashes | None:
     jpeg = ledger.thumbnail(digest)
-    if not jpeg:
-        return None
-    pixels = media.decode(jpeg, source=digest)
-    one, other = perceptual_hash(pixels), perceptual_hash(np.ascontiguousarray(pixels[:, ::-1]))
-    return None if one is None or other is None else (one, other)
+    return hashes_of(media.decode(jpeg, source=digest)) if jpeg else None
 
 
-def _ones(words: Hashes) -> NDArray[np.uint8]:
+def _ones(words: Words) -> NDArray[np.uint8]:
     """How many bits are set in each word: sums of pairs, of fours, of eights (Hacker's Delight, 5-1)."""
     one, three, fifteen = (np.uint64(value) for value in (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F))
     words = words - ((words >> np.uint64(1)) & one)

@@ -53,6 +53,12 @@ def folder(repo: str, marker: str, patterns: Sequence[str], *, spec: str, instea
         raise ConfigError(f"cannot load {spec!r}: {_sentence(exc)}. {instead}") from exc
 
 
+def fetched(repo: str, names: Sequence[str], *, cache: str | None = None) -> Path | None:
+    """The folder of a repository that was fetched before and has one of `names`; None where there is none."""
+    found = _cached(repo, names, None, cache)
+    return found.parent if found else None
+
+
 def reach(url: str, *, spec: str, instead: str) -> None:
     """Return if the server at `url` answers anything at all. Raises ConfigError."""
     if _hub().constants.is_offline_mode():
@@ -68,10 +74,10 @@ def endpoint() -> str:
     return str(_hub().constants.ENDPOINT)
 
 
-def _cached(repo: str, names: Sequence[str], revision: str | None) -> Path | None:
+def _cached(repo: str, names: Sequence[str], revision: str | None, cache: str | None = None) -> Path | None:
     hub = _hub()
     try:
-        paths = (hub.try_to_load_from_cache(repo, name, revision=revision) for name in names)
+        paths = (hub.try_to_load_from_cache(repo, name, cache_dir=cache, revision=revision) for name in names)
         return next((Path(path) for path in paths if isinstance(path, str)), None)
     except hub.errors.HFValidationError as exc:
         raise ConfigError(f"{repo!r} is no name of a model on the hub: it reads organisation/model") from exc

@@ -19,7 +19,7 @@ from sightline import media
 from sightline.encoders import fingerprint
 from sightline.encoders.content import embed, in_batches, normalised, split_long
 from sightline.errors import ConfigError, EngineError
-from sightline.types import Content, Pixels, Space, Vectors
+from sightline.types import DEVICE, Content, Pixels, Space, Vectors
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -86,7 +86,8 @@ class OnnxEncoder:
         self._loading = Lock()
         settings = self._config.model_dump(include={"dim", "image", "text"})
         printed = self._fingerprint(settings)
-        self._space = Space(name, self._config.dim, printed.fingerprint, made_of=printed.made_of)
+        made_of = {**printed.made_of, DEVICE: "cpu"}
+        self._space = Space(name, self._config.dim, printed.fingerprint, made_of=made_of)
 
     @property
     def space(self) -> Space:

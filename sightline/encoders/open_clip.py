@@ -21,7 +21,7 @@ from sightline.encoders import fingerprint, hub, starter_towers
 from sightline.encoders.content import embed, in_batches, normalised, split_long
 from sightline.encoders.torchvision_repair import repair
 from sightline.errors import ConfigError, EngineError, MissingExtra
-from sightline.types import Content, Pixels, Space, Vectors
+from sightline.types import DEVICE, Content, Pixels, Space, Vectors
 
 if TYPE_CHECKING:
     import torch
@@ -53,16 +53,18 @@ class OpenClipEncoder:
         with _translated(f"open_clip:{reference}"):
             own = _text_tower(open_clip, found["model_name"])
             self._model = open_clip.create_model(**found, **own, precision="fp32", require_pretrained=True).eval()
-            self._tokenizer = _tokenizer(open_clip, found["model_name"], spec=f"open_clip:{reference}")
+            self._tokenizer, files = _tokenizer(open_clip, found["model_name"], spec=f"open_clip:{reference}")
+            beside = {"tokenizer": fingerprint.beside_weights(files)} if files else None
         self._tokenizing = Lock()  # tokenizers of the hub keep the way they cut in themselves
         self._prepare: Mapping[str, Any] = _preparation(self._model.visual.preprocess_cfg)
         self._context = int(self._tokenizer.context_length)
         self._causal = _is_causal(open_clip, self._model)
         settings = {**self._prepare, **_architecture(open_clip, found), "context": self._context}
-        printed = fingerprint.of_state(self._model.state_dict(), settings)
+        printed = fingerprint.of_state(self._model.state_dict(), settings, beside)
         self._model.to(self._device)
         dim = self._encode_texts(["a"]).shape[1]
-        self._space = Space(f"open_clip:{name}", dim, printed.fingerprint, made_of=printed.made_of)
+        made_of = {**printed.made_of, DEVICE: torch.device(self._device).type}
+        self._space = Space(f"open_clip:{name}", dim, printed.fingerprint, made_of=made_of, formerly=printed.formerly)
 
     @property
     def space(self) -> Space:
@@ -187,24 +189,28 @@ def _on_hub(reference: str) -> tuple[str, dict[str, Any]]:
     return f"hf-hub:{repo}@{commit}", {"model_name": f"local-dir:{config.parent}"}
 
 
-def _tokenizer(open_clip: Any, model_name: str, *, spec: str) -> Any:
-    """The model's own tokenizer; one that lives on the hub is fetched as plain files first."""
+def _tokenizer(open_clip: Any, model_name: str, *, spec: str) -> tuple[Any, Path | None]:
+    """The model's own tokenizer and the folder it is in; one that lives on the hub is fetched as plain files first.
+
+    No folder where it comes with open_clip.
+    """
     text: dict[str, Any] = open_clip.get_model_config(model_name)["text_cfg"]
     repo = text.get("hf_tokenizer_name")
     at = model_name.removeprefix("local-dir:")
     if not repo or (at != model_name and (Path(at) / "tokenizer_config.json").is_file()):
-        return open_clip.get_tokenizer(model_name)
+        return open_clip.get_tokenizer(model_name), Path(at) if repo else None
     try:
         import transformers  # noqa: F401 - open_clip needs it for tokenizers of the hub
     except ImportError as exc:
         raise MissingExtra("transformers", "text") from exc
     files = hub.folder(repo, "tokenizer_config.json", TOKENIZER, spec=spec, instead=INSTEAD)
-    return open_clip.tokenizer.HFTokenizer(
+    made = open_clip.tokenizer.HFTokenizer(
         str(files),
         context_length=text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH),
         tokenizer_mode=text.get("tokenizer_mode"),
         **text.get("tokenizer_kwargs", {}),
     )
+    return made, files
 
 
 def _text_tower(open_clip: Any, model_name: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Queries and documents get the prompts the model was trained with. Does not know 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from sightline.encoders import fingerprint, hub
 from sightline.encoders.content import BATCH, embed, split_long
 from sightline.encoders.torchvision_repair import repair
 from sightline.errors import ConfigError, EngineError, MissingExtra
-from sightline.types import Content, Modality, Pixels, Space, Vectors
+from sightline.types import DEVICE, Content, Modality, Pixels, Space, Vectors
 
 INSTEAD = "Give a folder on this machine instead: sentence-transformers:/path/to/model"
 UNLIMITED = 1 << 30  # tokens: of a model that says nothing about the longest text it reads
@@ -43,10 +44,11 @@ class SentenceTransformersEncoder:
         self._limit = int(self._model.max_seq_length or UNLIMITED)
         modules = [(type(module).__name__, getattr(module, "pooling_mode", None)) for module in self._model]
         settings = {"prompts": self._model.prompts, "limit": self._limit, "modules": modules}
-        printed = fingerprint.of_state(self._model.state_dict(), settings)
+        printed = fingerprint.of_state(self._model.state_dict(), settings, _beside(where, local=folder.is_dir()))
         dim = int(self._model.get_embedding_dimension() or self._texts(["a"]).shape[1])
         name, kinds = f"sentence-transformers:{where}", frozenset(modalities)
-        self._space = Space(name, dim, printed.fingerprint, kinds, printed.made_of)
+        made_of = {**printed.made_of, DEVICE: str(self._model.device.type)}
+        self._space = Space(name, dim, printed.fingerprint, kinds, made_of, printed.formerly)
 
     @property
     def space(self) -> Space:
@@ -124,6 +126,20 @@ def _loaded(where: str, *, local: bool, threads: int | None, device: str | None)
         return build().eval()
     except Exception as exc:  # as above
         raise _refused(spec, exc) from exc
+
+
+def _beside(where: str, *, local: bool) -> dict[str, Any]:
+    """What the model's files say beside its weights; nothing where they are kept in a way unknown here."""
+    if local:
+        at: Path | None = Path(where)
+    else:
+        repos = [where] if "/" in where else [f"sentence-transformers/{where}", where]
+        cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
+        at = next((one for repo in repos if (one := hub.fetched(repo, ["config.json"], cache=cache))), None)
+    try:
+        return fingerprint.beside_weights(at) if at else {}
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"the files of 'sentence-transformers:{where}' cannot be read: {exc}") from exc
 
 
 def _refused(spec: str, exc: Exception) -> ConfigError:

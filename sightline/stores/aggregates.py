@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from sightline.errors import InputError
 from sightline.filters import Value, values_of
-from sightline.types import Aggregate, FieldSummary, FieldValue, Scalar, Table
+from sightline.types import Aggregate, FieldValue, Scalar, Table
 
 Key: TypeAlias = tuple[str, str | int | float]
 
@@ -48,18 +48,6 @@ def check_plan(plan: Aggregate) -> None:
 def ranked(rows: Iterable[tuple[Scalar | None, float]]) -> Table:
     """Rows in the order every store returns: largest value first, then by group."""
     return Table(tuple(sorted(rows, key=lambda row: (-row[1], str(row[0])))))
-
-
-def summarise(items: Iterable[Mapping[str, FieldValue]]) -> list[FieldSummary]:
-    """Every field any of the items has, by name."""
-    counts: dict[str, int] = {}
-    kinds_of: dict[str, set[str]] = {}
-    for fields in items:
-        for name in fields:
-            if kinds := {kind for kind, _ in distinct(fields, name)}:
-                counts[name] = counts.get(name, 0) + 1
-                kinds_of.setdefault(name, set()).update(kinds)
-    return [FieldSummary(name, counts[name], numbers(kinds_of[name])) for name in sorted(counts)]
 
 
 def numbers(kinds: Collection[str]) -> Literal["all", "some", "none"]:

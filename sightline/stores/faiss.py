@@ -11,6 +11,7 @@ import contextlib
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,16 @@ from sightline.certificate import Certificate
 from sightline.errors import InputError
 from sightline.filters import Filter
 from sightline.remains import Remains, Tell, silent
-from sightline.stores import faiss_build, faiss_compact, sqlite, sqlite_remains
+from sightline.stores import faiss_compact, faiss_measure, sqlite, sqlite_remains
 from sightline.stores import faiss_files as files
 from sightline.stores.checks import check_added, check_k, check_upsert, check_vectors
 from sightline.stores.database import Database
 from sightline.stores.faiss_background import Background
-from sightline.stores.faiss_build import Handed, Plan
+from sightline.stores.faiss_build import Plan
 from sightline.stores.faiss_held import Held
 from sightline.stores.faiss_kinds import card
+from sightline.stores.faiss_measure import Handed, Spoken
+from sightline.stores.faiss_measure import silent as nobody
 from sightline.stores.faiss_moment import FaissMoment
 from sightline.stores.faiss_removed import keep_log
 from sightline.stores.gate import Gate
@@ -60,7 +63,8 @@ class FaissStore:
     def __init__(self, path: Path, *, plan: Plan | None = None) -> None:
         self._database = Database(path / FILE)
         self._folder = path / files.FOLDER
-        self._plan = plan or Plan()
+        self._speaker: Spoken = nobody
+        self._plan = replace(plan or Plan(), spoken=self._spoken)
         self._builds = Background(self._database, self._folder, self._plan)
         self._spaces: dict[str, Held] = {}
         self._passed: dict[Sql, tuple[int, NDArray[np.int64]]] = {}  # condition -> version, the items that passed it
@@ -73,13 +77,16 @@ class FaissStore:
         with self._database.writing() as connection:
             keep_log(connection)
             sqlite.upsert(connection, items, vectors)
-        self._builds.after(vectors)
+        self._changed(vectors)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many there were."""
         with self._database.writing() as connection:
             keep_log(connection)
-            return sqlite.delete(connection, ids)
+            count = sqlite.delete(connection, ids)
+            spaces = sqlite.spaces(connection)
+        self._builds.after(spaces, count)
+        return count
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """The items that exist, in the order asked for."""
@@ -102,18 +109,22 @@ class FaissStore:
         with self._database.writing() as connection:
             keep_log(connection)
             sqlite.add_vectors(connection, vectors)
-        self._builds.after(vectors)
+        self._changed(vectors)
 
     def spaces(self) -> list[str]:
         """Fingerprints of the spaces that vectors were written in."""
         with self._database.reading() as connection:
-            return sqlite.spaces(connection)
+            return [space.fingerprint for space in sqlite.spaces(connection)]
 
     def forget_space(self, fingerprint: str) -> None:
-        """Remove all vectors of a space."""
+        """Remove all vectors of a space, its index files too; other processes drop what they hold as they notice."""
         with self._database.writing() as connection:
+            gone = files.records(connection, fingerprint)
             sqlite.forget_space(connection, fingerprint)
             files.forget(connection, fingerprint)
+        with self._gate.write():
+            self._spaces.pop(fingerprint, None)
+        files.remove(gone, self._folder)
 
     def search(
         self,
@@ -195,21 +206,29 @@ class FaissStore:
         measured. What is found is kept with the index.
         """
         handed = self._handed(space, probes)
-        return faiss_build.certify(
-            self._database, space, self._plan, handed,
-            lambda queries, k, modality: self.search(space, queries, k, modalities=frozenset({modality})),
-        )  # fmt: skip
+        return faiss_measure.certify(
+            self._database, self._folder, space, handed, promised=self._plan.promise, spoken=self._spoken
+        )
+
+    def ask_by(self, spoken: Spoken) -> None:
+        """Who makes text queries to measure by, where none were handed in and no texts are stored; on any thread."""
+        self._speaker = spoken
 
     def certificates(self) -> list[Certificate]:
-        """What was last measured of each index, by `build` or `verify`; none where all vectors are searched exactly."""
+        """What was last measured of each index, by `build` or `verify`; none where all vectors are searched exactly.
+
+        Each says how many vectors its space had then, of every kind of part, and how many it has `now`.
+        """
         with self._database.reading() as connection:
-            return [record.certificate for record in files.records(connection)]
+            now = {one.fingerprint: sqlite.vector_count(connection, one) for one in sqlite.spaces(connection)}
+            return [replace(one.certificate, now=now.get(one.fingerprint)) for one in files.records(connection)]
 
     def compact(self, *, tell: Tell = silent) -> Remains:
         """Remove for good what was deleted or replaced: from rows, words, index files, and memory."""
-        faiss_compact.compact(self._database, self._folder, self._plan, self._builds, tell)
+        faiss_compact.compact(self._database, self._folder, self._builds, tell)
+        fresh = self._fresh()
         with self._gate.write():
-            self._spaces.clear()
+            self._spaces = fresh
         self._passed.clear()
         self._fields = None
         return Remains()
@@ -226,9 +245,21 @@ class FaissStore:
 
     def drop(self) -> None:
         """Delete the collection's file with everything in it, and close."""
-        self.close()
+        self._builds.wait()
+        self._spaces.clear()
         self._database.drop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _fresh(self) -> dict[str, Held]:
+        """What is searched, loaded anew beside what is in memory, so that no search waits for it."""
+        fresh = {}
+        with self._database.reading() as connection:
+            version = sqlite.version(connection)
+            for space in sqlite.spaces(connection):
+                if space.fingerprint in self._spaces:
+                    held = fresh[space.fingerprint] = Held(space, self._folder)
+                    held.load(connection, version)
+        return fresh
 
     def _current(self, connection: sqlite3.Connection, space: Space) -> Held:
         """The vectors of a space, no older than what `connection` sees. Raises InputError for another dim."""
@@ -240,8 +271,24 @@ class FaissStore:
                 held = self._spaces.pop(space.fingerprint, None) or Held(space, self._folder)
                 if held.version < version:  # no other thread was quicker
                     held.load(connection, version)
+                    self._forget_all_but(sqlite.spaces(connection))
                 self._spaces[space.fingerprint] = held  # only what was loaded whole is kept
         return held
+
+    def _forget_all_but(self, spaces: Sequence[Space]) -> None:
+        """Give back the memory of spaces that are gone, by whichever process. No search may be under way."""
+        there = {space.fingerprint for space in spaces}
+        for fingerprint in self._spaces.keys() - there:
+            del self._spaces[fingerprint]
+
+    def _changed(self, vectors: Sequence[PartVectors]) -> None:
+        """Vectors were written: build what is due."""
+        spaces = {one.space.fingerprint: one.space for one in vectors}
+        self._builds.after(spaces.values(), sum(len(one.vectors) for one in vectors))
+
+    def _spoken(self, space: Space) -> Vectors | None:
+        """Text queries of whoever makes them by now."""
+        return self._speaker(space)
 
     def _handed(self, space: Space, probes: Handed | None) -> Handed:
         """Queries to measure by: those given, which are kept, and those that were given before."""

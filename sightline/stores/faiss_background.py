@@ -1,27 +1,34 @@
 """Builds indexes when they are due: in a thread beside the writer, or within the write where that is asked for.
 
-Does not know how. A process that is killed meanwhile leaves files that no row names, which the next build removes.
+Does not know how. Of several processes one builds, and looks again when it is done. A process that is killed meanwhile
+leaves files that no row names, which the next build removes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sightline.certificate import Certificate
-from sightline.errors import SightlineError
+from sightline.disk import make_folder
+from sightline.errors import ConfigError, EngineError, SightlineError
+from sightline.lock import locked
 from sightline.stores import faiss_build, faiss_files
 from sightline.stores.database import Database
-from sightline.stores.faiss_build import Handed, Plan
+from sightline.stores.faiss_build import Plan
 from sightline.stores.faiss_kinds import kind_named
-from sightline.types import PartVectors, Space
+from sightline.stores.faiss_measure import Handed
+from sightline.types import Space
 
 log = logging.getLogger("sightline.stores")
 
-LOOK_EVERY = 5000  # vectors written between two looks at whether a build is due; the first write of a process looks
+LOOK_EVERY = 5000  # changes between two looks at whether a build is due; the first change of a process looks
+ROUNDS = 8  # builds in a row that what was written meanwhile may ask for
+_LOCK = "building"  # beside the files; who holds it builds what is due
 
 
 class Background:
@@ -30,8 +37,9 @@ class Background:
     def __init__(self, database: Database, folder: Path, plan: Plan) -> None:
         self.problem = ""  # why the last build failed
         self._database, self._folder, self._plan = database, folder, plan
-        self._written = LOOK_EVERY
-        self._turn = threading.Lock()
+        self._unseen = LOOK_EVERY  # changes since the last look
+        self._changed: dict[str, Space] = {}  # fingerprint -> space, of what changed since the last look
+        self._noting, self._looking, self._turn = threading.Lock(), threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
@@ -40,20 +48,20 @@ class Background:
         thread = self._thread
         return thread is not None and thread.is_alive()
 
-    def after(self, vectors: Sequence[PartVectors]) -> None:
-        """Vectors were written: build what is due."""
-        self._written += sum(len(one.vectors) for one in vectors)
-        if not vectors or self.running or (self._plan.background and self._written < LOOK_EVERY):
+    def after(self, spaces: Iterable[Space], changes: int) -> None:
+        """So many vectors or items of these spaces were written or deleted: build what is due."""
+        if not changes:
             return
-        self._written = 0
-        spaces = list({one.space.fingerprint: one.space for one in vectors}.values())
-        due = [one for one in spaces if faiss_build.is_due(self._database, self._folder, one, self._plan)]
-        if due and self._plan.background:
-            self._thread = threading.Thread(target=self._build, args=(due,), name="index build")
-            self._thread.start()
-        elif due:
-            for space in due:
-                self.now(space, self._kept(space), None)
+        with self._noting:
+            self._unseen += changes
+            self._changed |= {space.fingerprint: space for space in spaces}
+        if self.running or (self._plan.background and self._unseen < LOOK_EVERY):
+            return
+        if self._looking.acquire(blocking=False):  # else another thread looks, and what was noted waits
+            try:
+                self._look()
+            finally:
+                self._looking.release()
 
     def now(self, space: Space, handed: Handed, kind: str | None) -> list[Certificate]:
         """Build the indexes of one space."""
@@ -61,21 +69,71 @@ class Background:
         with self._turn:
             return faiss_build.build(self._database, self._folder, space, plan, handed)
 
-    def finish(self) -> None:
+    def renew(self, space: Space) -> None:
+        """Build the indexes of one space anew, or drop them where too few vectors are left."""
+        with self._turn:
+            faiss_build.renew(self._database, self._folder, space, self._plan, self._kept(space))
+
+    def wait(self) -> None:
         """Wait for the build that is under way."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
 
-    def _build(self, spaces: list[Space]) -> None:
+    def finish(self) -> None:
+        """Wait for the build that is under way, and build what came due since anybody looked."""
+        self.wait()
+        if self._changed:
+            self._build()
+
+    def _look(self) -> None:
+        due = self._due()
+        if due and self._plan.background:
+            self._thread = threading.Thread(target=self._build, args=due, name="index build")
+            self._thread.start()
+        elif due:
+            self._renew(due)
+
+    def _due(self, *also: Space) -> list[Space]:
+        """The spaces that need a build, of those that changed since the last look and some others."""
+        with self._noting:
+            looked = {one.fingerprint: one for one in also} | self._changed
+            self._unseen, self._changed = 0, {}
+        return [one for one in looked.values() if faiss_build.is_due(self._database, self._folder, one, self._plan)]
+
+    def _build(self, *due: Space) -> None:
         try:
-            for space in spaces:
-                self.now(space, self._kept(space), None)
+            self._renew(due or self._due())
         except SightlineError as exc:  # a search is as right without the index, only slower
             self.problem = f"the last build failed: {exc}"
             log.warning("%s", self.problem)
         else:
             self.problem = ""
+
+    def _renew(self, due: Sequence[Space]) -> None:
+        """Build, and look again whether what was written meanwhile makes another one due."""
+        if not due:
+            return
+        with self._alone() as alone:
+            for _ in range(ROUNDS if alone else 0):
+                for space in due:
+                    self.renew(space)
+                due = self._due(*due)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether no other process is building; none begins until the block is left."""
+        with contextlib.ExitStack() as held:
+            try:
+                make_folder(self._folder)
+                held.enter_context(locked(self._folder / _LOCK, wait_s=0))
+            except OSError as exc:
+                raise EngineError(f"cannot write an index in {self._folder}: {exc.strerror}") from exc
+            except ConfigError as exc:
+                log.info("no index is built here: %s", exc)
+                yield False
+            else:
+                yield True
 
     def _kept(self, space: Space) -> Handed:
         with self._database.reading() as connection:

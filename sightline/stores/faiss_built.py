@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.stores import sqlite
-from sightline.stores.faiss_exact import SPARE, by_score, rows_of, selector
+from sightline.stores.faiss_exact import MOST_TIES, SPARE, by_score, rows_of, selector, ties
 from sightline.stores.faiss_files import Record, is_sound
 from sightline.stores.faiss_kinds import GPU_MOST, Kind, gpu_search, kind_named, nearest, on_gpu, read
 from sightline.types import Modality, PartHit, Vectors
@@ -146,12 +146,12 @@ class Built:
         approximate, at = found
         while True:
             looked = len(at)
-            hits, lowest = self._best(connection, query, k, at=at[at >= 0], approximate=approximate[at >= 0])
+            hits, lowest, tied = self._best(connection, query, k, at=at[at >= 0], approximate=approximate[at >= 0])
             # `lowest` is what the codes gave the worst hit: an equal vector beyond the last one seen would have as much
             if looked >= asked.allowed or (len(hits) == k and at[-1] >= 0 and lowest > approximate[-1] + _SAME):
                 return hits
-            if len(hits) == k and at[-1] < 0 and not asked.narrow:
-                return hits  # all that lies in the likely places was seen
+            if len(hits) == k and (tied > MOST_TIES or (at[-1] < 0 and not asked.narrow)):
+                return hits  # as many equal ones as anybody needs, or all that lies in the likely places
             pool = min(asked.allowed, looked * 4)
             wider, further = self._nearest(query[None], pool, asked, effort, all_of_them=True)
             approximate, at = wider[0], further[0]
@@ -164,8 +164,8 @@ class Built:
         *,
         at: NDArray[np.int64],
         approximate: NDArray[np.float32],
-    ) -> tuple[list[PartHit], float]:
-        """The k best parts among some rows, and the lowest approximate score of any of them."""
+    ) -> tuple[list[PartHit], float, int]:
+        """The k best parts among some rows, the lowest approximate score of them, and how many tie at the end."""
         order = np.argsort(at)  # rows and vector ids ascend together
         ids, parts, vectors = sqlite.vectors_of(connection, self._rows[0, at[order]], self._index.d)
         given = approximate[order][np.searchsorted(self._rows[0, at[order]], ids)]
@@ -178,4 +178,5 @@ class Built:
         near = {part: one for part, one in best.items() if one[0] >= last[0]}
         keys = sqlite.part_keys(connection, near)
         hits = sorted((PartHit(*keys[part], score) for part, (score, _) in near.items()), key=by_score)[:k]
-        return hits, min((code for _, code in near.values()), default=np.inf)
+        tied = ties((score for score, _ in near.values()), hits[-1].score) if hits else 0
+        return hits, min((code for _, code in near.values()), default=np.inf), tied

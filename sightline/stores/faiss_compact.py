@@ -18,36 +18,28 @@ from sightline.stores import faiss_files as files
 from sightline.stores import postings, sqlite, sqlite_remains
 from sightline.stores.database import Database
 from sightline.stores.faiss_background import Background
-from sightline.stores.faiss_build import Plan
 from sightline.types import Space
 
 
-def compact(database: Database, folder: Path, plan: Plan, builds: Background, tell: Tell) -> None:
+def compact(database: Database, folder: Path, builds: Background, tell: Tell) -> None:
     """Remove for good what was deleted or replaced. Raises EngineError where room is lacking."""
-    builds.finish()
+    builds.wait()
     with database.reading() as connection:
-        stale = [space for space in _spaces(connection) if _is_stale(connection, folder, space)]
-        counts = {space.fingerprint: sqlite.vector_count(connection, space) for space in stale}
-        kept = {space.fingerprint: files.kept_probes(connection, space) for space in stale}
+        stale = [space for space in sqlite.spaces(connection) if _is_stale(connection, folder, space)]
     for done, space in enumerate(stale):
         tell("building indexes anew", done, len(stale))
-        if counts[space.fingerprint] >= plan.build_from:
-            builds.now(space, kept[space.fingerprint], None)
-        else:
-            with database.writing() as connection:
-                files.replace(connection, space.fingerprint, [])
+        builds.renew(space)
     tell("writing the full-text index anew", 0, None)
     with database.writing() as connection:
         gone = sqlite_remains.clean(connection)
-        named = {record.file for record in files.records(connection)}
     tell("writing the rows anew", 0, None)
     database.rewrite()
     try:
-        files.sweep(folder, named, begun=True)
+        with database.writing() as connection:
+            files.sweep(connection, folder, unfinished=True)
+            sqlite_remains.mark(connection, *gone)
     except OSError as exc:
         raise EngineError(f"cannot remove old index files in {folder}: {exc.strerror}") from exc
-    with database.writing() as connection:
-        sqlite_remains.mark(connection, *gone)
     database.empty_log()
 
 
@@ -74,15 +66,10 @@ def remains(database: Database, folder: Path) -> Remains:
         left.append(f"the full-text index is damaged: {wrong}")
     named = {record.file for record in records}
     loose = sorted(path.name for path in folder.glob("*.*") if path.stem not in named)
-    if loose:
+    if loose and removed:  # of the build before, they cover what is there, and what has gone since
         left.append(f"{len(loose)} files in {folder} belong to no index: {', '.join(loose[:3])}")
     facts = (f"{database.path.name}: {pages:,} free pages, {log:,} bytes of log", f"{len(records)} indexes looked at")
     return Remains(tuple(left), unseen, facts)
-
-
-def _spaces(connection: sqlite3.Connection) -> list[Space]:
-    rows = connection.execute("SELECT name, dim, fingerprint FROM spaces ORDER BY id")
-    return [Space(name, dim, fingerprint) for name, dim, fingerprint in rows]
 
 
 def _is_stale(connection: sqlite3.Connection, folder: Path, space: Space) -> bool:

@@ -6,6 +6,7 @@ Does not know the other vectors, nor when to load: the store that holds it says 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import faiss
 import numpy as np
@@ -16,6 +17,7 @@ from sightline.stores.faiss_kinds import GPU_MOST, gpu_search, on_gpu, single_th
 from sightline.types import Modality, PartHit, Space, Vectors
 
 SPARE = 16  # vectors looked at beyond k, so that ties at the end are seen without a second look
+MOST_TIES = 1000  # among more parts than these that tie at the end, the order is that of the index
 SLACK = 1e-5  # more than FAISS' scores may differ from those computed here, less than anyone can tell apart
 MODALITIES: tuple[Modality, ...] = ("image", "text", "fields")
 
@@ -99,7 +101,10 @@ class Exact:
     def _best(
         self, query: Vectors, k: int, at: NDArray[np.int64], allowed: int, only: faiss.IDSelector | None
     ) -> list[PartHit]:
-        """The k best parts of one (dim,) query; looks further while a tie could hide behind the last vector seen."""
+        """The k best parts of one (dim,) query; looks further while a tie could hide behind the last vector seen.
+
+        Not for ever: half of the collection may show one and the same placeholder.
+        """
         while True:
             looked = len(at)
             at = at[at >= 0]
@@ -110,7 +115,7 @@ class Exact:
                     best[part] = PartHit(part, item, score)
             ranked = sorted(best.values(), key=by_score)[:k]
             enough = len(ranked) == k and ranked[-1].score > found[-1] + SLACK
-            if enough or looked == allowed:
+            if enough or looked == allowed or ties((hit.score for hit in best.values()), ranked[-1].score) > MOST_TIES:
                 return ranked
             at = self._nearest(query[None], min(allowed, looked * 4), only)[0]
 
@@ -118,6 +123,11 @@ class Exact:
 def by_score(hit: PartHit) -> tuple[float, str]:
     """Sorts hits best first, ties by part id."""
     return -hit.score, hit.part_id
+
+
+def ties(scores: Iterable[float], with_this: float) -> int:
+    """How many scores nobody can tell apart from one of them."""
+    return sum(abs(score - with_this) <= SLACK for score in scores)
 
 
 def rows_of(held: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:

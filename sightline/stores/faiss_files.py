@@ -12,7 +12,7 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from sightline.types import Modality, Space, Vectors
 
 FOLDER = "indexes"
 _BLOCK, _BLOCKS = 65_536, 64  # bytes and number of the pieces of a file that are compared when it is opened
+_NEW = "new-"
 _ABANDONED_S = 24 * 3600.0  # a file that was begun so long ago is of a build that was killed
 
 _TABLES = (
@@ -110,38 +111,60 @@ def forget(connection: sqlite3.Connection, fingerprint: str) -> None:
 
 
 @contextlib.contextmanager
-def new_files(folder: Path) -> Iterator[tuple[Path, Callable[[], tuple[str, int, str]]]]:
-    """A name without ending to write `.faiss` and `.npy` of, and the call that puts both on disk at their final place.
+def new_files(folder: Path) -> Iterator[str]:
+    """A name that no file had before, to write `begun(folder, name)` of; what is not put in place is removed.
 
-    That call tells their name, bytes and digest. Raises OSError; what was not put in place is removed.
+    Raises OSError.
     """
     make_folder(folder)
     name = uuid.uuid4().hex
-    begun = [folder / f"new-{name}{end}" for end in (".faiss", ".npy")]
-
-    def put() -> tuple[str, int, str]:
-        final = [folder / path.name.removeprefix("new-") for path in begun]
-        for path, place in zip(begun, final, strict=True):
-            sync(path)
-            move(path, place)
-        return name, sum(path.stat().st_size for path in final), digest(*final)
-
     try:
-        yield folder / f"new-{name}", put
+        yield name
     finally:
-        for path in begun:
+        for path in begun(folder, name):
             path.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, named: set[str], *, begun: bool = False) -> None:
-    """Remove files that no row names, those that are being written only where `begun` is given.
+def begun(folder: Path, name: str) -> tuple[Path, Path]:
+    """Where `.faiss` and `.npy` are written, until a row names them."""
+    return folder / f"{_NEW}{name}.faiss", folder / f"{_NEW}{name}.npy"
+
+
+def finished(folder: Path, name: str) -> tuple[int, str]:
+    """Put both files on disk, under the names they are written by; their bytes and digest. Raises OSError."""
+    paths = begun(folder, name)
+    for path in paths:
+        sync(path)
+    return sum(path.stat().st_size for path in paths), digest(*paths)
+
+
+def put(record: Record, folder: Path) -> None:
+    """Move finished files to their final place, in the transaction that names them: nobody sweeps meanwhile.
+
+    Raises OSError.
+    """
+    for path, place in zip(begun(folder, record.file), record.files(folder), strict=True):
+        move(path, place)
+
+
+def sweep(connection: sqlite3.Connection, folder: Path, *, unfinished: bool = False) -> None:
+    """Remove files that no row names, those that are being written only where `unfinished` is given; in a write.
 
     A process that has one open goes on reading it; one that is writing it fails to put it in place.
     """
+    named = {record.file for record in records(connection)}
     for path in folder.glob("*.*"):
-        new = path.name.startswith("new-") and not begun
+        new = path.name.startswith(_NEW) and not unfinished
         if path.stem not in named and not (new and time.time() - path.stat().st_mtime < _ABANDONED_S):
             path.unlink(missing_ok=True)
+
+
+def remove(gone: list[Record], folder: Path) -> None:
+    """Remove the files of indexes that no row names any more."""
+    for record in gone:
+        for path in record.files(folder):
+            with contextlib.suppress(OSError):  # what stays, the next build removes
+                path.unlink(missing_ok=True)
 
 
 def digest(*paths: Path) -> str:

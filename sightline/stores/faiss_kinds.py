@@ -77,8 +77,9 @@ def chosen(n: int) -> tuple[Kind, str]:
 
 
 def trained(kind: Kind, n: int, sample: Vectors) -> faiss.Index:
-    """An empty index for n vectors, its codes learnt from a sample of them."""
+    """An empty index for n vectors, its codes learnt from a sample of them. Raises RuntimeError where FAISS cannot."""
     single_threaded()
+    n = n if len(sample) >= lists(n) else len(sample)  # most of them were deleted since they were counted
     index = faiss.index_factory(sample.shape[1], kind.factory(n), faiss.METRIC_INNER_PRODUCT)
     inside = faiss.try_extract_index_ivf(index)
     if inside is not None:

@@ -138,9 +138,10 @@ def add_vectors(connection: sqlite3.Connection, vectors: Sequence[PartVectors]) 
     _changed(connection)
 
 
-def spaces(connection: sqlite3.Connection) -> list[str]:
-    """Fingerprints of the spaces that vectors were written in."""
-    return [fingerprint for (fingerprint,) in connection.execute("SELECT fingerprint FROM spaces ORDER BY id")]
+def spaces(connection: sqlite3.Connection) -> list[Space]:
+    """The spaces that vectors were written in; what their encoders can embed is not on record."""
+    rows = connection.execute("SELECT name, dim, fingerprint FROM spaces ORDER BY id")
+    return [Space(name, dim, fingerprint) for name, dim, fingerprint in rows]
 
 
 def forget_space(connection: sqlite3.Connection, fingerprint: str) -> None:
@@ -274,6 +275,12 @@ def vectors_of(
     ).fetchall()
     found = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
     return found[:, 0], found[:, 1], vectors_from((row[2] for row in rows), dim)
+
+
+def there(connection: sqlite3.Connection, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of some row ids of vectors that are still there, ascending."""
+    sql = "SELECT id FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+    return _integers(connection.execute(sql, (_json(ids.tolist()),)))
 
 
 def part_keys(connection: sqlite3.Connection, parts: Iterable[int]) -> dict[int, tuple[str, str]]:

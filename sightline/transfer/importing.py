@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer import Ledger, Passport, Reembedding
+from indexer.ledger import Claim, Outcome
 from sightline import probes
 from sightline.encoders.adapter import Adapter
 from sightline.errors import ConfigError, InputError, PassportMismatch, SightlineError, UnreadableSource
@@ -128,7 +129,7 @@ class _Importing:
         """Make the export's encoder that of an empty collection, once it gives the vectors that it gave."""
         spec = self.settings.encoder or made.space
         try:
-            mine = self.control.issue(self.control.other(spec))
+            mine = self.control.issue(self.control.matching(spec, made))
         except SightlineError as exc:
             raise ConfigError(
                 f"the vectors of {self.export.folder} were made by {made.space!r}, and {spec!r} cannot be opened here: "
@@ -161,7 +162,7 @@ class _Importing:
                 f"(--collection), or embed the export again for this one, with --embed"
             )
         then, now = (np.frombuffer(one.probes, "<f4").reshape(-1, one.dim) for one in (made, here))
-        found = probes.differences(then, now) if len(then) == len(now) else []
+        found = probes.differences(then, now, least=probes.least(made.made_of, here.made_of))
         if found:
             raise PassportMismatch(
                 f"{self.export.folder} holds vectors of {made.space!r}, which gives others here: {found[0]}. Nothing "
@@ -174,7 +175,11 @@ class _Importing:
         """One batch: what is about to change is in doubt, then the store, then the ledger."""
         items = [one.item for one in batch]
         there = {item.id for item in self.store.get([item.id for item in items])}
-        self.ledger.doubt([item.id for item in items if self.ledger.claim(item.id) is not None])
+        self.ledger.begin([
+            Outcome(one.item_id, Claim(one.source, "", ""), {}, label=one.label, place=one.place)
+            for one in (bundle.carried for bundle in batch) if one is not None
+        ])  # fmt: skip
+        self.ledger.doubt([bundle.item.id for bundle in batch if bundle.carried is None])
         vectors = self._known(batch) if embed else [one for bundle in batch for one in bundle.stored.vectors]
         self.store.upsert(items, vectors)
         self._record(batch, finished=not embed)
@@ -210,7 +215,7 @@ class _Importing:
             limits=self.settings.limits, batch_size=self.settings.batch_size, progress=self.progress,
         )  # fmt: skip
         again.run(nullcontext)
-        self.embedded, self.from_thumbnails = again.texts + again.pictures, again.from_thumbnails
+        self.embedded, self.from_thumbnails = again.texts + again.pictures, again.from_thumbnails.total()
         self.lost = tuple(again.lost.values())
         for batch in _batches(self.export.bundles()):
             self._record(batch, finished=True)

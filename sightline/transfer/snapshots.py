@@ -14,6 +14,7 @@ from indexer import Ledger
 from indexer.ledger import FILE as LEDGER
 from sightline.errors import InputError, NotFound, UnreadableSource
 from sightline.protocols import Store
+from sightline.scanning import bytes_disk
 from sightline.transfer.folders import appearing, disappear, sweep
 from sightline.transfer.manifest import inside, read_manifest, write_manifest
 from sightline.transfer.moment import Writing, held
@@ -70,8 +71,7 @@ def told_of(place: Path) -> Snapshot:
     """What the manifest of a snapshot says; one that has none, or a damaged one, has a `problem`."""
     try:
         manifest = read_manifest(place, KIND, VERSION)
-        files = [path.stat() for name in manifest["files"] if (path := inside(place, name)).is_file()]
-        size = sum(512 * status.st_blocks for status in files)  # Qdrant lays out files with holes
+        size = sum(bytes_disk(inside(place, name)) for name in manifest["files"])
         told = {key: manifest[key] for key in ("collection", "made_at", "items", "store", "encoder")}
         return Snapshot(place.name, bytes=size, **told)
     except InputError as exc:

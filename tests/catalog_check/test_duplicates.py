@@ -11,7 +11,8 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from sightline import Sightline
 from sightline.catalog_check import duplicates
-from sightline.catalog_check.duplicates import BITS_APART, _joined, _ones, close_pairs, perceptual_hash
+from sightline.catalog_check.duplicates import _joined, _ones, close_pairs
+from sightline.lookalikes import BITS_APART, perceptual_hash
 from sightline.types import Pixels
 
 

@@ -41,7 +41,7 @@ class Opener:
     def _open(self, folder: Path, name: str) -> Store:
         spec, _, kind = self.spec.partition(" ")
         if kind:  # an index from the first vector on, and beside it what came since
-            return FaissStore(folder, plan=Plan(kind, build_from=1, background=False))
+            return FaissStore(folder, plan=Plan(kind, build_from=1, background=False, promise=1.0))
         return open_store(spec, folder, collection=name)
 
     def finish(self) -> None:

@@ -7,8 +7,10 @@ import pytest
 
 from sightline.errors import InputError
 from sightline.protocols import Store
+from sightline.stores.qdrant.store import QdrantStore
 from sightline.types import PartVectors, Space
 from tests.contracts.catalogs import OTHER, SPACE, found, item, pictures, unit
+from tests.contracts.conftest import Opener
 
 SHELF = item("mug", ("image-0", "image", None), ("title", "text", "old kettle"), ("fields", "fields", "p: 5"), price=5)
 
@@ -78,3 +80,28 @@ def test_bad_vectors_are_refused_and_none_is_written(store: Store) -> None:
         with pytest.raises(InputError, match=reason):
             store.add_vectors([good, bad])
         assert len(store.unembedded(OTHER)) == 2
+
+
+def beside(store: Store, opener: Opener) -> Store:
+    """The same collection as another process has it."""
+    return QdrantStore(store._engine) if isinstance(store, QdrantStore) else opener()
+
+
+def test_a_space_that_another_process_forgot_can_be_filled_again(store: Store, opener: Opener) -> None:
+    items, vectors, rows = pictures(5)
+    store.upsert(items, vectors)
+    assert len(found(store, rows[0])) == 5
+    other, there = beside(store, opener), unit(5, seed=9, dim=OTHER.dim)
+    other.add_vectors([PartVectors(one.part_id, OTHER, there[i : i + 1]) for i, one in enumerate(vectors)])
+    other.forget_space(SPACE.fingerprint)  # as at the end of a migration
+    assert store.spaces() == [OTHER.fingerprint]
+    assert found(store, rows[0]) == []
+    assert len(store.unembedded(SPACE)) == 5
+    store.add_vectors(vectors[:3])  # and back again
+    store.upsert(items[3:], vectors[3:])
+    store.forget_space(OTHER.fingerprint)
+    for each in (store, other, beside(store, opener)):
+        assert each.spaces() == [SPACE.fingerprint]
+        assert each.unembedded(SPACE) == []
+        assert len(found(each, rows[0])) == 5
+        assert each.stats().vectors == 5

@@ -16,10 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sightline.filters import Among, And, Compare, Exists, Filter, HasId, Not, Or, matches
 from sightline.protocols import Store
 from sightline.stores import open_store
 from sightline.stores.faiss import FaissStore
 from sightline.stores.faiss_build import Plan
+from sightline.stores.qdrant import client
 from sightline.types import Aggregate, FieldValue, Item, Locator, Part, PartVectors, Vectors
 from tests.contracts.catalogs import DIM, OTHER, SPACE, unit
 from tests.contracts.conftest import URL
@@ -27,7 +29,8 @@ from tests.stores.qdrant_rest import serving
 
 TENANTS = ("alder", "birch", "cedar")
 IDS = ("mug", "kettle", "lamp", "chair")
-FEW = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+LARGE = 1_000_000  # bytes
 EVERYWHERE = ["faiss", "faiss int8", "qdrant", "qdrant::memory:", "qdrant:server"]
 
 
@@ -79,6 +82,12 @@ def ask(store: Store, queries: Vectors) -> dict[str, object]:
     }
 
 
+def content(path: Path) -> object:
+    """The bytes of a file; of one that Qdrant lays out for tens of megabytes to come, when it was written last."""
+    there = path.stat()
+    return path.read_bytes() if there.st_size < LARGE else (there.st_ino, there.st_size, there.st_mtime_ns)
+
+
 class Shelves:
     """The collections of three tenants in stores of one kind, the same rows in each."""
 
@@ -126,14 +135,23 @@ class Shelves:
                 store.close()
                 self.stores[tenant] = self._open(tenant)
 
-    def files(self, tenant: str) -> Mapping[str, str]:
-        """Every file of a collection by the digest of its bytes."""
+    def files(self, tenant: str) -> Mapping[str, object]:
+        """Every file of a collection and what is in it."""
         folder = self._folder / "collections" / tenant
         return {
-            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            str(path.relative_to(folder)): content(path)
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not path.name.endswith("-shm")  # SQLite's notes of who reads
         }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_server() -> Iterator[None]:
+    """Wait for nothing when a server is told to compact: it is no real one."""
+    with pytest.MonkeyPatch.context() as patched:
+        if not URL:
+            patched.setattr(client, "SETTLE_S", 0.0)
+        yield
 
 
 @pytest.fixture(scope="module", params=EVERYWHERE)
@@ -151,7 +169,7 @@ def shelves(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 OPERATIONS = ("upsert", "without vectors", "delete", "add vectors", "forget", "verify", "compact", "again", "drop")
 STEPS = st.lists(
-    st.tuples(st.sampled_from(OPERATIONS), st.sampled_from(IDS), st.integers(0, 3)), min_size=3, max_size=8
+    st.tuples(st.sampled_from(OPERATIONS), st.sampled_from(IDS), st.integers(0, 3)), min_size=3, max_size=6
 )
 
 
@@ -174,6 +192,51 @@ def test_what_is_done_to_one_collection_is_seen_in_no_other(
         assert shelves.files(tenant) == files[tenant]
         assert ask(shelves.stores[tenant], shelves.queries) == before[tenant]
         assert said(tenant) in repr(before[tenant])
+
+
+FIELDS = ("maker", "price", "tags", *(f"{said(tenant)}_note" for tenant in TENANTS))
+VALUES: tuple[str | int, ...] = (*map(said, TENANTS), *IDS, 0, 1, 500)
+conditions = st.one_of(
+    st.builds(Compare, st.sampled_from(FIELDS), st.sampled_from(["=", "!=", "<", ">="]), st.sampled_from(VALUES)),
+    st.builds(Among, st.sampled_from(FIELDS), st.lists(st.sampled_from(VALUES), max_size=3).map(tuple)),
+    st.builds(Exists, st.sampled_from(FIELDS)),
+    st.builds(HasId, st.lists(st.sampled_from(IDS), max_size=3).map(tuple)),
+)
+filters = st.recursive(
+    conditions,
+    lambda inner: st.one_of(
+        st.builds(And, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Or, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Not, inner),
+    ),
+    max_leaves=4,
+)
+
+
+@pytest.mark.network
+@settings(FEW, max_examples=12)
+@given(tenant=st.sampled_from(TENANTS), where=filters, seed=st.integers(0, 99), word=st.sampled_from(VALUES))
+def test_no_query_and_no_filter_reaches_into_another(
+    shelves: Shelves, tenant: str, where: Filter, seed: int, word: str | int
+) -> None:
+    """What is found is what passes of the own rows, by the filter's own meaning: all of that, and nothing else."""
+    for one in TENANTS:
+        shelves.fill(one)
+    store, rows = shelves.stores[tenant], [row(tenant, name, 0) for name in IDS]
+    passing = {item.id: item for item, _ in rows if matches(where, item.id, item.fields)}
+    near = {one.part_id for _, vectors in rows for one in vectors if one.part_id.partition("#")[0] in passing}
+    (hits,) = store.search(SPACE, unit(1, seed=seed), 100, where=where)
+    assert {hit.part_id for hit in hits} == near
+    own = {one.part_id: one.vectors for _, vectors in rows for one in vectors}
+    for hit in hits:  # equal ids are in every collection: the score tells whose vector it was
+        assert hit.score == pytest.approx(float((own[hit.part_id] @ unit(1, seed=seed)[0]).max()), abs=1e-5)
+    spoken = store.search_text(str(word), 100, where=where)
+    assert {hit.item_id for hit in spoken} <= set(passing)
+    assert not spoken or word not in {said(other) for other in TENANTS if other != tenant}
+    assert store.get([hit.item_id for hit in hits]) == [passing[hit.item_id] for hit in hits]
+    assert store.aggregate(Aggregate("count"), where=where).rows == ((None, float(len(passing))),)
+    makers = dict(store.aggregate(Aggregate("count", by="maker"), where=where).rows)
+    assert makers == ({said(tenant): float(len(passing))} if passing else {})
 
 
 @pytest.mark.network

@@ -278,3 +278,107 @@ def test_the_keyboard_alone_is_enough(page_at: Callable[..., Any], url: str) -> 
             !(control.textContent.trim() || control.getAttribute('aria-label') || control.labels?.length)).length"""
     )
     assert unnamed == 0
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page over thirty pictures of jars and two copies of one of them."""
+    folder = tmp_path_factory.mktemp("stock")
+    rows: list[dict[str, Any]] = []
+    for number in range(30):
+        brand, side = ("Alta", "Bravo", "Cord")[number % 3], 20 + 4 * number
+        image = Image.new("RGB", (160, 160), (205, 200, 190))
+        ImageDraw.Draw(image).ellipse((10, 150 - side, 10 + side, 150), fill=(8 * number, 90, 200 - 5 * number))
+        image.save(folder / f"{number}.png")
+        row = {"id": f"jar-{number}", "title": f"Jar number {number}", "images": [f"{number}.png"]}
+        rows.append(row | {"brand": brand, "price": (7 * number) % 30 + 1})
+    for number in range(2):
+        image.resize((120 - number, 120)).save(folder / f"copy-{number}.png")
+        rows.append({"id": f"copy-{number}", "title": "Jar number 29", "images": [f"copy-{number}.png"]})
+    (folder / "catalog.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with Sightline.open(folder / "index") as opened:
+        assert opened.add(folder / "catalog.jsonl").added == 32
+    with served(Settings.read(index=folder / "index")) as address:
+        yield address
+
+
+def settled(page: Any) -> None:
+    page.wait_for_selector("#results:not([aria-busy]) .card")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_more_hits_come_below_without_repeating(page_at: Callable[..., Any], stock: str, size: str) -> None:
+    page = page_at(stock, size)
+    search(page, "jar")
+    first = titles(page)
+    assert len(first) == 24
+    page.fill("#query", "typed but not sought")
+    page.locator(".more").click()
+    until(page, "document.querySelectorAll('.card').length === 30")
+    assert titles(page)[:24] == first
+    assert len(set(titles(page))) == 30  # two copies are folded
+    assert page.locator(".more").count() == 0
+    assert "30 items" in page.locator("#status").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_values_are_counted_and_narrow_the_search(page_at: Callable[..., Any], stock: str) -> None:
+    page = page_at(stock)
+    search(page, "jar")
+    brand = page.locator("select[aria-label='Only one brand']")
+    brand.wait_for()
+    assert brand.inner_text().split("\n") == ["Any brand", "Alta (10)", "Bravo (10)", "Cord (10)"]
+    brand.select_option(label="Bravo (10)")
+    until(page, "document.querySelectorAll('.card').length === 10")
+    assert page.input_value("#where") == 'brand = "Bravo"'
+    until(page, "document.querySelector('select[aria-label=\"Only one brand\"]').className.includes('chosen')")
+    assert "Cord (10)" in brand.inner_text()  # the others are still counted
+    price = page.locator("select[aria-label='Only one price']")
+    if price.count():
+        price.select_option(index=1)
+        settled(page)
+        assert page.input_value("#where").startswith('brand = "Bravo" and price')
+    page.fill("#where", "price < 6 or price > 25")
+    page.press("#where", "Enter")
+    until(page, "document.querySelectorAll('.card').length === 10")
+    until(page, "document.querySelector('select[aria-label=\"Only one brand\"]').value === ''")
+    page.locator("select[aria-label='Only one brand']").select_option(value='brand = "Alta"')
+    until(page, "document.querySelector('#where').value === '(price < 6 or price > 25) and brand = \"Alta\"'")
+    settled(page)
+    page.locator("select[aria-label='Only one brand']").select_option(label="Any brand")
+    until(page, "document.querySelector('#where').value === '(price < 6 or price > 25)'")
+
+
+def test_an_order_is_kept_in_the_address(page_at: Callable[..., Any], stock: str) -> None:
+    page = page_at(stock)
+    page.fill("#where", "price < 6")
+    search(page, "jar")
+    page.select_option("#sort", label="price, highest first")
+    until(page, "location.search.includes('sort=-price')")
+    settled(page)
+    prices = page.locator(".card .facts").all_inner_texts()
+    assert [text.split("price ")[1].split(" ")[0] for text in prices] == ["5", "4", "3", "2", "1"]
+    again = page_at(page.url, wait="#results:not([aria-busy]) .card")
+    assert again.locator(".card .facts").all_inner_texts() == prices
+    assert again.input_value("#sort") == "-price"
+    page.fill("#where", "")
+    page.select_option("#sort", label="Varied")
+    until(page, "document.querySelectorAll('.card').length === 24")
+    assert len(set(titles(page))) == 24
+
+
+def test_copies_are_folded_told_and_opened(page_at: Callable[..., Any], stock: str) -> None:
+    page = page_at(stock)
+    page.fill("#where", 'title = "Jar number 29" or price = 1')
+    search(page, "jar")
+    assert len(titles(page)) == 2
+    page.locator(".card", has=page.locator(".alike")).click()
+    page.wait_for_selector("dialog[open] .copies")
+    assert page.locator(".copies .hint").count() == 2
+    name = page.locator(".copies .hint").first.inner_text()
+    page.locator(".copies .hint").first.click()
+    until(page, f"document.querySelector('#detail .id')?.textContent === {json.dumps(name)}")
+    page.keyboard.press("Escape")
+    page.uncheck("#fold")
+    until(page, "document.querySelectorAll('.card').length === 4")
+    assert page.locator(".alike").count() == 0

@@ -100,3 +100,29 @@ def minilm() -> Path:
     assert found is not None
     assert found.submodule_search_locations is not None
     return Path(found.submodule_search_locations[0]) / "model"
+
+
+def tiny_text_and_picture(folder: Path) -> Path:
+    """A CLIP model of random weights in a folder as transformers writes it, which sentence-transformers loads."""
+    from sightline.encoders.torchvision_repair import repair
+
+    repair()
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, PreTrainedTokenizerFast
+
+    torch.manual_seed(0)
+    bpe = Tokenizer(models.BPE(unk_token="<unk>"))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel()
+    special = ["<pad>", "<unk>", "<s>", "</s>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    bpe.train_from_iterator(["a red mug"], trainers.BpeTrainer(special_tokens=special, initial_alphabet=alphabet))
+    marks = dict(zip(("pad_token", "unk_token", "bos_token", "eos_token"), special, strict=True))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, model_max_length=77, **marks)
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    words = {"vocab_size": len(tokenizer), "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+    config = CLIPConfig(text_config=small | words, vision_config=small | {"image_size": 32}, projection_dim=24)
+    CLIPModel(config).save_pretrained(folder)
+    pictures = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    CLIPProcessor(pictures, tokenizer).save_pretrained(folder)
+    return folder

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 import indexer
+from indexer.register import Seen
 from sightline.protocols import Encoder, Store
 from sightline.stores import open_store
 from sightline.types import AddReport
@@ -68,3 +69,24 @@ def write_rows(path: Path, *rows: dict[str, Any]) -> Path:
     """A JSONL catalog."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def became(collection: Collection) -> dict[str, str]:
+    """item (or source, of what has none) -> outcome."""
+    return {seen.item_id or Path(seen.source).name: seen.outcome for seen in collection.ledger.register.sources()}
+
+
+def seen_of(collection: Collection, item: str) -> Seen:
+    every = collection.ledger.register.sources()
+    (found,) = [seen for seen in every if seen.item_id == item and seen.outcome != "skipped"]
+    return found
+
+
+def folders_of_copies(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder on a disk of its own, and one with the same pictures under other names."""
+    disk, laptop = tmp_path / "disk", tmp_path / "laptop"
+    for folder, name in ((disk / "dcim", "IMG_{}.png"), (laptop, "holiday-{}.png")):
+        folder.mkdir(parents=True)
+        for number in range(3):
+            (folder / name.format(number)).write_bytes(png(number))
+    return disk, laptop

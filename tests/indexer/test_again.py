@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -53,6 +54,37 @@ def test_a_touched_file_is_unchanged_and_a_changed_one_updated(
     assert (counts(report), report.images) == ((0, 1, 4, 0, 0), 1)
     assert collection.store.stats().parts == 5
     assert counts(collection.add(photos)) == (0, 0, 5, 0, 0)
+
+
+def test_files_of_one_size_and_time_that_swap_names_are_noticed(
+    collection: Collection, photos: Path, settled: Callable[[], None]
+) -> None:
+    settled()
+    most = max(path.stat().st_size for path in photos.rglob("*.png"))
+    for path in photos.rglob("*.png"):
+        path.write_bytes(path.read_bytes().ljust(most, b"\0"))
+        os.utime(path, ns=(1, 1))
+    collection.add(photos)
+    (photos / "0.png").rename(photos / "swap")
+    (photos / "1.png").rename(photos / "0.png")
+    (photos / "swap").rename(photos / "1.png")
+    report = collection.add(photos)
+    assert (counts(report), report.images) == ((0, 2, 3, 0, 0), 0)
+    (zero,) = collection.store.get(["0.png"])
+    assert zero.parts[0].digest == hashlib.sha256((photos / "0.png").read_bytes()).hexdigest()
+
+
+def test_a_file_rewritten_with_its_time_put_back_is_noticed(
+    collection: Collection, photos: Path, settled: Callable[[], None]
+) -> None:
+    settled()
+    data = (photos / "0.png").read_bytes()
+    (photos / "0.png").write_bytes(data + bytes(200))
+    os.utime(photos / "0.png", ns=(1, 1))
+    collection.add(photos)
+    (photos / "0.png").write_bytes((other := png(9)) + bytes(len(data) + 200 - len(other)))
+    os.utime(photos / "0.png", ns=(1, 1))
+    assert counts(collection.add(photos)) == (0, 1, 4, 0, 0)
 
 
 def test_changing_only_fields_embeds_nothing(collection: Collection, tmp_path: Path, photos: Path) -> None:

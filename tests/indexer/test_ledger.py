@@ -62,7 +62,7 @@ def test_a_thumbnail_goes_with_the_last_item_that_shows_it(ledger: Ledger) -> No
 def test_skips_are_those_of_the_last_time(ledger: Ledger) -> None:
     ledger.skip("s", [Skipped("one", "bad"), Skipped("two", "bad")])
     ledger.skip("t", [Skipped("three", "bad")])
-    ledger.settle("s", since=2**40)
+    ledger.settle("s", since=ledger.start())
     assert ledger.skipped() == [Skipped("three", "bad")]
     ledger.record([outcome("a", skipped=(Skipped("a part", "bad"),))])
     ledger.record([outcome("a")])
@@ -76,6 +76,21 @@ def test_a_doubted_item_is_owned_but_not_unchanged(ledger: Ledger) -> None:
     assert ledger.owned("s") == ["a"]
     assert ledger.has_others("t")
     assert not ledger.has_others("s")
+
+
+def test_an_item_that_is_begun_belongs_to_its_source_and_is_not_unchanged(ledger: Ledger) -> None:
+    ledger.record([outcome("old")])
+    assert ledger.begin([outcome("old"), outcome("new")]) == {"new"}
+    assert ledger.owned("s") == ["new", "old"] == ledger.register.unfinished()
+    assert ledger.claim("new") == ledger.claim("old") == Claim("s", "", "")
+    assert ledger.count() == 0
+    assert ledger.begin([outcome("new")]) == {"new"}  # once more, after a kill
+    ledger.record([outcome("old"), outcome("new")])
+    assert ledger.begin([outcome("new")]) == set()
+    ledger.forget(["new"])
+    assert ledger.begin([outcome("new")]) == {"new"}
+    assert ledger.begin([outcome("new", source="t")]) == {"new"}
+    assert ledger.owned("s") == ["new", "old"]  # whose it is changes when it is recorded
 
 
 def test_a_failed_transaction_leaves_nothing(ledger: Ledger) -> None:

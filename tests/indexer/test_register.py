@@ -1,32 +1,18 @@
-"""Every source ever seen has an outcome, moves keep their history, and ledgers of before are taken along."""
+"""Every source ever seen has an outcome, and ledgers of before are taken along."""
 
 from __future__ import annotations
 
 import sqlite3
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import indexer
 from indexer import Ledger, register
 from indexer.ledger import Claim, Outcome
-from indexer.register import EVENTS_KEPT, OUTCOMES, Seen
-from tests.indexer.indexing import Collection, counts, png, write_rows
-
-
-def became(collection: Collection) -> dict[str, str]:
-    """item (or source, of what has none) -> outcome."""
-    return {seen.item_id or Path(seen.source).name: seen.outcome for seen in collection.ledger.register.sources()}
-
-
-def seen_of(collection: Collection, item: str) -> Seen:
-    every = collection.ledger.register.sources()
-    (found,) = [seen for seen in every if seen.item_id == item and seen.outcome != "skipped"]
-    return found
-
+from indexer.register import EVENTS_KEPT, OUTCOMES
+from tests.indexer.indexing import Collection, became, counts, folders_of_copies, png, seen_of, write_rows
 
 # -- outcomes ----------------------------------------------------------------------------------------------------------
 
@@ -168,129 +154,6 @@ def test_equal_items_are_grouped_the_first_seen_in_front(collection: Collection,
     assert {item for _, item in collection.ledger.register.pictures()} == {"a", "b", "c"}
 
 
-# -- moves -------------------------------------------------------------------------------------------------------------
-
-
-def test_a_renamed_file_keeps_its_history(collection: Collection, photos: Path) -> None:
-    collection.add(photos)
-    first = seen_of(collection, "0.png").first_at
-    (photos / "0.png").rename(photos / "sub" / "zero.png")
-    report = collection.add(photos)
-    assert (counts(report), report.moved, report.images) == ((0, 0, 4, 0, 0), 1, 0)
-    seen = seen_of(collection, "sub/zero.png")
-    assert (seen.outcome, seen.of, seen.first_at) == ("moved", "0.png", first)
-    assert [event.outcome for event in seen.history] == ["added", "moved"]
-    assert seen.to_json()["history"][1]["was"] == "0.png"
-    assert "0.png" not in became(collection)
-    assert [item.id for item in collection.store.get(["0.png", "sub/zero.png"])] == ["sub/zero.png"]
-    (photos / "sub" / "zero.png").rename(photos / "null.png")
-    assert collection.add(photos).moved == 1
-    assert [event.was for event in seen_of(collection, "null.png").history] == ["", "0.png", "sub/zero.png"]
-
-
-def test_a_renamed_folder_moves_all_of_it(collection: Collection, photos: Path) -> None:
-    collection.add(photos)
-    moved = photos.rename(photos.with_name("pictures"))
-    collection.add(moved)
-    assert set(became(collection).values()) == {"moved"}
-    assert seen_of(collection, "0.png").of == str(photos / "0.png")
-
-
-def test_a_file_that_went_to_another_source_has_moved(collection: Collection, photos: Path, tmp_path: Path) -> None:
-    collection.add(photos)
-    other = tmp_path / "other"
-    other.mkdir()
-    (photos / "0.png").rename(other / "here.png")
-    (other / "copy.png").write_bytes(png(1))
-    report = collection.add(other)
-    assert (report.added, report.moved, report.images) == (1, 1, 0)
-    assert became(collection)["here.png"] == "moved"
-    assert became(collection)["copy.png"] == "duplicate"  # the original is still there
-    assert collection.store.get(["0.png"]) == []
-    assert len(collection.store.get(["1.png"])) == 1
-
-
-def test_a_renamed_archive_and_a_renamed_catalog_move_what_is_in_them(collection: Collection, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "old.zip", "w") as archive:
-        archive.writestr("a.png", png(0))
-    collection.add(tmp_path / "old.zip")
-    (tmp_path / "old.zip").rename(tmp_path / "new.zip")
-    collection.add(tmp_path / "new.zip")
-    assert became(collection)["a.png"] == "moved"
-    assert seen_of(collection, "a.png").of.endswith("old.zip!/a.png")
-    catalog = write_rows(tmp_path / "old.jsonl", {"id": "row", "title": "A row"})
-    collection.add(catalog)
-    catalog.rename(tmp_path / "new.jsonl")
-    collection.add(tmp_path / "new.jsonl")
-    assert became(collection)["row"] == "moved"
-    assert seen_of(collection, "row").of.endswith("old.jsonl:1")
-
-
-def test_a_copy_that_was_always_there_is_no_move(collection: Collection, photos: Path) -> None:
-    (photos / "copy.png").write_bytes(png(0))
-    collection.add(photos)
-    (photos / "0.png").unlink()
-    report = collection.add(photos)
-    assert (report.moved, became(collection)["0.png"]) == (0, "missing")
-
-
-def test_two_equal_files_that_move_go_one_each(collection: Collection, photos: Path) -> None:
-    (photos / "0b.png").write_bytes(png(0))
-    collection.add(photos)
-    (photos / "0.png").rename(photos / "x.png")
-    (photos / "0b.png").rename(photos / "y.png")
-    assert collection.add(photos).moved == 2
-    assert collection.store.stats().items == 6
-    assert {seen_of(collection, name).outcome for name in ("x.png", "y.png")} == {"moved", "duplicate"}
-
-
-def test_a_row_under_a_new_id_has_moved(collection: Collection, tmp_path: Path) -> None:
-    row: dict[str, Any] = {"title": "Mug", "text": "For tea.", "price": 3}
-    catalog = write_rows(tmp_path / "c.jsonl", {"id": "a", **row})
-    collection.add(catalog)
-    before = collection.embedded
-    report = collection.add(write_rows(catalog, {"id": "b", **row}, {"id": "c", **row, "price": 4}))
-    assert (report.added, report.moved, collection.embedded) == (1, 1, before)
-    assert seen_of(collection, "b").of == "a"
-
-
-def test_nothing_moves_while_part_of_the_source_cannot_be_read(collection: Collection, tmp_path: Path) -> None:
-    catalog = write_rows(tmp_path / "c.jsonl", {"id": "a", "title": "A"})
-    collection.add(catalog)
-    catalog.write_text('{"id": "b", "title": "A"}\n{"id": "a", "title": "A"\n')
-    assert collection.add(catalog).moved == 0
-    assert len(collection.store.get(["a", "b"])) == 2
-
-
-def test_nothing_goes_missing_while_part_of_the_source_cannot_be_read(collection: Collection, tmp_path: Path) -> None:
-    rows = [{"id": name, "title": name} for name in "abc"]
-    catalog = write_rows(tmp_path / "c.jsonl", *rows)
-    collection.add(catalog)
-    collection.add(write_rows(catalog, *rows[:2]))
-    assert became(collection)["c"] == "missing"
-    catalog.write_text('{"id": "a", "title": "a"}\n{"id": "b", "title"\n')
-    collection.add(catalog)
-    assert became(collection) == {"a": "unchanged", "b": "unchanged", "c": "missing", "c.jsonl:2": "skipped"}
-    collection.add(write_rows(catalog, *rows[:1]))
-    assert became(collection) == {"a": "unchanged", "b": "missing", "c": "missing"}
-
-
-@pytest.mark.parametrize("step", ["forget", "doubt"])
-def test_a_kill_in_the_middle_of_a_move_is_mended(
-    collection: Collection, photos: Path, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    collection.add(photos)
-    (photos / "0.png").rename(photos / "moved.png")
-    with monkeypatch.context() as patched:
-        patched.setattr(collection.ledger, step, lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            collection.add(photos)
-    report = collection.add(photos)
-    assert (report.moved, report.images) == (1, 0)
-    assert [item.id for item in collection.store.get(["0.png", "moved.png"])] == ["moved.png"]
-    assert [event.outcome for event in seen_of(collection, "moved.png").history] == ["added", "moved"]
-
-
 # -- ledgers of before -------------------------------------------------------------------------------------------------
 
 
@@ -316,3 +179,49 @@ def test_a_ledger_of_format_1_is_taken_along(collection: Collection, photos: Pat
     (photos / "0.png").rename(photos / "moved.png")
     assert collection.add(photos).moved == 1
     assert [event.outcome for event in seen_of(collection, "moved.png").history] == ["added", "moved"]
+
+
+def as_format_2(folder: Path) -> None:
+    """Make of a ledger what Sightline wrote when it knew times of readings, and no numbers."""
+    db = sqlite3.connect(folder / "ledger.db")
+    numbers = {"seen": ("first_in", "last_in"), "readings": ("number",), "skipped": ("seen_in",)}
+    for table, columns in numbers.items():
+        for column in columns:
+            db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    db.executescript("DELETE FROM meta WHERE key = 'readings'; UPDATE seen SET absent = absent > 0;")
+    db.execute("PRAGMA user_version = 2")
+    db.close()
+
+
+def test_a_ledger_of_format_2_is_taken_along(collection: Collection, photos: Path, tmp_path: Path) -> None:
+    (photos / "broken.png").write_bytes(b"nothing")
+    collection.add(photos)
+    _, laptop = folders_of_copies(tmp_path)
+    collection.add(laptop)
+    (photos / "3.txt").write_text("later")
+    collection.add(photos)
+    before = list(collection.ledger.register.sources())
+    collection.ledger.close()
+    as_format_2(collection.folder)
+    collection.ledger = indexer.Ledger(collection.folder)
+    assert list(collection.ledger.register.sources()) == before
+    (photos / "0.png").unlink()  # the copy was there before its last reading
+    (photos / "sub" / "3.png").rename(photos / "moved.png")
+    (photos / "broken.png").unlink()
+    assert collection.add(photos).moved == 1
+    assert (became(collection)["0.png"], became(collection)["moved.png"]) == ("missing", "moved")
+    assert collection.ledger.skipped() == []
+
+
+def test_a_move_that_began_before_the_format_changed_is_followed(
+    collection: Collection, photos: Path, tmp_path: Path
+) -> None:
+    collection.add(photos)
+    _, laptop = folders_of_copies(tmp_path)
+    collection.add(laptop)
+    collection.ledger.close()
+    as_format_2(collection.folder)
+    collection.ledger = indexer.Ledger(collection.folder)
+    (photos / "0.png").unlink()
+    assert collection.add(photos).moved == 1
+    assert [event.outcome for event in seen_of(collection, "holiday-0.png").history] == ["added", "moved"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -35,6 +35,20 @@ def shelve(store: Store, encoder: ColourEncoder) -> Shelve:
         item, vectors = _item(item_id, pictures, texts, fields, encoder)
         store.upsert([item], vectors)
         return item
+
+    return put
+
+
+@pytest.fixture
+def shelve_all(store: Store, encoder: ColourEncoder) -> Callable[[Sequence[dict[str, Any]]], None]:
+    """Put many items into the store at once, each by the arguments of `shelve`."""
+
+    def put(rows: Sequence[dict[str, Any]]) -> None:
+        made = [
+            _item(row["id"], row.get("pictures", ()), row.get("texts", ()), row.get("fields", {}), encoder)
+            for row in rows
+        ]
+        store.upsert([item for item, _ in made], [one for _, vectors in made for one in vectors])
 
     return put
 

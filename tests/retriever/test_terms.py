@@ -47,25 +47,26 @@ def test_the_share_of_text_is_that_of_its_weight() -> None:
 def test_what_is_wanted_is_the_weighted_sum_of_unit_vectors(pairs: list[tuple[str, float]]) -> None:
     encoder = ColourEncoder()
     aimed, warnings = aim(read(terms(*pairs)), encoder)
-    assert aimed is not None
+    assert aimed
     expected = sum(weight * encoder.encode_queries([(text,)])[0] for text, weight in pairs)
-    assert aimed.wanted[0] == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
+    assert aimed["image"].wanted[0] == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
     assert warnings == ()
 
 
 def test_unwanted_terms_are_kept_apart_with_their_weights() -> None:
     encoder = ColourEncoder()
     aimed, _ = aim(read(terms(("red", 1.0), ("blue", -2.0), ("tall", 0.5), ("green", -0.5))), encoder)
-    assert aimed is not None
-    assert aimed.unwanted == pytest.approx(encoder.encode_queries([("blue",), ("green",)]))
-    assert aimed.penalties == (2.0, 0.5)
+    assert aimed
+    assert aimed["image"].unwanted == pytest.approx(encoder.encode_queries([("blue",), ("green",)]))
+    assert [one.weight for one in aimed["image"].refusals] == [2.0, 0.5]
+    assert all(one.one_word and one.comparable and not one.said for one in aimed["text"].refusals)
 
 
 def test_a_term_the_encoder_cannot_embed_is_left_out_and_said_so() -> None:
     reader = ColourEncoder(frozenset({"text"}))
     query = Query((Term("tall"), Term(picture("red"))))
     aimed, warnings = aim(read(query), reader)
-    assert aimed is not None
-    assert aimed.wanted == pytest.approx(reader.encode_queries([("tall",)]))
+    assert aimed
+    assert aimed["image"].wanted == pytest.approx(reader.encode_queries([("tall",)]))
     assert warnings == ("the encoder colours cannot embed pictures",)
-    assert aim(read(Query((Term(picture("red")),))), reader)[0] is None
+    assert not aim(read(Query((Term(picture("red")),))), reader)[0]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.words import CUT, FUNCTION_WORDS, by_words, content_words, saying_all
+from retriever.words import CUT, FUNCTION_WORDS, by_words, content_words, is_said, saying_all
 from sightline.filters import Compare, Filter, HasId
 from sightline.protocols import Store
 from sightline.types import Item
@@ -85,3 +85,16 @@ def test_saying_all_asks_for_every_word_in_whatever_part(store: Store, shelve: S
     assert saying_all(store, "goose down", ids, where=where) == {"down"}
     assert saying_all(store, "goose", ids, where=where) == {"goose", "down"}
     assert saying_all(store, "!?", ids, where=where) == frozenset()
+
+
+def test_a_word_with_a_hyphen_is_said_by_those_who_say_all_of_it(store: Store, shelve: Shelve) -> None:
+    shelve("polo", texts=["a polo shirt"])
+    shelve("tee", texts=["a striped T-shirt"])
+    ids = frozenset({"polo", "tee"})
+    assert saying_all(store, "t-shirt", ids, where=HasId(tuple(ids))) == {"tee"}
+    assert is_said(store, "t-shirt", where=None)
+    assert not is_said(store, "t-shirt", where=HasId(("polo",)))
+    assert not is_said(store, "polo t-shirt", where=None)
+    assert not is_said(store, "!?", where=None)
+    shelve("dress", texts=["an A-line dress"])
+    assert saying_all(store, "a-line", frozenset({"dress", "tee"}), where=HasId(("dress", "tee"))) == {"dress"}

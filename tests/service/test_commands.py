@@ -52,7 +52,7 @@ def test_search_json_has_the_promised_shape(sightline: Run, index: Path) -> None
     code, out, err = sightline("search", "red bowl", "-k", 3, "--index", index, "--json")
     found = json.loads(out)
     assert (code, err) == (0, "")
-    assert found.keys() == {"hits", "no_match", "warnings", "took_ms"}
+    assert found.keys() == {"hits", "no_match", "warnings", "cursor", "facets", "took_ms"}
     assert 0 < len(found["hits"]) <= 3
     assert {"rank", "id", "score", "relevance", "via", "parts", "fields"} <= found["hits"][0].keys()
     assert found["hits"][0]["id"] == "bowl-red"
@@ -68,6 +68,22 @@ def test_search_takes_picture_filter_target_and_negatives(sightline: Run, index:
     hits = json.loads(out)["hits"]
     assert hits
     assert all(hit["fields"]["price"] <= 20 and hit["fields"]["colour"] in ("red", "blue") for hit in hits)
+
+
+def test_search_reads_an_expression_and_leaves_items_out(sightline: Run, index: Path, shop: Path) -> None:
+    def found(query: str, *more: object) -> list[str]:
+        code, out, _ = sightline("search", query, *more, "--index", index, "--json")
+        assert code == 0
+        return [hit["id"] for hit in json.loads(out)["hits"]]
+
+    assert found(f"{shop / 'cushion-blue.png'}[0,0,1,1]", "--target", "image")[0] == "cushion-blue"
+    assert "bowl-red" not in found("like:bowl-red")
+    assert "bowl-red" not in found("red bowl", "--exclude", "bowl-red", "--exclude", "bowl-blue")
+    pushed = found('2:"bowl" - red')
+    assert pushed.index("bowl-green") < pushed.index("bowl-red")
+    code, _, err = sightline("search", '2:"bowl" red', "--index", index)
+    assert code == 2
+    assert "at character 9" in err
 
 
 def test_search_prints_a_table_without_colour_on_a_pipe(sightline: Run, index: Path) -> None:

@@ -32,11 +32,14 @@ def test_what_is_left_is_listed_and_compact_removes_it(folder: Path, sightline: 
     code, out, _ = sightline("verify", "--deleted", "--index", folder)
     told = " ".join(out.split())
     assert code == 1
-    assert "deleted broken something is left: `sightline compact` removes it" in told
+    assert "deleted broken something is left: `sightline compact` removes what was deleted" in told
     assert "the ledger has 1 deleted items on record" in told
     code, out, _ = sightline("verify", "--gone", "plantedgone.txt", "--index", folder)
     assert code == 1
     assert "'plantedgone.txt' is still named in" in out
+    code, out, _ = sightline("verify", "--index", folder)  # which did not ask for that, and nothing else is wrong
+    assert code == 0
+    assert "deleted not compacted something is left" in " ".join(out.split())
     code, out, _ = sightline("info", "--index", folder)
     assert "removed for good by: sightline compact" in " ".join(out.split())
     code, out, _ = sightline("compact", "--index", folder)

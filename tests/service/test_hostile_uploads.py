@@ -59,3 +59,9 @@ def test_of_rows_with_hostile_pictures_the_rest_is_kept(client: TestClient) -> N
     assert len(told["skipped"]) == 3
     for name in ("slow", "bomb", "words"):
         assert any(HOSTILE[name][1] in skipped["reason"] for skipped in told["skipped"])
+
+
+def test_a_query_is_short_whichever_way_it_is_put(client: TestClient) -> None:
+    for asked in ({"query": "a" * 4001}, {"query": "mug", "negative": ["stripes", "a" * 4001]}):
+        assert client.post(SEARCH, json=asked).status_code == 422
+    assert client.post(SEARCH, json={"query": "mug", "negative": ["stripes", "a" * 4000]}).status_code == 200

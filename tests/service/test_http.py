@@ -54,7 +54,7 @@ def test_health_and_readiness(client: TestClient, tmp_path: Path) -> None:
 
 def test_search_by_words_picture_and_both(client: TestClient, shop: Path) -> None:
     found = client.post(SEARCH, json={"query": "red bowl", "k": 2}).json()
-    assert found.keys() == {"hits", "no_match", "warnings", "took_ms"}
+    assert found.keys() == {"hits", "no_match", "warnings", "cursor", "facets", "took_ms"}
     hit = found["hits"][0]
     assert (hit["id"], hit["title"], hit["picture"]) == ("bowl-red", "Red bowl", "bowl-red#image-0")
     picture = {"image": data_uri(shop / "cushion-blue.png"), "target": "image", "k": 1}
@@ -66,6 +66,46 @@ def test_search_by_words_picture_and_both(client: TestClient, shop: Path) -> Non
         assert ids(client.post(SEARCH, data=form, files={"image": file})) == ["cushion-blue"]
     both = {"query": "cushion", "image": data_uri(shop / "bowl-red.png"), "negative": ["bowl"]}
     assert client.post(SEARCH, json=both).status_code == 200
+
+
+def test_terms_are_weighed_beside_words(client: TestClient, shop: Path) -> None:
+    terms = [
+        {"type": "image", "image": data_uri(shop / "cushion-blue.png"), "box": [0, 0, 1, 1], "weight": 2},
+        {"type": "text", "text": "cushion"},
+    ]
+    assert ids(client.post(SEARCH, json={"terms": terms, "k": 1})) == ["cushion-blue"]
+    alike = ids(client.post(SEARCH, json={"terms": [{"type": "item", "id": "bowl-red"}], "target": "image"}))
+    assert alike
+    assert "bowl-red" not in alike
+    without = {"query": "bowl", "terms": [{"type": "text", "text": "red", "weight": -1}], "exclude": ["bowl-blue"]}
+    found = ids(client.post(SEARCH, json=without))
+    assert "bowl-blue" not in found
+    assert found.index("bowl-green") < found.index("bowl-red")
+    with (shop / "cushion-blue.png").open("rb") as file:
+        named = json.dumps([{"type": "image", "image": "blue.png"}])
+        form = {"terms": named, "exclude": ["bowl-red", "bowl-blue"], "target": "image", "k": "1"}
+        assert ids(client.post(SEARCH, data=form, files={"blue": ("blue.png", file)})) == ["cushion-blue"]
+
+
+@pytest.mark.parametrize(
+    ("term", "status", "said"),
+    [
+        ({"type": "sound"}, 422, "type"),
+        ({"type": "text"}, 422, "terms[0]: a term of type 'text' needs 'text'"),
+        ({"type": "text", "text": "a", "id": "b"}, 422, "terms[0]: a term of type 'text' has no 'id'"),
+        ({"type": "text", "text": "a", "weight": -1}, 422, "not wanted"),
+        ({"type": "text", "text": "a", "weight": "heavy"}, 422, "weight"),
+        ({"type": "image", "image": "no!"}, 422, "the picture of terms[0]: not valid base64"),
+        ({"type": "image", "image": "/etc/hostname"}, 422, "picture"),
+        ({"type": "image", "image": "iVBO", "box": [0, 0, 2, 1]}, 422, "terms[0]: a box is"),
+        ({"type": "image", "image": "iVBO", "box": [0, 0, 1]}, 422, "box"),
+        ({"type": "item", "id": "nowhere"}, 404, "'nowhere'"),
+    ],
+)
+def test_a_term_that_means_nothing_is_refused(client: TestClient, term: dict[str, Any], status: int, said: str) -> None:
+    found, _, message = error(client.post(SEARCH, json={"terms": [term]}))
+    assert found == status
+    assert said in message
 
 
 def test_filters_in_both_languages_agree(client: TestClient) -> None:

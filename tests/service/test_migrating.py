@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
+from service import progress
 from sightline import Sightline
+from sightline.types import Progress
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -30,13 +34,14 @@ def test_it_tells_what_it_did(index: Path, other: str, sightline: Run) -> None:
     told = " ".join(out.split())
     assert code == 0
     assert told.startswith(f"From starter to {other}: 2 pictures and 0 texts")
-    assert "1 pictures were embedded from thumbnails" in told
+    assert "1 pictures were embedded from thumbnails (1: there is no such file)" in told
 
 
 def test_as_json_it_prints_nothing_else(index: Path, other: str, sightline: Run) -> None:
     code, out, _ = sightline("migrate", "--index", index, "--encoder", other, "--json")
     told = json.loads(out)
     assert (code, told["pictures"], told["from_thumbnails"], told["lost"]) == (0, 2, 1, [])
+    assert told["reasons"] == {"there is no such file": 1}
 
 
 def test_what_cannot_be_embedded_again_is_an_exit_code_of_its_own(index: Path, other: str, sightline: Run) -> None:
@@ -44,10 +49,21 @@ def test_what_cannot_be_embedded_again_is_an_exit_code_of_its_own(index: Path, o
         db.execute("DELETE FROM thumbnails")
     code, out, _ = sightline("migrate", "--index", index, "--encoder", other)
     assert code == 1
-    assert "left without a vector: red.png#image-0: neither its file nor a thumbnail" in " ".join(out.split())
+    assert "left without a vector: red.png#image-0: there is no such file, and no thumbnail of it" in " ".join(
+        out.split()
+    )
 
 
 def test_without_an_index_it_says_how_to_make_one(tmp_path: Path, sightline: Run) -> None:
     code, _, err = sightline("migrate", "--index", tmp_path / "none", "--encoder", "starter")
     assert code == 2
     assert "no index at" in err
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_whom_it_waits_for_is_told(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    err = Console(file=StringIO(), width=200, force_terminal=terminal)
+    with progress.shown(err, doing="embedding") as show:
+        show(Progress(3, 9, 0, 2, 1.0, "4711"))
+    assert "waiting for process 4711" in err.file.getvalue()  # type: ignore[attr-defined]

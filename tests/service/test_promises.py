@@ -13,9 +13,11 @@ import pytest
 
 from indexer.ledger import FILE
 from service.promises import titles_of
+from sightline.asking import PHRASES
 from sightline.engine import Sightline
 from sightline.places import collection_folder
 from sightline.stores.faiss import FaissStore
+from sightline.stores.faiss_held import Held
 from sightline.types import PartHit
 from tests.service.conftest import COLOURS, draw
 
@@ -38,34 +40,46 @@ def test_both_promises_are_measured_and_said_to_be_kept(own_index: Path, sightli
     code, out, _ = sightline("verify", "--passport", "--recall", "--index", own_index)
     assert code == 0
     assert "passport kept weights and settings are those of starter" in words(out)
-    assert "12 probes 1.0000" in words(out)
+    assert "16 probes 1.0000" in words(out)
     assert "recall kept recall@10 among 8 image vectors, exact: text queries 1.000" in words(out)
     assert "n=9), image queries 1.000" in words(out)  # eight products and a document have a title
     assert "recall kept recall@10 among 18 text vectors" in words(out)
 
 
-def test_a_kind_of_query_that_was_not_measured_is_said_aloud(tmp_path: Path, sightline: Run) -> None:
+def test_photos_without_words_are_asked_by_phrases_and_what_was_not_measured_is_said_aloud(
+    tmp_path: Path, sightline: Run
+) -> None:
     (tmp_path / "photos").mkdir()
     for name, colour in COLOURS.items():
         draw(tmp_path / "photos" / f"{name}.png", "bowl", colour)
     sightline("index", tmp_path / "photos", "--index", tmp_path / "i")
     code, out, _ = sightline("verify", "--recall", "--index", tmp_path / "i")
     assert code == 0
-    assert "text queries not measured, image queries 1.000" in words(out)
+    assert "recall kept recall@10 among 4 image vectors, exact: text queries 1.000" in words(out)
     told = json.loads(sightline("verify", "--recall", "--json", "--index", tmp_path / "i")[1])
     (certificate,) = told["recall"]["certificates"]
-    assert [one["queries"] for one in certificate["measured"]] == ["image"]
+    assert [(one["queries"], one["probes"]) for one in certificate["measured"]] == [
+        ("text", len(PHRASES)),
+        ("image", 4),
+    ]
+    store = FaissStore(collection_folder(tmp_path / "i", "default"))  # whom nobody tells what to ask
+    with Sightline.open(tmp_path / "i") as opened:
+        store.build(opened.plain_encoder.space, kind="int8")
+    store.close()
+    told = sightline("info", "--index", tmp_path / "i")[1]
+    assert "text queries not measured, image queries 1.000" in words(told)
+    assert "n=4, too few)" in words(told)
 
 
 def test_an_index_that_finds_too_little_breaks_its_promise(
     own_index: Path, sightline: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search = FaissStore.search
+    search = Held.search
 
-    def nearest_only(self: FaissStore, *asked: Any, **how: Any) -> list[list[PartHit]]:
-        return [hits[:2] for hits in search(self, *asked, **how)]
+    def nearest_only(self: Held, *asked: Any) -> list[list[PartHit]]:
+        return [hits[:2] for hits in search(self, *asked)]
 
-    monkeypatch.setattr(FaissStore, "search", nearest_only)
+    monkeypatch.setattr(Held, "search", nearest_only)
     code, out, _ = sightline("verify", "--recall", "--index", own_index)
     assert code == 1
     assert "recall broken recall@10 among 8 image vectors, exact: text queries 0.250" in words(out)
@@ -80,11 +94,11 @@ def test_what_was_measured_of_a_built_index_is_kept_with_it(own_index: Path, sig
     store = FaissStore(folder)
     store.build(space, kind="int8")
     store.close()
-    assert "text queries 1.000 (0.824-1.000, n=18)" in words(sightline("info", "--index", own_index)[1])
+    assert "text queries 1.000 (0.824-1.000, n=18, too few)" in words(sightline("info", "--index", own_index)[1])
     code, out, _ = sightline("verify", "--recall", "--index", own_index)
     assert code == 0
-    assert "among 8 image vectors, int8: text queries 1.000 (0.701-1.000, n=9)" in words(out)
-    assert "text queries 1.000 (0.701-1.000, n=9)" in words(sightline("info", "--index", own_index)[1])
+    assert "among 8 image vectors, int8: text queries 1.000 (0.701-1.000, n=9, too few)" in words(out)
+    assert "text queries 1.000 (0.701-1.000, n=9, too few)" in words(sightline("info", "--index", own_index)[1])
 
 
 def test_other_answers_to_the_probes_break_the_passport(own_index: Path, sightline: Run) -> None:

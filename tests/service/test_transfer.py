@@ -80,6 +80,8 @@ def test_what_is_refused_leaves_nothing(shop: Path, capsys: pytest.CaptureFixtur
     shutil.copy("mugs.jsonl", "out/items.parquet")
     assert "items.parquet: was torn" in refused(capsys, "import", "out", "--collection", "new")
     assert [path.name for path in (shop / ".sightline" / "collections").iterdir()] == ["default"]
+    assert "was torn" in refused(capsys, "import", "out", "--index", "elsewhere")
+    assert not (shop / "elsewhere").exists()
     assert "no index at" in refused(capsys, "export", "x", "--index", "nowhere")
 
 

@@ -17,7 +17,8 @@ from sightline.settings import Settings
 ROOT = Path(__file__).parents[2]
 HEAVY = "torch faiss onnxruntime qdrant_client qdrant_edge open_clip sentence_transformers transformers langchain"
 PUBLIC = {
-    "sightline": "AddReport Answer Citation Hit Item Locator Part Query Results Sightline SightlineError Term",
+    "sightline": "AddReport Answer Citation Hit Item Locator Part Query Results Show Sightline SightlineError "
+    "Term image like text",
     "indexer": "IndexOptions Ledger Passport Reembedding add delete",
     "retriever": "search",
     "generator": "answer stream",

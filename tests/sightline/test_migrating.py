@@ -103,6 +103,7 @@ def test_interrupted_it_goes_on_where_it_stopped(index: Path, other: str, monkey
     with Sightline.open(index, batch_size=2) as opened:
         control, calls = opened._control, []
         encoder = control.other(other)
+        control.issue(encoder)  # the probes, which are no part of the collection
         real = type(encoder).encode_documents
 
         def failing(self: object, contents: list[object]) -> object:

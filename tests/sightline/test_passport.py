@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from sightline import Sightline, encoders, passport, pictures, probes
+from sightline import Sightline, encoders, media, passport, pictures, probes
 from sightline.errors import ConfigError, InputError, NotFound, PassportMismatch
 
 BOAT = {"id": "boat", "title": "A blue boat"}
@@ -227,6 +229,78 @@ def test_a_vector_that_is_no_longer_of_length_one_is_told() -> None:
     assert probes.differences(nothing, nothing) == []
 
 
+def test_a_picture_resized_another_way_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _forget()
+    with Sightline.open(tmp_path / "index") as index:
+        index.add(BOAT)
+
+    def nearest(picture: Any, size: int, **_: Any) -> Any:
+        return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.NEAREST))
+
+    monkeypatch.setattr(media, "resize", nearest)
+    _forget()
+    with (
+        Sightline.open(tmp_path / "index") as index,
+        pytest.raises(PassportMismatch, match="fine rings comes out diff"),
+    ):
+        index.search("boat")
+    monkeypatch.undo()
+    _forget()
+
+
+def test_where_a_graphics_card_took_part_answers_may_differ_more() -> None:
+    before = np.eye(16, 32, dtype=np.float32)
+    now = before.copy()
+    now[3, 30] = 0.05
+    now[3] /= np.linalg.norm(now[3])  # cosine 0.9988
+    for one, other, told in (("cpu", "cpu", 1), ("cpu", "cuda", 0), ("cuda", "cuda", 0)):
+        least = probes.least({"device": one}, {"device": other})
+        assert len(probes.differences(before, now, least=least)) == told
+    assert probes.least({}, {"device": "cpu"}) == probes.least({}, {}) < probes.LEAST
+
+
+def test_the_first_probes_are_those_of_the_first_passports() -> None:
+    first = [text.encode() for text in probes.TEXTS[:6]] + [picture.tobytes() for picture in probes.pictures()[:6]]
+    assert hashlib.sha256(b"".join(first)).hexdigest()[:16] == "8b2d0fc9f3b641fc"
+    assert probes.names()[5:7] == (f'the text "{probes.TEXTS[5][:40]}"', "a plain picture")
+    assert len(probes.names()) == 16
+
+
+@pytest.mark.parametrize("less", [("probes",), ("made_of",), ("probes", "made_of")], ids="-".join)
+def test_a_passport_of_fewer_probes_opens_is_heeded_and_gets_the_rest_with_the_next_add(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, less: tuple[str, ...]
+) -> None:
+    with Sightline.open(tmp_path / "index") as index:
+        index.add(BOAT)
+        whole = index._ledger.passport()
+        assert whole is not None
+        size = 4 * whole.dim
+        assert len(whole.probes) == 16 * size
+        _as_first_written(index, less)
+    with Sightline.open(tmp_path / "index") as index:
+        assert index.search("boat")[0].item.id == "boat"
+    monkeypatch.setattr(passport.open_encoder("starter").__class__, "_texts", _shouted)
+    _forget()
+    with Sightline.open(tmp_path / "index") as index, pytest.raises(PassportMismatch, match="the text"):
+        index.search("boat")
+    monkeypatch.undo()
+    _forget()
+    with Sightline.open(tmp_path / "index") as index:
+        index.add(BOAT)
+        assert index._ledger.passport() == whole
+
+
+def _as_first_written(index: Sightline, less: tuple[str, ...]) -> None:
+    """Make the passport what the first ones were: twelve probes, or nothing of the device, or both."""
+    whole = index._ledger.passport()
+    assert whole is not None
+    made_of = json.dumps({name: value for name, value in whole.made_of.items() if name != "device"})
+    first = {"probes": whole.probes[: 12 * 4 * whole.dim], "made_of": made_of}
+    with index._ledger._writing() as db:
+        for name in less:
+            db.execute("UPDATE meta SET value = ? WHERE key = ?", (first[name], f"passport.{name}"))
+
+
 def test_a_collection_from_before_there_were_probes_gets_them_with_the_next_add(tmp_path: Path) -> None:
     with Sightline.open(tmp_path / "index") as index:
         index.add(BOAT)
@@ -237,4 +311,4 @@ def test_a_collection_from_before_there_were_probes_gets_them_with_the_next_add(
         index.add(BOAT)
         kept = index._ledger.passport()
         assert kept is not None
-        assert len(kept.probes) == 12 * kept.dim * 4
+        assert len(kept.probes) == 16 * kept.dim * 4

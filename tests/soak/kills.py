@@ -20,6 +20,7 @@ from tests.soak.verdicts import CHECKS, Case, Verdict, judge
 
 OPENING = 0.1  # share of the kills by line that may come before the operation begins, while the collection opens
 BY_CLOCK = 0.4  # share of the kills by the clock
+WITHDRAWN = 0.5  # share of the kills in operations that read the catalog after which their rows are taken from it
 CLOCK = 0.5  # an operation whose lines are counted takes about twice its time
 
 
@@ -116,7 +117,8 @@ class Soak:
             self._shop.write(after)
         task = Task(self._shop, self._folder / store, store, operation, gone(before, after))
         fate, how = self._attempt(task)
-        case = Case(self._shop, self._truth, task.index, store, operation, before, after, fate.done)
+        withdrawn = OPERATIONS[operation].reads and self._rng.random() < WITHDRAWN
+        case = Case(self._shop, self._truth, task.index, store, operation, before, after, fate.done, withdrawn)
         self._count(case, fate, how, judge(case))
         self._rows[store] = after or {}
 

@@ -27,6 +27,7 @@ class Operation:
     needs: int = 0  # rows there must be before
     ready: Callable[[Shop], None] | None = None
     stores: tuple[str, ...] = ("faiss", "qdrant")
+    reads: bool = False  # whether it is the catalog that says what there shall be
 
 
 def _grown(rows: Rows, rng: Random) -> Rows:
@@ -86,10 +87,10 @@ def _build(index: Opened, _shop: Shop, _gone: list[str]) -> object:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "add": Operation(_grown, _index),
-    "update": Operation(_changed, _index, needs=SOME),
+    "add": Operation(_grown, _index, reads=True),
+    "update": Operation(_changed, _index, needs=SOME, reads=True),
     "delete": Operation(_shrunk, _delete, needs=SOME),
-    "prune": Operation(_mixed, _prune, needs=SOME),
+    "prune": Operation(_mixed, _prune, needs=SOME, reads=True),
     "migrate": Operation(_same, _migrate, needs=SOME, ready=Shop.turn),
     "compact": Operation(_same, _compact, needs=SOME),
     "build": Operation(_same, _build, needs=SOME, stores=("faiss",)),

@@ -17,3 +17,4 @@ def test_kills(store: str, kills: int, tmp_path: Path) -> None:
     assert report.total >= kills
     assert sum(report.hits(store, operation) > 0 for operation in OPERATIONS) >= min(len(OPERATIONS), kills // 2)
     assert min(report.checked[check] for check in ("kept", "whole", "found", "counts", "ledger", "idle")) > kills
+    assert report.checked["withdrawn"] > 0

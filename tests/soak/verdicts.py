@@ -29,7 +29,8 @@ CHECKS = {
     "found": "each row there is found once by its picture and once by its word; no other version's word finds anything",
     "counts": "items, parts and vectors are exactly those of the rows there: no duplicate, no leftover",
     "ledger": "the ledger claims nothing that the store does not hold in just that version",
-    "batch": "at most one batch is in the store without the ledger knowing",
+    "batch": "at most one batch is in the store without the ledger's acknowledgement",
+    "withdrawn": "rows taken from the catalog after the kill go with a prune, written or not, acknowledged or not",
     "again": "done again, the operation does only what was missing, embeds nothing a second time, and gives the truth",
     "thumbnails": "the thumbnails are exactly those of the pictures shown",
     "gone": "compacted again, no store and no ledger has anything left of what was deleted or replaced",
@@ -67,6 +68,7 @@ class Case:
     before: Rows
     after: Rows | None
     done: bool  # whether it was acknowledged before it died
+    withdrawn: bool = False  # whether the rows it was about are first taken from the catalog
 
 
 def judge(case: Case) -> Verdict:
@@ -117,6 +119,9 @@ def _changed(case: Case, after: Rows, verdict: Verdict) -> None:
         unknown = {number for number in written if number in after and known.get(number) != after[number]}
         verdict.written, verdict.changed = len(written), len(touched)
         verdict.hold("batch", len(unknown) <= BATCH, sorted(unknown))
+        if case.withdrawn:
+            _withdrawn(case, index, after, touched, verdict)
+            written = set()
         report = OPERATIONS[case.operation].run(index, case.shop, gone(case.before, after))
         missing = [case.truth[number, after[number]].pictures for number in (touched - written) & after.keys()]
         most = len(set().union(*missing))
@@ -131,6 +136,18 @@ def _changed(case: Case, after: Rows, verdict: Verdict) -> None:
         idle = (report.added, report.updated, report.deleted, report.images, report.unchanged)
         verdict.hold("idle", idle == (0, 0, 0, 0, len(after)), report)
     _files(case, verdict)
+
+
+def _withdrawn(case: Case, index: Opened, after: Rows, touched: set[int], verdict: Verdict) -> None:
+    """The catalog no longer has the rows the operation was about: whatever the kill left of them, a prune removes."""
+    left = {number: version for number, version in case.before.items() if number not in touched}
+    left = left or dict(list(after.items())[:1])  # a catalog without a row is taken for a torn one
+    case.shop.write(left)
+    index.add(case.shop.catalog, prune=True)
+    seen = Verdict()
+    _exact(case, index, left, seen)
+    verdict.hold("withdrawn", not seen.problems, seen.problems)
+    case.shop.write(after)
 
 
 def _dropped(case: Case, verdict: Verdict) -> None:

@@ -161,7 +161,7 @@ def test_a_kind_that_finds_too_little_gives_way_to_a_finer_one(
         monkeypatch.setitem(faiss_kinds.KINDS, name, replace(faiss_kinds.KINDS[name], effort=(1,)))
     (certificate,) = store.build(SPACE, kind="ivf-int4")
     assert certificate.kind == "int8"
-    assert certificate.holds
+    assert certificate.measured[0].recall >= certificate.promised
     assert "ivf-int8 found 0." in store.stats().why
     monkeypatch.setitem(faiss_kinds.KINDS, "ivf-int8", replace(faiss_kinds.KINDS["ivf-int8"], effort=(1, 64, 256)))
     (certificate,) = store.build(SPACE, kind="ivf-int4")
@@ -169,11 +169,12 @@ def test_a_kind_that_finds_too_little_gives_way_to_a_finer_one(
 
 
 def test_equal_codes_are_told_apart_by_the_stored_vectors(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).standard_normal((N, DIM)).astype(np.float32)
-    rows = np.full((N, DIM), 0.25, np.float32) + 5e-3 * noise  # half a byte a number says the same of all of them
+    n = 1200
+    noise = np.random.default_rng(0).standard_normal((n, DIM)).astype(np.float32)
+    rows = np.full((n, DIM), 0.25, np.float32) + 5e-3 * noise  # half a byte a number says the same of all of them
     rows[0], rows[0, 0], rows[1] = 0, 1, -0.25
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    items, _, _ = pictures(N)
+    items, _, _ = pictures(n)
     store = FaissStore(tmp_path, plan=NEVER)
     store.upsert(items, [PartVectors(one.parts[0].id, SPACE, rows[i : i + 1]) for i, one in enumerate(items)])
     (certificate,) = store.build(SPACE, kind="int4")
@@ -192,7 +193,7 @@ def test_a_certificate_says_what_was_measured_and_what_was_not(store: FaissStore
     (told,) = store.verify(SPACE, {"text": texts})
     assert [(one.queries, one.probes) for one in told.measured] == [("text", 30), ("image", 200)]
     assert all(one.low <= one.recall <= one.high for one in told.measured)
-    assert store.certificates() == [told]
+    assert store.certificates() == [replace(told, now=N)]
     assert Certificate.from_json(told.to_json()) == told
     (later,) = store.build(SPACE, kind="int4")  # the queries that were handed in are kept
     assert [one.probes for one in later.measured] == [30, 200]
@@ -224,7 +225,7 @@ def test_text_and_picture_queries_are_measured_against_each_kind_of_part(tmp_pat
 def test_verify_sees_an_index_that_finds_the_wrong_neighbours(
     store: FaissStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.build(SPACE, kind="int8")
+    store.build(SPACE, {"text": unit(30, seed=4)}, kind="int8")
     assert store.verify(SPACE)[0].holds
 
     def wrong(index: faiss.Index, queries: Vectors, pool: int, **_: object) -> tuple[np.ndarray, np.ndarray]:
@@ -235,9 +236,9 @@ def test_verify_sees_an_index_that_finds_the_wrong_neighbours(
 
     monkeypatch.setattr(faiss_built, "nearest", wrong)
     (told,) = store.verify(SPACE)
-    assert not told.holds
+    assert told.holds is False
     assert told.measured[0].recall < 0.5
-    assert store.certificates() == [told]
+    assert store.certificates() == [replace(told, now=N)]
 
 
 def test_the_truth_is_the_same_however_it_is_read() -> None:
@@ -246,7 +247,7 @@ def test_the_truth_is_the_same_however_it_is_read() -> None:
     truth = Truth({"image": probes}, most=2)
     parts = np.repeat(np.arange(50), 2)  # two vectors a part
     for start in range(0, 100, 7):
-        truth.add(parts[start : start + 7], rows[start : start + 7])
+        truth.add(np.arange(100)[start : start + 7], parts[start : start + 7], rows[start : start + 7])
     best = (queries @ rows.T).reshape(5, 50, 2).max(axis=2)
 
     def search(vectors: Vectors, k: int) -> list[list[PartHit]]:
@@ -281,8 +282,7 @@ def test_a_build_is_due_again_when_a_quarter_changed(folder: Path) -> None:
     store.delete([f"item-{i:03d}" for i in range(100, 700)])
     store.upsert(items, vectors)
     assert index_files(folder) == built
-    store.delete([f"item-{i:03d}" for i in range(700, 1000)])
-    store.upsert(items, vectors)
+    store.delete([f"item-{i:03d}" for i in range(700, 1000)])  # nothing need be written for it
     assert index_files(folder) != built
     assert store.certificates()[0].vectors == N - 900
     store.close()

@@ -125,7 +125,7 @@ def test_the_suite_of_stores_runs_on_the_server_it_is_told_and_leaves_nothing_th
     said = subprocess.run(command, check=False, cwd=ROOT, env=os.environ | told_to, capture_output=True)
     told = said.stdout.decode()
     assert said.returncode == 0, told[-2000:]
-    assert len(re.findall(r"^PASSED .*\[server", told, re.MULTILINE)) == 6
+    assert len(re.findall(r"^PASSED .*\[server", told, re.MULTILINE)) == 7
     names = {at.split("/")[2] for _, at, _ in server.asked}
     assert all(re.fullmatch(r"test-[0-9a-f]{8}-default-[0-9a-f]{12}", name) for name in names), names
     assert server.names == []

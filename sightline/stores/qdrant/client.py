@@ -60,6 +60,10 @@ class ClientEngine:
             return "Qdrant in memory, exact"
         return self.settings.kind(f"Qdrant at {self.place}, collection {self._name}")
 
+    @property
+    def exact(self) -> bool:
+        return not self._remote
+
     def make_vectors(self, name: str, dim: int) -> None:
         several = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
         for full_name, multivector in ((name, None), (name + MANY, several)):

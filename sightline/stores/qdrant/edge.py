@@ -64,7 +64,11 @@ class EdgeEngine:
 
     @property
     def kind(self) -> str:
-        return self.settings.kind("Qdrant embedded" if self._is_indexed else "Qdrant embedded, exact")
+        return self.settings.kind("Qdrant embedded, exact" if self.exact else "Qdrant embedded")
+
+    @property
+    def exact(self) -> bool:
+        return edge_settings.threshold(self.settings) == edge_settings.NEVER
 
     def make_vectors(self, name: str, dim: int) -> None:
         several = edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim)
@@ -164,7 +168,7 @@ class EdgeEngine:
         if self._shard is not None:
             shard, self._shard = self._shard, None
             try:
-                if self._wrote and self._is_indexed and _has_room(self._folder, more=self.bytes_disk()):
+                if self._wrote and not self.exact and _has_room(self._folder, more=self.bytes_disk()):
                     shard.optimize()  # codes and a graph for what came since it was opened, else at the next opening
             except Exception as exc:
                 raise _translated(exc, self.place) from exc
@@ -175,10 +179,6 @@ class EdgeEngine:
         self._wrote = False
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    @property
-    def _is_indexed(self) -> bool:
-        return edge_settings.threshold(self.settings) != edge_settings.NEVER
 
     def _copy_points(self, copy: EdgeEngine, vectors: Mapping[str, int], tell: Tell) -> None:
         """Write every point as it is now into an empty collection."""

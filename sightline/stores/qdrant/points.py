@@ -75,6 +75,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def exact(self) -> bool:
+        """Whether every search compares every vector."""
+        ...
+
+    @property
     def settings(self) -> object:
         """What was asked of it, written for people; false where nothing was."""
         ...

@@ -59,7 +59,8 @@ class QdrantStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writing = threading.Lock()
-        self._dims: dict[str, int] = {}  # fingerprint -> dim, of the spaces seen so far
+        self._spoken: certifying.Spoken = lambda space: None
+        self._dims: dict[str, int] = {}  # fingerprint -> dim, of the spaces ever seen; others may forget them meanwhile
         for key in _INDEXED:
             engine.make_index(key, "keyword")
 
@@ -73,9 +74,7 @@ class QdrantStore:
         self._refuse_taken_parts(items)
         with self._writing:
             self._finish()
-            for space in {one.space.fingerprint: one.space for one in vectors}.values():
-                self._make_space(space)
-            fresh = points_of(items, vectors)
+            spaces, fresh = self._make_spaces(vectors), points_of(items, vectors)
             for key, kind in {
                 key: kind for point in fresh for key, kind in points.indexes(point.payload).items()
             }.items():
@@ -83,7 +82,9 @@ class QdrantStore:
             ids, kept = [item.id for item in items], [point.id for point in fresh]
             note = Point(_NOTE, {"kind": "note", "items": ids, "points": kept}, {})
             going = removed.going(self._engine, {"must": [any_of("item", ids)]})
-            self._engine.upsert([note, *going, *fresh, Point(_END, {"kind": "note"}, {})])  # a server takes pages
+            self._engine.upsert(
+                [note, *spaces, *going, *fresh, Point(_END, {"kind": "note"}, {})]
+            )  # a server takes pages
             self._engine.delete(_left_over(ids, kept))
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -134,14 +135,14 @@ class QdrantStore:
         """Give parts that are there vectors in one more space. Killed in between, a part may keep those it had, too."""
         check_added(vectors)
         with self._writing:
-            for space in {one.space.fingerprint: one.space for one in vectors}.values():
-                self._make_space(space)
+            spaces = self._make_spaces(vectors)
             ids = {"has_id": [point_id("part", one.part_id) for one in vectors]}
             there = {point.payload["part"] for point in self._engine.scroll({"must": [ids]}, ("part",))}
             given = [one for one in vectors if one.part_id in there]
+            going = {"must": [ids, removed.having(one.space.fingerprint for one in given)]}
+            self._engine.upsert([*spaces, *(removed.going(self._engine, going) if given else [])])
             if not given:
                 return
-            removed.note(self._engine, {"must": [ids, removed.having(one.space.fingerprint for one in given)]})
             self._engine.update_vectors([Point(point_id("part", one.part_id), {}, named_vectors(one)) for one in given])
             for one in given:  # of one vector or of several: the other form, if it had that
                 name = vector_name(one.space.fingerprint)
@@ -159,15 +160,13 @@ class QdrantStore:
         """Remove all vectors of a space; its place in Qdrant's settings stays, empty."""
         with self._writing:
             name = vector_name(fingerprint)
-            this = {"must": [{"has_id": [point_id("space", fingerprint)]}]}
-            if not self._engine.count(this):
-                return
-            self._engine.delete(this)
-            self._engine.delete({"must": [{"has_id": [certifying.place(fingerprint)]}]})
-            self._dims.pop(fingerprint, None)
-            removed.note(self._engine, removed.having([fingerprint]))
             for one in (name, name + MANY):
-                self._engine.delete_vectors({"must": [{"has_vector": one}]}, [one])
+                if self._engine.count(having := {"must": [{"has_vector": one}]}):
+                    removed.note(self._engine, having)
+                    self._engine.delete_vectors(having, [one])
+            gone = [certifying.place(fingerprint), point_id("space", fingerprint)]
+            self._engine.delete({"must": [{"has_id": gone}]})  # last: killed before, the space is still told, and asked
+            self._dims.pop(fingerprint, None)
 
     def search(
         self,
@@ -216,13 +215,17 @@ class QdrantStore:
             rows = [[(name, row), (name + MANY, [row])] for row in vectors.tolist()]
             return self._best(rows, k, self._parts(None, frozenset({modality})), exact=exact)
 
-        told = certifying.certify(self._engine, space, name, probes or {}, search)
+        told = certifying.certify(self._engine, space, name, probes or {}, search, spoken=self._spoken)
         with self._writing:
             certifying.keep(self._engine, space, told)
         return told
 
+    def ask_by(self, spoken: certifying.Spoken) -> None:
+        """Who makes text queries to measure by, where none were handed in and no texts are stored."""
+        self._spoken = spoken
+
     def certificates(self) -> list[Certificate]:
-        """What `verify` last measured."""
+        """What `verify` last measured, each with the number of vectors there are `now`."""
         return certifying.kept(self._engine)
 
     def fields(self) -> list[FieldSummary]:
@@ -339,7 +342,7 @@ class QdrantStore:
         return self._engine.facet(key, _items())
 
     def _has_space(self, space: Space) -> bool:
-        """Whether vectors of this space were ever written, by any client. Raises InputError for another dim."""
+        """Whether there is room for vectors of this space, by any client. Raises InputError for another dim."""
         if space.fingerprint not in self._dims:
             this = {"has_id": [point_id("space", space.fingerprint)]}
             for point in self._engine.scroll({"must": [this]}, ("dim",)):
@@ -349,13 +352,19 @@ class QdrantStore:
             raise InputError(f"vectors of {space.name!r} have {dim} numbers here, not {space.dim}")
         return space.fingerprint in self._dims
 
-    def _make_space(self, space: Space) -> None:
-        if self._has_space(space):
-            return
-        self._engine.make_vectors(vector_name(space.fingerprint), space.dim)
-        payload = {"kind": "space", "fingerprint": space.fingerprint, "name": space.name, "dim": space.dim}
-        self._engine.upsert([Point(point_id("space", space.fingerprint), payload, {})])
-        self._dims[space.fingerprint] = space.dim
+    def _make_spaces(self, vectors: Sequence[PartVectors]) -> list[Point]:
+        """Room for the spaces of some vectors, and the points that tell of them, to be written before the vectors.
+
+        They are written each time, since another client may have forgotten a space that this one has seen.
+        """
+        found = []
+        for space in {one.space.fingerprint: one.space for one in vectors}.values():
+            if not self._has_space(space):
+                self._engine.make_vectors(vector_name(space.fingerprint), space.dim)
+                self._dims[space.fingerprint] = space.dim
+            payload = {"kind": "space", "fingerprint": space.fingerprint, "name": space.name, "dim": space.dim}
+            found.append(Point(point_id("space", space.fingerprint), payload, {}))
+        return found
 
     def _refuse_taken_parts(self, items: Sequence[Item]) -> None:
         owners = {part.id: item.id for item in items for part in item.parts}

@@ -1,0 +1,48 @@
+"""What the items that a query names are like: their stored vectors, and that they are no hits themselves.
+
+Knows a store by its protocol; knows nothing of channels or ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from retriever.terms import KINDS, Likeness, Terms, unit
+from sightline.errors import InputError, NotFound
+from sightline.protocols import Encoder, Store
+from sightline.types import Item, Modality, Query
+
+
+def likenesses(terms: Terms, store: Store, encoder: Encoder) -> dict[str, Likeness]:
+    """For each item that the terms name, what its stored vectors say; of one without any, what its words say.
+
+    Raises NotFound for an item that is not there, InputError for one that has neither.
+    """
+    items = {item.id: item for item in store.get(terms.items)} if terms.items else {}
+    for item_id in terms.items:
+        if item_id not in items:
+            raise NotFound(f"there is no item {item_id!r} to compare with")
+    return {item_id: _likeness(item, store, encoder) for item_id, item in items.items()}
+
+
+def _likeness(item: Item, store: Store, encoder: Encoder) -> Likeness:
+    digests = {kind: [part.digest for part in item.parts if part.modality == kind] for kind in KINDS}
+    known = store.known(encoder.space, [digest for some in digests.values() for digest in some])
+    found: Mapping[Modality, Sequence[np.ndarray]] = {
+        kind: [known[digest].mean(axis=0) for digest in some if digest in known] for kind, some in digests.items()
+    }
+    vectors = {kind: unit(np.mean(rows, axis=0)[None])[0] for kind, rows in found.items() if rows}  # (n, dim) -> (dim,)
+    if vectors:
+        return Likeness(vectors)
+    written = " ".join(part.text for part in item.parts if part.text)
+    if not written or "text" not in encoder.space.modalities:
+        raise InputError(f"item {item.id!r} has no picture and no text to compare with")
+    return Likeness({"text": encoder.encode_queries([(written,)])[0]})
+
+
+def hiding(query: Query, terms: Terms) -> Query:
+    """The query, the items that hits are to be like, or unlike, among those that it excludes."""
+    return replace(query, exclude=tuple(dict.fromkeys((*query.exclude, *terms.items))))

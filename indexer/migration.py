@@ -54,9 +54,12 @@ class Reembedding:
             for start in range(0, len(missing), self.batch_size):
                 self._left = len(missing) - start
                 self._tell()
-                found = self._embedded(self._parts(missing[start : start + self.batch_size]))
+                parts = self._parts(missing[start : start + self.batch_size])
+                found = self._embedded(parts)
                 with writing():
-                    self.store.add_vectors(found)
+                    now = {part.id: part.digest for part in self._parts([part.id for part in parts])}
+                    other = {part.id for part in parts if now.get(part.id) != part.digest}  # written anew meanwhile
+                    self.store.add_vectors([one for one in found if one.part_id not in other])
         self._left = 0
         self._tell()
 

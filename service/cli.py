@@ -35,7 +35,7 @@ from service.options import (
     open_index,
     print_json,
 )
-from sightline.errors import SightlineError
+from sightline.errors import NotFound, SightlineError
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
@@ -201,12 +201,17 @@ def delete(
 ) -> None:
     """Remove items, with their pictures, texts and vectors, from an index. The sources themselves are not touched."""
     with open_index(index, collection, create=False) as opened:
+        missing = []
+        for one in dict.fromkeys(ids):
+            try:
+                opened.get(one)
+            except NotFound:
+                missing.append(one)
         count = opened.delete(ids)
-    missing = len(set(ids)) - count
     if as_json:
         print_json({"deleted": count, "missing": missing})
     else:
-        print(f"{count:,} deleted" + (f"; not there: {missing:,}" if missing else ""))
+        print(f"{count:,} deleted" + (f"; not there: {', '.join(missing)}" if missing else ""))
     if missing:
         raise typer.Exit(REPORTED)
 

@@ -77,7 +77,9 @@ class DeletedCheck:
         elif seen.unseen:
             say(out, "deleted", "not measured", "nothing is left that can be seen from here")
         else:
-            sought = f"; no byte of {', '.join(map(repr, report.gone))} in any file" if report.gone else ""
+            sought = (
+                f"; no byte of {', '.join(map(repr, report.gone))} in any file of the collection" if report.gone else ""
+            )
             say(out, "deleted", "kept", f"nothing is left of what was deleted or replaced{sought}")
         for one in (*seen.left, *seen.unseen):
             out.print(Text(f"  {plain(one)}", style="yellow"))

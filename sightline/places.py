@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from indexer.ledger import FILE
 from sightline import disk
-from sightline.errors import ConfigError, SightlineError
+from sightline.errors import ConfigError, NotFound, SightlineError
 from sightline.lock import locked
 from sightline.passport import store_of
 from sightline.stores import is_elsewhere, open_store
@@ -86,17 +86,39 @@ def arriving(folder: Path) -> Iterator[Path]:
 def replace(folder: Path, new: Path) -> None:
     """Put a filled folder in a collection's place, on disk afterwards: whenever killed, one of them is there, whole.
 
-    Whoever calls this holds the lock of the old one, if there is one. Raises ConfigError.
+    Stopped by anything but a kill, the old one is back, or the new one is there. Whoever calls this holds the lock of
+    the old one, if there is one. Raises ConfigError.
     """
     old = new.with_name(new.name.replace(_NEW, _OLD, 1))
     try:
         if folder.exists():
             disk.move(folder, old)
-        disk.move(new, folder)  # killed before this, the next `open` does it
-    except OSError as exc:
-        raise ConfigError(f"cannot put a collection at {folder}: {exc.strerror}") from exc
+        _put(new, folder)  # killed before this, the next `open` does it
+    except BaseException as exc:
+        if old.exists() and new.exists():
+            _put(old, folder)
+        if isinstance(exc, OSError):
+            raise ConfigError(f"cannot put a collection at {folder}: {exc.strerror}") from exc
+        raise
     if old.exists():
         clear(old)
+
+
+def _put(here: Path, folder: Path) -> None:
+    """Move a collection to its place. Whoever made an empty one there meanwhile is told that it is gone.
+
+    Raises OSError.
+    """
+    while True:
+        try:
+            disk.move(here, folder)
+        except OSError as exc:
+            if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            with contextlib.suppress(NotFound), locked(folder / LOCK):
+                clear(bury(folder))
+        else:
+            return
 
 
 def finish(index: Path, collection: str) -> None:
@@ -132,8 +154,11 @@ def _finish_replacing(folder: Path, collection: str) -> None:
         must = name == collection
         try:
             with locked(old / LOCK, wait_s=None if must else 0.0):
-                if new.is_dir() and not (folder / name).exists():
-                    disk.move(new, folder / name)
+                if new.is_dir():
+                    _put(new, folder / name)
+                elif not (folder / name).exists():  # what was to replace it was never put there
+                    disk.move(old, folder / name)
+                    continue
                 clear(old)
         except SightlineError:
             if must and not (folder / name).exists():

@@ -71,8 +71,8 @@ def proof(
     for one in snapshots(settings.index, settings.collection):
         inside = list(scanning.files_in(settings.index / FOLDER / settings.collection / one.name))
         named = [item for item in gone if scanning.holders(inside, scanning.forms(item))]
-        told = f"{one.name} of {one.made_at}" + (f" still holds {', '.join(map(repr, named))}" if named else "")
-        held.append(told)
+        told = f" still holds {', '.join(map(repr, named))}: `sightline snapshot --remove {one.name}`" if named else ""
+        held.append(f"{one.name} of {one.made_at}{told}")
     return Proof(seen, tuple(held), tuple(gone))
 
 

@@ -6,10 +6,12 @@ Does not know formats: what a file has compressed, cut in two or encrypted is no
 from __future__ import annotations
 
 import json
-import mmap
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+_BLOCK = 1 << 20
+_AROUND = 512  # bytes told on either side
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -29,17 +31,22 @@ def places(path: Path, wanted: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Where a file holds some bytes: the place, and up to 512 bytes before and after. A file that is gone has none."""
     try:
         with path.open("rb") as file:
-            if path.stat().st_size < len(wanted):
-                return
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
-                for start, stop in _written(file.fileno()):
-                    at = held.find(wanted, start, stop)
-                    while at >= 0:
-                        end = at + len(wanted)
-                        yield at, held[max(0, at - 512) : at], held[end : end + 512]
-                        at = held.find(wanted, at + 1, stop)
+            for start, stop in _written(file.fileno()):
+                for at in _found(file.fileno(), wanted, start, stop):
+                    before = os.pread(file.fileno(), min(at, _AROUND), max(0, at - _AROUND))
+                    yield at, before, os.pread(file.fileno(), _AROUND, at + len(wanted))
     except FileNotFoundError:
         return
+
+
+def _found(descriptor: int, wanted: bytes, start: int, stop: int) -> Iterator[int]:
+    """Read, not mapped: another process may cut the file meanwhile, which ends a process that has it mapped."""
+    for at in range(start, stop, _BLOCK):
+        block = os.pread(descriptor, min(_BLOCK + len(wanted) - 1, stop - at), at)
+        found = block.find(wanted)
+        while found >= 0:
+            yield at + found
+            found = block.find(wanted, found + 1)
 
 
 def _written(descriptor: int) -> Iterator[tuple[int, int]]:

@@ -20,7 +20,7 @@ from sightline.filters import Filter
 from sightline.protocols import Store
 from sightline.transfer import rows
 from sightline.transfer.folders import appearing
-from sightline.transfer.manifest import read_manifest, write_manifest
+from sightline.transfer.manifest import FILE, read_manifest, write_manifest
 from sightline.transfer.moment import Held, Writing, held
 from sightline.transfer.once import Once
 from sightline.transfer.reports import ExportReport
@@ -92,9 +92,11 @@ def refuse_target(folder: Path, *, force: bool) -> None:
         raise InputError(f"{folder} is no folder: it is not written over")
     if any(folder.iterdir()):
         try:
-            read_manifest(folder, KIND, VERSION)
+            ours = {FILE, *read_manifest(folder, KIND, VERSION)["files"]}
         except InputError as exc:
             raise InputError(f"{folder} holds something else than an export: it is not written over") from exc
+        if others := sorted(path.name for path in folder.iterdir() if path.name not in ours):
+            raise InputError(f"{folder} holds {others[0]!r} beside an export: it is not written over")
 
 
 class _Walk:

@@ -46,7 +46,12 @@ def _put(made: Path, place: Path, replace: bool) -> None:
         return
     old = _beside(place, "old")
     disk.move(place, old)
-    disk.move(made, place)
+    try:
+        disk.move(made, place)
+    except BaseException:
+        if not place.exists():
+            disk.move(old, place)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

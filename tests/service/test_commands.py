@@ -123,7 +123,7 @@ def test_info_and_models_as_json(sightline: Run, index: Path) -> None:
 def test_delete_removes_and_reports_what_was_not_there(sightline: Run, own_index: Path) -> None:
     assert sightline("delete", "bowl-red", "--index", own_index)[0] == 0
     code, out, _ = sightline("delete", "bowl-red", "bowl-blue", "--index", own_index, "--json")
-    assert (code, json.loads(out)) == (1, {"deleted": 1, "missing": 1})
+    assert (code, json.loads(out)) == (1, {"deleted": 1, "missing": ["bowl-red"]})
     with Sightline.open(own_index) as opened:
         assert opened.info()["items"] == 7
 

@@ -48,7 +48,10 @@ def test_what_is_left_is_listed_and_compact_removes_it(folder: Path, sightline: 
     code, out, _ = sightline("verify", "--deleted", "--gone", "plantedgone.txt", "--index", folder)
     told = " ".join(out.split())
     assert code == 0
-    assert "nothing is left of what was deleted or replaced; no byte of 'plantedgone.txt' in any file" in told
+    assert (
+        "nothing is left of what was deleted or replaced; no byte of 'plantedgone.txt' in any file of the collection"
+        in told
+    )
     assert "compact" not in " ".join(sightline("info", "--index", folder)[1].split())
 
 

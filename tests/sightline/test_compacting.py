@@ -95,7 +95,7 @@ def test_snapshots_are_told_and_left(filled: Filled) -> None:
         proof = index.compactions.proof([name(filled.gone)])
         assert proof.clean
         assert proof.snapshots[0].startswith("older of ")
-        assert proof.snapshots[0].endswith(f"still holds {name(filled.gone)!r}")
+        assert proof.snapshots[0].endswith(f"still holds {name(filled.gone)!r}: `sightline snapshot --remove older`")
 
 
 def test_an_interrupted_deletion_is_ended(filled: Filled) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.migration import Reembedding
 from sightline import Sightline, lock, passport, places
 from sightline.encoders.onnx import OnnxEncoder
 from sightline.errors import PassportMismatch, UnsupportedModality
 from sightline.lock import locked
-from sightline.types import Progress
+from sightline.types import Part, PartVectors, Progress
 from tests.indexer.grid import GridEncoder
 
 
@@ -247,6 +248,29 @@ def test_what_it_lost_is_mended_by_the_next_add(tmp_path: Path, shop: Path, othe
 
 
 # -- where it takes pictures from
+
+
+def test_what_is_written_anew_while_it_is_embedded_gets_no_vector_of_what_it_was(
+    tmp_path: Path, index: Path, shop: Path, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = Reembedding._embedded
+
+    def beside(self: Reembedding, parts: Sequence[Part]) -> list[PartVectors]:
+        found = embedded(self, parts)
+        monkeypatch.setattr(Reembedding, "_embedded", embedded)
+        Image.new("RGB", (90, 60), (20, 200, 20)).save(shop / "red.png")
+        (shop / "note.txt").write_text("Now everything here is printed.")
+        assert opened.add(shop).updated == 2
+        return found
+
+    with Sightline.open(index) as opened:
+        monkeypatch.setattr(Reembedding, "_embedded", beside)
+        opened.migrate(other)
+        moved = _vectors(opened)
+    with Sightline.open(tmp_path / "anew", encoder=other) as anew:
+        anew.add(shop)
+        for part, vector in _vectors(anew).items():
+            assert float(np.sum(vector * moved[part])) > 0.999, part
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])

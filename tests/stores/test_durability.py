@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sqlite3
 import subprocess
@@ -127,12 +128,24 @@ def test_a_second_writer_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_an_embedded_qdrant_is_open_in_one_process_at_a_time(tmp_path: Path) -> None:
     store = open_store("qdrant", tmp_path, collection="written")
+    store.upsert(*numbered(0))
+    (tmp_path / "qdrant.compact").mkdir()  # a compaction is under way
+    before = state_of(tmp_path)
     with writer("qdrant", tmp_path, 0, 1) as process:
         (told,) = lines(process, 1)
-    assert (
-        told == f"ConfigError: {tmp_path} is open in another process: an embedded Qdrant serves one process at a time"
+    assert told == (
+        f"ConfigError: {tmp_path} is open in another process (pid {os.getpid()}): an embedded Qdrant serves one "
+        "process at a time. Nothing was changed."
     )
+    assert state_of(tmp_path) == before  # Qdrant's own lock comes after it has cut its journals
+    store.upsert(*numbered(1))
     store.close()
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """What would show that somebody wrote in a folder."""
+    files = [(path, path.stat()) for path in folder.rglob("*")]
+    return {str(path): (stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in files}
 
 
 def test_a_qdrant_that_was_killed_while_it_was_made_is_made_again(tmp_path: Path) -> None:

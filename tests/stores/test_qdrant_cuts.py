@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from sightline import disk
+from sightline.errors import EngineTimeout
 from sightline.stores import open_store
-from sightline.stores.qdrant import QdrantStore, edge
-from sightline.types import Item, PartVectors
+from sightline.stores.qdrant import QdrantStore, edge, writing
+from sightline.types import Item, Part, PartVectors
 from tests.stores.writer import SPACE, numbered
 
 
@@ -95,3 +96,42 @@ def test_what_was_acknowledged_is_on_disk_before_the_call_returns(
         (item,), vectors = numbered(number)
         assert store.search(SPACE, vectors[1].vectors, 1)[0][0].part_id == f"{item.id}#image-1"
     store.close()
+
+
+def test_a_request_that_fails_costs_nothing_that_was_there_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "MOST_POINTS", 9)  # of items of five points each: one goes into a request
+    store = _open(tmp_path)
+    all_of_them = [numbered(number) for number in range(4)]
+    items, vectors = [one for each, _ in all_of_them for one in each], [one for _, each in all_of_them for one in each]
+    store.upsert(items, vectors)
+    upsert, asked = store._engine.upsert, list[int]()
+
+    def failing(points: list[edge.Point]) -> None:
+        asked.append(len(points))
+        if len(asked) == 3:
+            raise EngineTimeout("no answer")
+        upsert(points)
+
+    monkeypatch.setattr(store._engine, "upsert", failing)
+    with pytest.raises(EngineTimeout):
+        store.upsert(items, vectors)
+    monkeypatch.undo()
+    store.upsert(*numbered(9))
+    assert max(asked) < 12
+    assert store.stats().items == 5
+    assert len(store.get([item.id for item in items])) == 4
+    store.close()
+
+
+@pytest.mark.parametrize(("sizes", "requests"), [([], []), ([3, 5, 1], [[3, 5], [1]]), ([30, 1], [[30], [1]])])
+def test_items_are_cut_into_requests_between_items(
+    sizes: list[int], requests: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "MOST_POINTS", 10)
+    items = [
+        Item(f"i{at}", parts=tuple(Part(f"i{at}#{n}", f"i{at}", "text", f"{n}") for n in range(size)))
+        for at, size in enumerate(sizes)
+    ]
+    assert [[len(item.parts) for item in some] for some in writing.in_requests(items)] == requests

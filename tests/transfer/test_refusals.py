@@ -289,6 +289,10 @@ def test_an_export_is_not_written_over_what_is_there(tmp_path: Path, filled: Ope
     for folder in (tmp_path / "diary", tmp_path / "diary" / "monday.txt"):
         with pytest.raises(InputError, match="not written over"):
             filled.transfer.export(folder, force=True)
+    (target / "notebook.ipynb").write_text("work of weeks")
+    with pytest.raises(InputError, match=r"holds 'notebook.ipynb' beside an export"):
+        filled.transfer.export(target, force=True)
+    assert (target / "notebook.ipynb").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["diary", "filled", "out", "shop"]
 
 

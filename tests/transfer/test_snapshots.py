@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
 import pytest
 
 from service.shelf import Shelf
-from sightline import places
+from sightline import disk, places
 from sightline.errors import ConfigError, InputError, NotFound, UnreadableSource
 from sightline.settings import Settings
 from sightline.transfer import remove_snapshot, restore, snapshots
@@ -55,11 +56,64 @@ def test_a_snapshot_comes_back_as_it_was(index: Path, tmp_path: Path) -> None:
     assert hidden(index) == []
 
 
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt(), OSError(errno.EIO, "Input/output error")])
+def test_a_restore_that_is_stopped_between_its_renames_leaves_the_old_collection(
+    index: Path, stopped: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reopened(index) as now:
+        now.transfer.snapshot("first")
+        now.add({"id": "new", "title": "Something new"})
+        before = contents(now)
+    sync = disk.sync
+
+    def stopping(path: Path) -> None:
+        sync(path)
+        if path.name == "collections" and list(path.glob(".replaced-*")):
+            monkeypatch.setattr(disk, "sync", sync)
+            raise stopped
+
+    monkeypatch.setattr(disk, "sync", stopping)
+    with pytest.raises((KeyboardInterrupt, ConfigError)):
+        restore(index, "default", "first", force=True)
+    assert disk.sync is sync  # it was stopped there
+    for _ in range(2):
+        with reopened(index) as again:
+            assert contents(again) == before
+    assert hidden(index) == []
+
+
+def test_whoever_makes_a_collection_between_the_renames_of_a_restore_is_told_that_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, move, late = tmp_path / "index", disk.move, list[Opened]()
+    with opened(index, "faiss") as made:
+        made.add(shop(tmp_path / "shop", 3))
+        made.transfer.snapshot("first")
+        before = contents(made)
+        made.delete(["0.png"])
+
+    def beside(here: Path, there: Path) -> None:
+        move(here, there)
+        if there.name.startswith(".replaced-"):
+            monkeypatch.setattr(places, "finish", lambda *_: None)  # it looked before the first rename
+            late.append(opened(index, "faiss"))
+
+    monkeypatch.setattr(disk, "move", beside)
+    restore(index, "default", "first", force=True)
+    monkeypatch.undo()
+    with pytest.raises(NotFound):
+        late[0].add({"id": "new", "title": "Something new"})
+    late[0].close()
+    with reopened(index) as again:
+        assert contents(again) == before
+    assert hidden(index) == []
+
+
 def test_whoever_has_the_old_collection_open_is_told(index: Path) -> None:
     with reopened(index) as held:
         held.transfer.snapshot("first")
         if held.info()["store"] == "qdrant":
-            with pytest.raises(ConfigError, match="open in another process"):
+            with pytest.raises(ConfigError, match="open in this process already"):
                 restore(index, "default", "first", force=True)
             return
         restore(index, "default", "first", force=True)

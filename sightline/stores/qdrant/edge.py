@@ -32,13 +32,15 @@ _SCHEMAS = {"keyword": edge.PayloadSchemaType.Keyword, "float": edge.PayloadSche
 class EdgeEngine:
     """One Qdrant collection in a folder of this machine. What is `asked` of it holds from then on."""
 
-    def __init__(self, folder: Path, asked: CollectionSettings) -> None:
+    def __init__(self, folder: Path, asked: CollectionSettings, *, guarded: bool = True) -> None:
+        """`guarded`: no other process may open it meanwhile; not where the caller holds the guard of what it is for."""
         self.place = str(folder.parent)
         self._folder = folder
         self._shard: Any = None
         self._flushed = time.monotonic()
         self._wrote = False
         self._gate = Gate()
+        self._guard = contextlib.ExitStack()
         try:
             make_folder(folder.parent)
         except OSError as exc:
@@ -46,11 +48,12 @@ class EdgeEngine:
         if not folder.exists():
             _refuse_full(folder)
         try:
-            with edge_compact.alone(folder):
-                edge_compact.recover(folder)
-                if not folder.exists():
-                    _create(folder)
-                self._shard = edge.EdgeShard.load(str(folder))
+            if guarded:  # before a file is touched: Qdrant's own lock comes after it has mended its files
+                self._guard.enter_context(edge_compact.alone(folder))
+            edge_compact.recover(folder)
+            if not folder.exists():
+                _create(folder)
+            self._shard = edge.EdgeShard.load(str(folder))
             self.settings = self._agreed(asked)
             self._shard.optimize()  # what an unclean stop left behind, or settings ask for; else nothing to do
             self._indexed = set(self._shard.info().payload_schema)
@@ -149,13 +152,13 @@ class EdgeEngine:
         place = edge_compact.fresh(self._folder)
         try:
             shutil.rmtree(place, ignore_errors=True)
-            copy = EdgeEngine(place, self.settings)
+            copy = EdgeEngine(place, self.settings, guarded=False)
             try:
                 self._copy_points(copy, vectors, tell)
             finally:
                 copy.close()
             sync_tree(place)
-            with self._gate.write(), edge_compact.alone(self._folder):
+            with self._gate.write():
                 self._change_over()
             edge_compact.clear(self._folder)
         except OSError as exc:
@@ -165,8 +168,10 @@ class EdgeEngine:
         return edge_compact.remains(self._folder, ids)
 
     def close(self) -> None:
-        if self._shard is not None:
-            shard, self._shard = self._shard, None
+        shard, self._shard = self._shard, None
+        with self._guard:
+            if shard is None:
+                return
             try:
                 if self._wrote and not self.exact and _has_room(self._folder, more=self.bytes_disk()):
                     shard.optimize()  # codes and a graph for what came since it was opened, else at the next opening
@@ -276,8 +281,6 @@ def _create(folder: Path) -> None:
 
 def _translated(exc: Exception, place: str) -> ConfigError | EngineError:
     text = str(exc)
-    if "WouldBlock" in text:
-        return ConfigError(f"{place} is open in another process: an embedded Qdrant serves one process at a time")
     return EngineError(f"Qdrant in {place} failed: {text.splitlines()[0]}")
 
 

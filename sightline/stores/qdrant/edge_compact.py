@@ -7,6 +7,7 @@ its own optimizer leaves much of it there; so all of it is left behind.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,8 @@ from pathlib import Path
 
 from sightline import scanning
 from sightline.disk import move
-from sightline.lock import locked
+from sightline.errors import ConfigError
+from sightline.lock import Locked, locked
 from sightline.remains import Remains
 from sightline.stores.qdrant.points import point_id
 
@@ -24,8 +26,16 @@ _ENDS = ("fields", "image-0", "text-0")  # of the parts that nearly every item h
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """While a folder is opened or changed over, no other process does so."""
-    with locked(folder.parent / LOCK):
+    """As long as a folder is open, no other process opens it. Raises ConfigError."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(folder.parent / LOCK))
+        except Locked as exc:
+            where = "this process already" if exc.holder == str(os.getpid()) else f"another process (pid {exc.holder})"
+            raise ConfigError(
+                f"{folder.parent} is open in {where}: an embedded Qdrant serves one process at a time. Nothing was "
+                "changed."
+            ) from exc
         yield
 
 

@@ -28,7 +28,7 @@ from sightline.stores.qdrant import certifying, points, removed
 from sightline.stores.qdrant.moment import QdrantMoment
 from sightline.stores.qdrant.points import MANY, WORDS, Engine, Json, Nearest, Point, Vector, point_id, vector_name
 from sightline.stores.qdrant.where import any_of, where_json
-from sightline.stores.qdrant.writing import embed_words, named_vectors, points_of
+from sightline.stores.qdrant.writing import embed_words, in_requests, named_vectors, points_of
 from sightline.stores.words import words_of
 from sightline.types import (
     Aggregate,
@@ -73,19 +73,9 @@ class QdrantStore:
             return
         self._refuse_taken_parts(items)
         with self._writing:
-            self._finish()
-            spaces, fresh = self._make_spaces(vectors), points_of(items, vectors)
-            for key, kind in {
-                key: kind for point in fresh for key, kind in points.indexes(point.payload).items()
-            }.items():
-                self._engine.make_index(key, kind)
-            ids, kept = [item.id for item in items], [point.id for point in fresh]
-            note = Point(_NOTE, {"kind": "note", "items": ids, "points": kept}, {})
-            going = removed.going(self._engine, {"must": [any_of("item", ids)]})
-            self._engine.upsert(
-                [note, *spaces, *going, *fresh, Point(_END, {"kind": "note"}, {})]
-            )  # a server takes pages
-            self._engine.delete(_left_over(ids, kept))
+            for some in in_requests(items):
+                parts = {part.id for item in some for part in item.parts}
+                self._upsert(some, [one for one in vectors if one.part_id in parts])
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many there were."""
@@ -297,6 +287,17 @@ class QdrantStore:
             self._finish()
 
     # -- pieces --------------------------------------------------------------------------------------------------------
+
+    def _upsert(self, items: Sequence[Item], vectors: Sequence[PartVectors]) -> None:
+        self._finish()
+        spaces, fresh = self._make_spaces(vectors), points_of(items, vectors)
+        for key, kind in {key: kind for point in fresh for key, kind in points.indexes(point.payload).items()}.items():
+            self._engine.make_index(key, kind)
+        ids, kept = [item.id for item in items], [point.id for point in fresh]
+        note = Point(_NOTE, {"kind": "note", "items": ids, "points": kept}, {})
+        going = removed.going(self._engine, {"must": [any_of("item", ids)]})
+        self._engine.upsert([note, *spaces, *going, *fresh, Point(_END, {"kind": "note"}, {})])
+        self._engine.delete(_left_over(ids, kept))
 
     def _finish(self) -> None:
         """Remove the old parts of items that were written whole; items that were not, altogether."""

@@ -5,7 +5,7 @@ Does not know an engine, nor when they are written. Words become Qdrant's own BM
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,26 @@ from sightline.stores.qdrant import points
 from sightline.stores.qdrant.points import MANY, WORDS, Point, Sparse, Vector, point_id, vector_name
 from sightline.types import Item, PartVectors
 
+MOST_POINTS = 900  # of items and parts; a request takes 1,000, and the store adds a few of its own
 AVERAGE_WORDS = 32  # the length BM25 takes for average: titles are shorter, passages longer
+
+
+def in_requests(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Items that go into one request together, so that a server has all of them or none: at most MOST_POINTS points.
+
+    An item of more parts is alone; its points take several requests, and a failure between them costs this item.
+    """
+    some: list[Item] = []
+    count = 0
+    for item in items:
+        more = 1 + len(item.parts)
+        if some and count + more > MOST_POINTS:
+            yield some
+            some, count = [], 0
+        some.append(item)
+        count += more
+    if some:
+        yield some
 
 
 def points_of(items: Sequence[Item], vectors: Sequence[PartVectors]) -> list[Point]:

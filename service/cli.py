@@ -199,7 +199,10 @@ def delete(
     collection: Collection = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove items, with their pictures, texts and vectors, from an index. The sources themselves are not touched."""
+    """Remove items, with their pictures, texts and vectors, from an index.
+
+    The sources are not touched: what one of them still holds comes back when it is indexed again.
+    """
     with open_index(index, collection, create=False) as opened:
         missing = []
         for one in dict.fromkeys(ids):

@@ -73,7 +73,8 @@ class DeletedCheck:
     def show(self, out: Console, report: Proof) -> None:
         seen = report.remains
         if seen.left:
-            say(out, "deleted", "broken" if self.asked else "not compacted", f"something is left: {REMEDY}")
+            told = "it was not deleted" if all("was not deleted" in one for one in seen.left) else REMEDY
+            say(out, "deleted", "broken" if self.asked else "not compacted", f"something is left: {told}")
         elif seen.unseen:
             say(out, "deleted", "not measured", "nothing is left that can be seen from here")
         else:

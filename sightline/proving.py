@@ -21,6 +21,7 @@ from sightline.types import Item
 PAGE = 1000  # items in memory at a time
 NEAR = 16  # bytes on either side by which a place in a file is known again
 TOLD = 3  # files or items named in a sentence
+LONG = 8  # letters of an id that hardly stand in a digest by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,11 @@ class _Live:
     def found(self, item: str, folder: Path, files: Sequence[Path]) -> Remains:
         """In which files an id is that nothing explains which is there."""
         if item in self._there:
-            return Remains((f"{item!r} was not deleted: it is in the collection",))
-        holding = {
-            path: count
-            for path in files
-            if (count := sum(not self._explained(item, *near) for near in _nearby(path, item)))
-        }
+            return Remains((f"{item!r} was not deleted: it is in the collection, until `sightline delete {item}`",))
+        places = {path: [near for near in _nearby(path, item) if not self._explained(item, *near)] for path in files}
+        alone = {path: len([near for near in found if _alone(item, *near)]) for path, found in places.items()}
+        within = {path: len(found) for path, found in places.items() if found}
+        holding = {path: count for path, count in alone.items() if count} or within
         if not holding:
             return Remains()
         named = ", ".join(f"{path.relative_to(folder)} ({count})" for path, count in list(holding.items())[:TOLD])
@@ -108,6 +108,12 @@ class _Live:
             others = ", ".join(map(repr, saying[:TOLD]))
             return Remains(
                 unseen=(f"{item!r} is also said by items that are there ({others}), so {named} may be theirs",)
+            )
+        if not any(alone.values()):
+            return Remains(
+                unseen=(
+                    f"{item!r} is short, and only parts of longer words are like it: {named} may mean something else",
+                )
             )
         return Remains((f"{item!r} is still named in {named}",))
 
@@ -139,3 +145,8 @@ def _nearby(path: Path, item: str) -> Iterator[tuple[bytes, bytes]]:
     for form in scanning.forms(item):
         for _, before, after in scanning.places(path, form):
             yield before, after
+
+
+def _alone(item: str, before: bytes, after: bytes) -> bool:
+    """Whether it is this id that stands there: a few letters or digits are also found within digests and numbers."""
+    return len(item) >= LONG or not (before[-1:].isalnum() or after[:1].isalnum())

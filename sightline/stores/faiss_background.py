@@ -64,9 +64,11 @@ class Background:
                 self._looking.release()
 
     def now(self, space: Space, handed: Handed, kind: str | None) -> list[Certificate]:
-        """Build the indexes of one space."""
+        """Build the indexes of one space. Raises EngineError while another process builds or compacts."""
         plan = self._plan if kind is None else replace(self._plan, kind=kind_named(kind).name)
-        with self._turn:
+        with self._turn, self.alone(wait_s=None) as alone:
+            if not alone:
+                raise EngineError(f"another process is building an index in {self._folder}, or compacts the collection")
             return faiss_build.build(self._database, self._folder, space, plan, handed)
 
     def renew(self, space: Space) -> None:
@@ -114,19 +116,19 @@ class Background:
         """Build, and look again whether what was written meanwhile makes another one due."""
         if not due:
             return
-        with self._alone() as alone:
+        with self.alone() as alone:
             for _ in range(ROUNDS if alone else 0):
                 for space in due:
                     self.renew(space)
                 due = self._due(*due)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[bool]:
+    def alone(self, *, wait_s: float | None = 0.0) -> Iterator[bool]:
         """Whether no other process is building; none begins until the block is left."""
         with contextlib.ExitStack() as held:
             try:
                 make_folder(self._folder)
-                held.enter_context(locked(self._folder / _LOCK, wait_s=0))
+                held.enter_context(locked(self._folder / _LOCK, wait_s=wait_s))
             except OSError as exc:
                 raise EngineError(f"cannot write an index in {self._folder}: {exc.strerror}") from exc
             except ConfigError as exc:

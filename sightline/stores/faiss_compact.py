@@ -24,6 +24,15 @@ from sightline.types import Space
 def compact(database: Database, folder: Path, builds: Background, tell: Tell) -> None:
     """Remove for good what was deleted or replaced. Raises EngineError where room is lacking."""
     builds.wait()
+    with builds.alone() as alone:  # else what another process has read of it comes into an index that lands afterwards
+        if not alone:
+            raise EngineError(
+                f"another process is building an index in {folder}. Nothing was changed; compact again when it is done."
+            )
+        _compact(database, folder, builds, tell)
+
+
+def _compact(database: Database, folder: Path, builds: Background, tell: Tell) -> None:
     with database.reading() as connection:
         stale = [space for space in sqlite.spaces(connection) if _is_stale(connection, folder, space)]
     for done, space in enumerate(stale):

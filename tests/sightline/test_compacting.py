@@ -81,7 +81,8 @@ def test_an_id_that_is_there_is_not_gone(filled: Filled) -> None:
     with filled.open() as index:
         index.compact()
         told = index.compactions.proof([name(filled.kept)]).remains.left
-        assert told == (f"{name(filled.kept)!r} was not deleted: it is in the collection",)
+        kept = name(filled.kept)
+        assert told == (f"{kept!r} was not deleted: it is in the collection, until `sightline delete {kept}`",)
         assert index.compactions.proof([name(filled.kept)[:-1]]).clean  # part of ids that are there, and nothing else
         mentioned = index.compactions.proof(["version"]).remains  # in every title
         assert mentioned.left == ()
@@ -96,6 +97,21 @@ def test_snapshots_are_told_and_left(filled: Filled) -> None:
         assert proof.clean
         assert proof.snapshots[0].startswith("older of ")
         assert proof.snapshots[0].endswith(f"still holds {name(filled.gone)!r}: `sightline snapshot --remove older`")
+
+
+def test_a_short_id_is_not_taken_for_what_stands_within_digests(tmp_path: Path) -> None:
+    with Opened.open(tmp_path, store="faiss") as index:
+        index.add(
+            *(
+                {"id": one, "title": f"a lamp {at}"}
+                for at, one in enumerate(["17", "a", "042", *map(str, range(900, 999))])
+            )
+        )
+        index.delete(["17", "a"])
+        assert not index.compactions.proof(["17"]).clean
+        index.compact()
+        assert index.compactions.proof(["17", "a"]).clean
+        assert not index.compactions.proof(["042"]).clean
 
 
 def test_an_interrupted_deletion_is_ended(filled: Filled) -> None:

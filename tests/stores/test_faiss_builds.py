@@ -93,7 +93,7 @@ def test_files_of_one_build_outlast_another_process_that_builds_meanwhile(
         told = real(folder, name)
         calls.append(name)
         if len(calls) == 1:  # pictures are done, texts are not
-            other.build(SPACE)
+            faiss_build.build(other._database, tmp_path / "indexes", SPACE, NEVER, {})  # one that takes no lock
         return told
 
     monkeypatch.setattr(faiss_files, "finished", finished)

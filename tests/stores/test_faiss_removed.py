@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sightline.errors import EngineError
 from sightline.filters import parse
+from sightline.lock import locked
 from sightline.stores import faiss_build, faiss_removed, sqlite
 from sightline.stores.faiss import FaissStore
 from sightline.stores.faiss_build import Plan
@@ -100,3 +102,16 @@ def test_the_log_of_removals_stays_short(tmp_path: Path) -> None:
         last, gone = faiss_removed.removed_after(connection, 0)
     assert (last, gone.tolist()) == (faiss_removed.KEPT + 1, [0, 1])  # the first was forgotten
     store.close()
+
+
+def test_nothing_is_compacted_while_another_process_builds(store: FaissStore, folder: Path) -> None:
+    store.build(SPACE)  # what another reads of the vectors meanwhile would come back with its index
+    store.delete(["item-007"])
+    with locked(folder / "indexes" / "building"):
+        with pytest.raises(EngineError, match="another process is building"):
+            store.compact()
+        with pytest.raises(EngineError, match="another process is building"):
+            store.build(SPACE)
+    assert store.remains().left
+    store.compact()
+    assert not store.remains().left

@@ -70,7 +70,7 @@ def _git(*args: str) -> str:
 
 def _changed() -> bool:
     """Whether the checkout differs from its commit; figures that were just written are no change of the code."""
-    return bool(_git("status", "--porcelain", "--", ".", ":!benchmarks/results"))
+    return bool(_git("status", "--porcelain", "--", ":/", ":(top,exclude)benchmarks/results"))
 
 
 def _processor() -> str:

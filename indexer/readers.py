@@ -66,6 +66,8 @@ _SNIFFED_BYTES = 512
 def open_sources(sources: Sequence[str | Path | Mapping[str, Any]], options: IndexOptions) -> list[Source]:
     """Every source once, handed-in rows together as one. Raises InputError for one that does not exist."""
     rows.check_mapping(options.mapping)
+    if any(isinstance(source, list | tuple) for source in sources):
+        raise InputError("sources and rows are handed in one by one, not as a list: add(*rows)")
     handed = [source for source in sources if isinstance(source, Mapping)]
     opened = [_open(Path(source), options) for source in sources if not isinstance(source, Mapping)]
     if handed:

@@ -35,7 +35,7 @@ from service.options import (
     open_index,
     print_json,
 )
-from sightline.errors import NotFound, SightlineError
+from sightline.errors import InputError, NotFound, SightlineError
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
@@ -91,6 +91,9 @@ def index_command(
     """
     from service import progress, tables
 
+    for source in sources:  # before an index is made, and an encoder loaded, for nothing
+        if not os.path.lexists(source):
+            raise InputError(f"{source} does not exist")
     with open_index(index, collection, encoder=encoder, store=store) as opened:
         with progress.shown(tables.console(stderr=True)) as show:
             report = opened.add(

@@ -111,6 +111,8 @@ def test_what_does_not_exist_is_an_error_before_anything_else(tmp_path: Path, ph
         read(photos, tmp_path / "nowhere")
     with pytest.raises(InputError, match="nothing to index"):
         read()
+    with pytest.raises(InputError, match=r"one by one, not as a list: add\(\*rows\)"):
+        open_sources([[{"id": "a", "title": "A"}]], IndexOptions())  # type: ignore[list-item]
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="neither a file nor a folder"):
         read(tmp_path / "pipe")

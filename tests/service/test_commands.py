@@ -272,3 +272,9 @@ def test_the_demo_asks_what_the_sample_can_answer(sample: Path) -> None:
     rows = [json.loads(line) for line in (sample / "catalog.jsonl").read_text(encoding="utf-8").splitlines()]
     where = parse(script.filtered[1])
     assert len([row for row in rows if matches(where, row["id"], row)]) >= demo.SHOWN
+
+
+def test_a_source_that_is_not_there_makes_no_index(sightline: Run, tmp_path: Path) -> None:
+    code, out, err = sightline("index", tmp_path / "nope.jsonl", "--index", tmp_path / "index")
+    assert (code, out, err) == (2, "", f"sightline: {tmp_path / 'nope.jsonl'} does not exist\n")
+    assert not (tmp_path / "index").exists()

@@ -75,7 +75,7 @@ def _read(name: str, given: list[str], cwd: Path) -> Iterator[Call]:
 
 
 def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text.strip('"').replace("\\x", ""))
+    return bytes.fromhex(text.strip(' "').replace("\\x", ""))
 
 
 def _opened(text: str) -> str:

@@ -10,9 +10,7 @@ Vectors are those of `benchmarks.stores`, whose --keep FOLDER is taken as it is:
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
-import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -23,7 +21,7 @@ import numpy as np
 
 from benchmarks.report import circumstances, write
 from benchmarks.stores import filled, item_of
-from benchmarks.vectors import Made, embedded, prepare, turned, unit
+from benchmarks.vectors import arguments, prepared, unit
 from sightline.filters import Compare, Filter
 from sightline.stores.faiss import FaissStore
 from sightline.types import PartVectors, Space, Vectors
@@ -34,26 +32,12 @@ HALF = Compare("price", "<", 50)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[100_000])
-    parser.add_argument("--dim", type=int, default=256, help="numbers of a vector")
-    parser.add_argument("--mixed", action="store_true", help="every other vector of the clusters, with --data")
-    parser.add_argument("--data", type=Path, help="folder that holds flickr8k.tar and fashion.tar")
-    parser.add_argument("--encoder", default="starter", metavar="SPEC")
-    parser.add_argument("--keep", type=Path, help="folder for vectors and collections")
-    parser.add_argument("--out", type=Path, help="folder to write the figures to")
-    asked = parser.parse_args()
+    asked = arguments(__doc__, [100_000]).parse_args()
     figures: dict[str, Any] = {"circumstances": circumstances(encoder=asked.encoder, threads=1), "rows": []}
-    with tempfile.TemporaryDirectory() as temporary:
-        work = asked.keep or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        real = turned(embedded(asked.data, asked.encoder, work), asked.dim) if asked.data else None
-        for size in asked.sizes:
-            made = Made(size, real[0].shape[1] if real else asked.dim, real, asked.mixed or not real)
-            prepare(work / made.name, made)
-            space = Space("benchmark", made.dim, "f" * 64)
-            filled(work / made.name / "faiss", "faiss", space, work / made.name / "pictures.npy")
-            figures["rows"].append({"size": made.name} | _measured(work / made.name, space))
+    for made, folder in prepared(asked):
+        space = Space("benchmark", made.dim, "f" * 64)
+        filled(folder / "faiss", "faiss", space, folder / "pictures.npy")
+        figures["rows"].append({"size": made.name} | _measured(folder, space))
     write(asked.out, "freshness", figures)
 
 

@@ -23,7 +23,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import circumstances, write
-from benchmarks.vectors import BATCH, Made, embedded, prepare, queries_of, recall_apart, turned, unit
+from benchmarks.vectors import BATCH, arguments, prepared, queries_of, recall_apart, unit
 from sightline.filters import Compare
 from sightline.protocols import Store
 from sightline.stores import open_store
@@ -47,15 +46,8 @@ REPEATS = 40
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
+    parser = arguments(__doc__, [10_000, 100_000])
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS[1:])
-    parser.add_argument("--dim", type=int, default=256, help="numbers of a vector")
-    parser.add_argument("--mixed", action="store_true", help="every other vector of the clusters, with --data")
-    parser.add_argument("--data", type=Path, help="folder that holds flickr8k.tar and fashion.tar")
-    parser.add_argument("--encoder", default="starter", metavar="SPEC")
-    parser.add_argument("--keep", type=Path, help="folder for vectors and collections")
-    parser.add_argument("--out", type=Path, help="folder to write the figures to")
     parser.add_argument("--row", nargs=3, metavar=("FOLDER", "SIZE", "KIND"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.row:
@@ -63,21 +55,14 @@ def main() -> None:
         print(json.dumps(_row(Path(folder), int(size), kind)))
         return
     figures: dict[str, Any] = {"circumstances": circumstances(encoder=asked.encoder, threads=1), "rows": []}
-    with tempfile.TemporaryDirectory() as temporary:
-        work = asked.keep or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        real = turned(embedded(asked.data, asked.encoder, work), asked.dim) if asked.data else None
-        for size in asked.sizes:
-            made = Made(size, real[0].shape[1] if real else asked.dim, real, asked.mixed or not real)
-            folder = work / made.name
-            prepare(folder, made)
-            for kind in asked.kinds:
-                command = [sys.executable, "-m", "benchmarks.stores", "--row", str(folder), str(size), kind]
-                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-                figures["rows"].append(json.loads(done.stdout.splitlines()[-1]))
-                with (work / "rows.jsonl").open("a") as kept:
-                    kept.write(done.stdout.splitlines()[-1] + "\n")
-                print(_line(figures["rows"][-1]), file=sys.stderr, flush=True)
+    for made, folder in prepared(asked):
+        for kind in asked.kinds:
+            command = [sys.executable, "-m", "benchmarks.stores", "--row", str(folder), str(made.size), kind]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            figures["rows"].append(json.loads(done.stdout.splitlines()[-1]))
+            with (folder.parent / "rows.jsonl").open("a") as kept:
+                kept.write(done.stdout.splitlines()[-1] + "\n")
+            print(_line(figures["rows"][-1]), file=sys.stderr, flush=True)
     print("\n".join(table(figures["rows"])))
     write(asked.out, "stores", figures)
 

@@ -5,8 +5,10 @@ Does not know any store: the truth that searches are held to is counted here by 
 
 from __future__ import annotations
 
+import argparse
 import json
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +83,31 @@ class Made:
     def _centres(self) -> Vectors:
         n = max(20, self.size // CLUSTER)
         return unit(_noise(np.random.default_rng(SEED + 1), (n, self.dim), 1))
+
+
+def arguments(description: str | None, sizes: list[int]) -> argparse.ArgumentParser:
+    """What every command asks that measures with these vectors."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="*", default=sizes)
+    parser.add_argument("--dim", type=int, default=256, help="numbers of a vector")
+    parser.add_argument("--mixed", action="store_true", help="every other vector of the clusters, with --data")
+    parser.add_argument("--data", type=Path, help="folder that holds flickr8k.tar and fashion.tar")
+    parser.add_argument("--encoder", default="starter", metavar="SPEC")
+    parser.add_argument("--keep", type=Path, help="folder for vectors and collections")
+    parser.add_argument("--out", type=Path, help="folder to write the figures to")
+    return parser
+
+
+def prepared(asked: argparse.Namespace) -> Iterator[tuple[Made, Path]]:
+    """Each size that was asked for, and the folder its vectors are in; of --keep, or gone at the end."""
+    with tempfile.TemporaryDirectory() as temporary:
+        work = asked.keep or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
+        real = turned(embedded(asked.data, asked.encoder, work), asked.dim) if asked.data else None
+        for size in asked.sizes:
+            made = Made(size, real[0].shape[1] if real else asked.dim, real, asked.mixed or not real)
+            prepare(work / made.name, made)
+            yield made, work / made.name
 
 
 def prepare(folder: Path, made: Made) -> None:

@@ -23,7 +23,7 @@ from sightline.errors import ConfigError, EngineError, EngineTimeout, SightlineE
 from sightline.remains import Remains, Tell
 from sightline.stores.qdrant import server_settings
 from sightline.stores.qdrant.points import MANY, WORDS, Json, Kind, Nearest, Point, Sparse, Vector
-from sightline.stores.qdrant.settings import CollectionSettings, keep, kept_by
+from sightline.stores.qdrant.settings import CollectionSettings, keep, kept_by, search_params
 
 PAGE = 1000  # points read or written in one request; a server takes 32 MB
 MOST_VALUES = 1_000_000  # distinct values of one field that are looked at
@@ -116,7 +116,7 @@ class ClientEngine:
                 limit=one.limit,
                 filter=_filter(one.filter),
                 with_payload=list(payload),
-                params=server_settings.search(self.settings, exact=one.exact) if self._remote else None,
+                params=search_params(models, self.settings, exact=one.exact) if self._remote else None,
             )
             for one in searches
         ]

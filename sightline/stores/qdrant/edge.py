@@ -20,7 +20,7 @@ from sightline.remains import Remains, Tell
 from sightline.stores.gate import Gate
 from sightline.stores.qdrant import edge_compact, edge_settings
 from sightline.stores.qdrant.points import MANY, Json, Kind, Nearest, Point, Sparse, Vector
-from sightline.stores.qdrant.settings import CollectionSettings, keep, kept_by
+from sightline.stores.qdrant.settings import CollectionSettings, keep, kept_by, search_params
 
 PAGE = 1000  # points read at a time
 FLUSH_EVERY_S = 5.0  # as a server does; it costs 0.1-0.5 s. What was written since is in the log, on disk, and replayed
@@ -104,7 +104,7 @@ class EdgeEngine:
                 query=edge.Query.Nearest(_given(one.vector), using=one.using),
                 filter=_filter(one.filter),
                 with_payload=list(payload),
-                params=edge_settings.search(self.settings, exact=one.exact),
+                params=search_params(edge, self.settings, exact=one.exact),
             )
             for one in searches
         ]

@@ -55,18 +55,6 @@ def threshold(given: CollectionSettings) -> int:
     return FROM if given.quantized or (given.m, given.ef_construct, given.ef) != (None, None, None) else NEVER
 
 
-def search(settings: CollectionSettings, *, exact: bool) -> edge.SearchParams | None:
-    """How one search is done; None: as Qdrant does it by itself. Scores are those of the vectors, never of codes."""
-    if exact:
-        return edge.SearchParams(exact=True, quantization=edge.QuantizationSearchParams(ignore=True))
-    codes = None
-    if settings.quantized:
-        codes = edge.QuantizationSearchParams(rescore=True, oversampling=settings.pool_factor)
-    if codes is None and settings.ef is None:
-        return None
-    return edge.SearchParams(hnsw_ef=settings.ef, quantization=codes)
-
-
 def _codes(given: CollectionSettings) -> Any:
     match given.quantization:
         case "int8":

@@ -66,18 +66,6 @@ def placed(on_disk: bool, vectors: list[str]) -> dict[str, models.VectorParamsDi
     return {name: models.VectorParamsDiff(on_disk=on_disk) for name in vectors} or None
 
 
-def search(settings: CollectionSettings, *, exact: bool) -> models.SearchParams | None:
-    """How one search is done; None: as Qdrant does it by itself. Scores are those of the vectors, never of codes."""
-    if exact:
-        return models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
-    codes = None
-    if settings.quantized:
-        codes = models.QuantizationSearchParams(rescore=True, oversampling=settings.pool_factor)
-    if codes is None and settings.ef is None:
-        return None
-    return models.SearchParams(hnsw_ef=settings.ef, quantization=codes)
-
-
 def _graph(given: CollectionSettings) -> models.HnswConfigDiff | None:
     if given.m is None and given.ef_construct is None:
         return None

@@ -116,6 +116,20 @@ def keep(engine: Engine, settings: CollectionSettings) -> None:
     engine.upsert([Point(_PLACE, {"kind": "settings", "settings": settings.to_json()}, {})])
 
 
+def search_params(qdrant: Any, settings: CollectionSettings, *, exact: bool) -> Any:
+    """How one search is done, in the words of `qdrant`: the embedded engine's module or the client's, which are the
+    same; None: as Qdrant does it by itself. Scores are those of the vectors, never of codes.
+    """
+    if exact:
+        return qdrant.SearchParams(exact=True, quantization=qdrant.QuantizationSearchParams(ignore=True))
+    codes = None
+    if settings.quantized:
+        codes = qdrant.QuantizationSearchParams(rescore=True, oversampling=settings.pool_factor)
+    if codes is None and settings.ef is None:
+        return None
+    return qdrant.SearchParams(hnsw_ef=settings.ef, quantization=codes)
+
+
 def _unknown(name: str) -> str:
     close = difflib.get_close_matches(name, _READ, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]}?" if close else ""

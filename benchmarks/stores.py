@@ -9,7 +9,8 @@ of processor time of the one thread that searches, which other work on the machi
 Vectors are clusters with a gap between texts and pictures; with --data, pictures and captions that --encoder embeds,
 grown beyond their number by noise around each, and turned into --dim numbers where that is more, which keeps every
 cosine; with --mixed, every other one is of the clusters. --keep FOLDER keeps vectors and collections for the next run.
-The kind `chosen` is the one that the size calls for. Recall is the certificate's; `recall apart` is counted here,
+The kind `chosen` is the one that the size calls for; `qdrant?quantization=int8` is embedded Qdrant with
+settings. Recall is the certificate's; `recall apart` is counted here,
 against a pass by numpy.
 """
 
@@ -47,7 +48,7 @@ REPEATS = 40
 
 def main() -> None:
     parser = arguments(__doc__, [10_000, 100_000])
-    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS[1:])
+    parser.add_argument("--kinds", nargs="*", type=_kind, default=KINDS[1:], help=f"{', '.join(KINDS)}, or qdrant?…")
     parser.add_argument("--row", nargs=3, metavar=("FOLDER", "SIZE", "KIND"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.row:
@@ -67,6 +68,12 @@ def main() -> None:
     write(asked.out, "stores", figures)
 
 
+def _kind(name: str) -> str:
+    if name not in KINDS and not name.startswith("qdrant?"):
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(KINDS)}, nor qdrant? with settings")
+    return name
+
+
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """The rows in Markdown."""
     return [_line(dict(zip(COLUMNS, COLUMNS, strict=True))), "|" + "---|" * len(COLUMNS), *map(_line, rows)]
@@ -81,7 +88,7 @@ def _line(row: dict[str, Any]) -> str:
 
 def _row(folder: Path, size: int, kind: str) -> dict[str, Any]:
     space = Space("benchmark", np.load(folder / "texts.npy", mmap_mode="r").shape[1], "f" * 64)
-    spec = "qdrant" if kind == "qdrant" else "faiss"
+    spec = kind if kind.startswith("qdrant") else "faiss"
     place = folder / spec
     row: dict[str, Any] = {"size": folder.name, "vectors": size, "kind": kind}
     row |= filled(place, spec, space, folder / "pictures.npy")
@@ -89,13 +96,13 @@ def _row(folder: Path, size: int, kind: str) -> dict[str, Any]:
         row |= _build(place, space, kind)
     before = _memory()  # of the libraries, before any vector
     store = _opened(place, spec)
-    row |= _searches(store, space, folder, process=spec == "qdrant")
+    row |= _searches(store, space, folder, process=spec != "faiss")
     memory = _memory()
     row |= {name: round(memory[name] - before[name]) for name in memory}
     row["recall apart"] = recall_apart(folder, lambda queries, k: store.search(space, queries, k))
     if "recall text" not in row:
         row |= _recalls(store.verify(space, {"text": np.load(folder / "texts.npy")}))
-        row["index B/vector"] = round(store.stats().bytes_disk / size) if spec == "qdrant" else 4 * space.dim
+        row["index B/vector"] = round(store.stats().bytes_disk / size) if spec != "faiss" else 4 * space.dim
     row["disk MB"] = round(store.stats().bytes_disk / 1e6)
     store.close()
     return row
@@ -123,7 +130,7 @@ def _searches(store: Store, space: Space, folder: Path, *, process: bool) -> dic
 
 
 def _opened(place: Path, spec: str) -> Store:
-    if spec == "qdrant":
+    if spec != "faiss":
         return open_store(spec, place, collection="benchmark")
     from sightline.stores.faiss import FaissStore
     from sightline.stores.faiss_build import Plan

@@ -18,6 +18,7 @@ from typing import Any, Self
 from indexer import attached, carrying, forgetting, register, schema
 from indexer.carrying import Carried, LedgerMoment, Unread
 from indexer.register import Register
+from sightline import durable
 from sightline.disk import room
 from sightline.errors import ConfigError
 from sightline.remains import Remains
@@ -25,6 +26,7 @@ from sightline.types import Skipped, Space
 from sightline.vacuum import vacuum
 
 FILE = "ledger.db"
+BUSY_WAIT_S = 30.0  # another's transaction is done within this; past it the caller is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +95,16 @@ class Ledger:
         self._path = folder / FILE
         self._lock = threading.Lock()
         with _translated(self._path):
-            self._db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db = durable.connect(self._path, wait_s=BUSY_WAIT_S)
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version > schema.VERSION:
                 self._db.close()
                 newer = f"(format {version}, not {schema.VERSION})"
                 raise ConfigError(f"{self._path} was written by a newer Sightline {newer}")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA fullfsync = ON")  # macOS: past the cache of the drive
             self._db.execute("PRAGMA temp_store = MEMORY")  # else each change makes a file in the system's own folder
+            if version < schema.VERSION:
+                durable.write_ahead(self._db, wait_s=BUSY_WAIT_S)
         if version < schema.VERSION:
-            self._rows("PRAGMA journal_mode = WAL")
             with self._writing() as db:
                 schema.bring_up(db)
         self._inode = self._path.stat().st_ino  # of nobody else while this file is open

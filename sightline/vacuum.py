@@ -11,6 +11,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+from sightline import durable
 from sightline.errors import EngineError
 
 PATIENCE_S = 30.0  # searches take milliseconds; a reader that holds on for so long is stuck or stopped
@@ -25,10 +26,8 @@ def vacuum(path: Path) -> None:
     Needs once its size free beside it and once where temporary files go. Raises EngineError where there is less or
     where a reader does not let go, sqlite3.Error.
     """
-    connection = sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)
+    connection = durable.connect(path, wait_s=PATIENCE_S)
     try:
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA fullfsync = ON")  # macOS: past the cache of the drive
         empty_log(connection, path)
         _refuse_narrow(connection, path)
         connection.execute("VACUUM")

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from sightline import vacuum
+from sightline import durable, vacuum
 from sightline.disk import make_folder, room
 from sightline.errors import ConfigError, EngineError, NotFound, SightlineError
 
@@ -137,9 +137,7 @@ class Database:
             self._idle.append(connection)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA fullfsync = ON")  # macOS: past the cache of the drive
+        connection = durable.connect(self.path, wait_s=BUSY_WAIT_S)
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
@@ -166,7 +164,7 @@ class Database:
         try:
             if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                 connection.execute("PRAGMA page_size = 8192")  # three vectors of 2 KB a page instead of one
-                connection.execute("PRAGMA journal_mode = WAL")
+                durable.write_ahead(connection, wait_s=BUSY_WAIT_S)
                 connection.execute("BEGIN IMMEDIATE")
                 if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # no other process was quicker
                     for statement in _statements(_SCHEMA):

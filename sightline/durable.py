@@ -1,0 +1,31 @@
+"""Opens SQLite files such that what was committed is on disk, and readers and a writer go on beside each other.
+
+Does not know what is in them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+
+def connect(path: Path, *, wait_s: float) -> sqlite3.Connection:
+    """A connection for any thread, in autocommit, which waits up to `wait_s` for another's lock."""
+    connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")  # macOS: past the cache of the drive
+    return connection
+
+
+def write_ahead(connection: sqlite3.Connection, *, wait_s: float) -> None:
+    """Let the file have a write-ahead log. Raises sqlite3.OperationalError while another uses it, after `wait_s`."""
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            return
+        except sqlite3.OperationalError as exc:  # two that do this at once: SQLite lets one fail and does not wait
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.005)

@@ -178,6 +178,21 @@ class Ledger:
             if digest:
                 db.executemany("INSERT INTO meta VALUES (?, ?)", [("passport.adapter", digest), ("adapter", data)])
 
+    def noted_digest(self, name: str) -> str:
+        """The digest a note was left with, "" where there is none: cheap to ask."""
+        return next((str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = ?", f"{name}.digest")), "")
+
+    def noted(self, name: str) -> str:
+        """A note on the collection as a whole; "" where there is none."""
+        return next((str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = ?", name)), "")
+
+    def note(self, name: str, text: str, digest: str) -> None:
+        """Leave a note in place of the one there was; none when `text` is ""."""
+        with self._writing() as db:
+            db.execute("DELETE FROM meta WHERE key IN (?, ?)", (name, f"{name}.digest"))
+            if text:
+                db.executemany("INSERT INTO meta VALUES (?, ?)", [(name, text), (f"{name}.digest", digest)])
+
     @contextmanager
     def moment(self) -> Iterator[LedgerMoment]:
         """The ledger as it is now, until the block is left; others may write meanwhile."""

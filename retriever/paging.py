@@ -25,6 +25,7 @@ class Ranked:
     hits: list[Hit]
     more: bool  # whether there may be more
     warnings: tuple[str, ...] = ()
+    answered: float | None = None  # 0-1: how probable it is that anything here answers; None: not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Page:
     hits: tuple[Hit, ...]
     warnings: tuple[str, ...]
     cursor: str | None
+    answered: float | None = None
 
 
 def turned(
@@ -70,4 +72,4 @@ def turned(
     told = (f"near-duplicates of hits on the pages before, folded there: {', '.join(late)}",) if late else ()
     follows = bool(page) and (len(fresh) > k or (found.more and not show.sort)) and len(place.seen) + k < MOST_SHOWN
     cursor = place.after([*order[: show.offset], *page], late) if follows else None
-    return Page(tuple(page), found.warnings + told, cursor)
+    return Page(tuple(page), found.warnings + told, cursor, found.answered)

@@ -10,15 +10,18 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from retriever import evidence as proof
+from retriever.calibration import Calibration
 from retriever.channels import SEES, nearest
 from retriever.cursors import MOST_SHOWN, Place
+from retriever.evidence import Evidence
 from retriever.facets import facets
 from retriever.folding import Picture
 from retriever.fusion import RRF_K, TEXT_WEIGHTS, Fused, Vote, fuse, weights_for
 from retriever.likeness import hiding, likenesses
 from retriever.paging import Ranked, turned
 from retriever.terms import Aim, Terms, aim, read, unsupported
-from retriever.words import ALL, SAID, SAYS, by_words, is_said, saying_all
+from retriever.words import ALL, SAID, SAYS, Said, by_words, is_said, said, saying_all
 from sightline.errors import EngineError, EngineTimeout, InputError
 from sightline.filters import And, Compare, HasId, Or, matches, same, values_of
 from sightline.protocols import Encoder, Reranker, Store
@@ -44,7 +47,17 @@ class Plan:
     encoder: Encoder
     reranker: Reranker | None
     rerank_depth: int
+    calibration: Calibration | None = None  # none: not made, or not made for such a query
+    least: float | None = None
     count: int = 0  # hits to come out of fusion
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the channels put forward: each one's list, those that found nothing left out, and who says the words."""
+
+    rankings: Mapping[str, list[Vote]]
+    said: Said | None = None  # None: words were not asked
 
 
 def search(
@@ -59,6 +72,8 @@ def search(
     channels: Collection[str] | None = None,
     show: Show | None = None,
     picture: Picture = lambda part: None,
+    calibration: Calibration | None = None,
+    least: float | None = None,
 ) -> Results:
     """The k items that answer a query best, one hit an item, its matching parts best first; all n when k is over n.
 
@@ -66,8 +81,10 @@ def search(
     vote, with "text" texts and fields alone. An item that says an unwanted text word for word goes behind all others.
     `weights` ("clip", "dense", "words") replaces the chosen ones; a channel of weight 0 is not asked, nor is one that
     `channels` does not name. `show` says how they are shown, `picture` opens a part for folding. Hits that are sorted
-    are not reranked. Raises InputError for an empty query, k < 1, an unknown channel or a cursor that is not of this
-    search, UnsupportedModality when the encoder can serve no part of the query.
+    are not reranked. `calibration` gives hits of words alone their relevance, and none at all where nothing here
+    answers; `least` (0-1) leaves out hits that are less relevant: 0 shows what is nearest, come what may.
+    Raises InputError for an empty query, k < 1, an unknown channel or a cursor that is not of this search,
+    UnsupportedModality when the encoder can serve no part of the query.
     """
     started = time.perf_counter()
     show = show or Show()
@@ -76,6 +93,8 @@ def search(
     if query.target not in (None, *SEES.values()):
         raise InputError(f"a target is one of {', '.join(SEES.values())}, not {query.target!r}")
     terms = read(query)
+    if least is not None and not 0 <= least <= 1:
+        raise InputError(f"the least relevance is from 0 to 1, not {least:g}")
     query = hiding(query, terms)
     counted = _asked(weights or weights_for(terms.text_share, terms.like_share), channels)
     place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
@@ -83,32 +102,79 @@ def search(
     first = None if show.sort or rerank_depth < 1 or terms.items else reranker
     if reranker and terms.items:
         warnings += ("Rerankers do not know what an item is like, so the first order stands.",)
-    plan = Plan(query, terms, counted, aims, store, encoder, first, rerank_depth)
+    known = calibration if terms.text_share == 1 else None
+    plan = Plan(query, terms, counted, aims, store, encoder, first, rerank_depth, known, least)
     page = turned(
         lambda depth: _ranked(plan, depth, place), show, place, k=k, store=store, encoder=encoder, picture=picture
     )
     return Results(
         page.hits, warnings + page.warnings, cursor=page.cursor, offset=place.shown + show.offset,
         facets=facets(store, show.facets, query.where) if show.facets else (),
-        took_ms=(time.perf_counter() - started) * 1000,
+        answered=page.answered, took_ms=(time.perf_counter() - started) * 1000,
     )  # fmt: skip
 
 
 def _ranked(plan: Plan, depth: int, place: Place) -> Ranked:
     """The first `depth` hits, those a reranker reads in its order; none is read that was shown with all before it."""
-    hits, more = _fused(replace(plan, count=max(depth, plan.rerank_depth) if plan.reranker else depth))
+    hits, more, evidence = _fused(replace(plan, count=max(depth, plan.rerank_depth) if plan.reranker else depth))
+    answered = _answered(plan, evidence, hits)
+    if plan.calibration and answered is not None and answered < _bar(plan, plan.calibration):
+        return Ranked([], False, answered=answered)
+    failed: tuple[str, ...] = ()
     if plan.reranker and not all(place.has(hit.id) for hit in hits[: plan.rerank_depth]):
         hits, failed = _reranked(plan.query, hits, plan.reranker, plan.rerank_depth)
-        return Ranked(hits, more, failed)
-    return Ranked(hits, more)
+    if plan.calibration and evidence and answered is not None:
+        told = plan.calibration.relevance(evidence, [hit.id for hit in hits])
+        hits = [
+            replace(hit, relevance=1.0 if "id" in hit.via else share) for hit, share in zip(hits, told, strict=True)
+        ]
+        if plan.least:
+            kept = [hit for hit in hits if (hit.relevance or 0.0) >= plan.least]
+            hits, more = kept, more and len(kept) == len(hits)
+    return Ranked(hits, more, failed, answered)
 
 
-def _fused(plan: Plan) -> tuple[list[Hit], bool]:
-    """The first `plan.count` hits, or all, and whether there may be more."""
+def _bar(plan: Plan, calibration: Calibration) -> float:
+    return calibration.bar(plan.terms.text) if plan.least is None else plan.least
+
+
+def _answered(plan: Plan, evidence: Evidence | None, hits: Sequence[Hit]) -> float | None:
+    """0-1: the probability that anything here answers; None where nobody can say."""
+    if plan.calibration is None or evidence is None:
+        return None
+    answered = plan.calibration.answered(evidence)
+    return 1.0 if answered is not None and any("id" in hit.via for hit in hits) else answered
+
+
+def _evidence(plan: Plan, found: Found) -> Evidence:
+    """What the collection holds of a query of words alone."""
+    query, space, cosines = plan.query, plan.encoder.space, {}
+    for channel, kind in SEES.items():
+        if channel not in found.rankings:
+            continue
+        aim = plan.aims[kind]
+        if len(aim.unwanted):  # the list is in the order of a compromise
+            cosines[kind] = proof.likest(
+                plan.store, space, aim.wanted, kind, where=query.where, hidden=frozenset(query.exclude)
+            )
+        else:
+            cosines[kind] = proof.best_of_items([(vote.item_id, vote.score) for vote in found.rankings[channel]])
+    if found.said is None:
+        return Evidence(cosines)
+    words = proof.of_words(plan.store, found.said, where=query.where, hidden=frozenset(query.exclude))
+    return replace(words, cosines=cosines)
+
+
+def _fused(plan: Plan) -> tuple[list[Hit], bool, Evidence | None]:
+    """The first `plan.count` hits, or all, whether there may be more, and the evidence of the first pool."""
     hits: list[Hit] = []
+    evidence: Evidence | None = None
     for pool in POOLS:
         deep = replace(plan, count=min(plan.count, pool))
-        rankings = _rankings(deep, pool)
+        asked = _asked_channels(deep, pool)
+        rankings = asked.rankings
+        if plan.calibration and evidence is None:
+            evidence = _evidence(plan, asked)
         known = {hit.id for hit in hits}
         found = [hit for hit in _hits(deep, rankings) if hit.id not in known][: deep.count - len(hits)]
         lowest = hits[-1].score if hits else math.inf
@@ -120,7 +186,7 @@ def _fused(plan: Plan) -> tuple[list[Hit], bool]:
         more = full or len(frozenset().union(*put_forward.values())) > len(hits)
         if plan.count <= pool or not more:
             break
-    return hits, more
+    return hits, more, evidence
 
 
 def _asked(weights: Mapping[str, float], channels: Collection[str] | None) -> Mapping[str, float]:
@@ -132,11 +198,12 @@ def _asked(weights: Mapping[str, float], channels: Collection[str] | None) -> Ma
     return {name: weight for name, weight in weights.items() if name in channels}
 
 
-def _rankings(plan: Plan, pool: int) -> dict[str, list[Vote]]:
-    """Each channel's list, the channels that found nothing left out."""
+def _asked_channels(plan: Plan, pool: int) -> Found:
+    """Ask each channel for its list."""
     query, space, aims = plan.query, plan.encoder.space, plan.aims
     hidden = frozenset(query.exclude)
     rankings: dict[str, list[Vote]] = {}
+    spoken: Said | None = None
     asked = [
         channel
         for channel, kind in SEES.items()
@@ -149,12 +216,12 @@ def _rankings(plan: Plan, pool: int) -> dict[str, list[Vote]]:
                 plan.store, space, aims[kind], modality=kind, pool=pool, where=query.where, hidden=hidden
             )
     if plan.terms.text and plan.weights.get("words") and query.target != "image":
-        said = by_words(plan.store, plan.terms.text, pool=2 * (pool + len(hidden)), where=query.where)
-        rankings["words"] = [vote for vote in said if vote.item_id not in hidden]
+        spoken = said(plan.store, plan.terms.text, pool=2 * (pool + len(hidden)), where=query.where)
+        rankings["words"] = [vote for vote in by_words(spoken) if vote.item_id not in hidden]
     elif not asked or not aims:
         only = () if plan.weights.keys() >= SEES.keys() else tuple(plan.weights)
         raise unsupported(plan.terms, plan.encoder, query.target, only=only)
-    return {channel: votes for channel, votes in rankings.items() if votes}
+    return Found({channel: votes for channel, votes in rankings.items() if votes}, spoken)
 
 
 def _hits(plan: Plan, rankings: Mapping[str, Sequence[Vote]]) -> list[Hit]:
@@ -166,8 +233,8 @@ def _hits(plan: Plan, rankings: Mapping[str, Sequence[Vote]]) -> list[Hit]:
         namesakes = _namesakes(plan, text, items, rankings)
         of_them = _contenders(plan, rankings, [one for one in fused if one.item_id in namesakes])
         items |= _read(plan, of_them - items.keys())
-    said = {vote.item_id for vote in rankings.get("words", ())} | {text}
-    first = frozenset(item.id for item in items.values() if text and item.id in said and _is_named(item, text))
+    saying = {vote.item_id for vote in rankings.get("words", ())} | {text}
+    first = frozenset(item.id for item in items.values() if text and item.id in saying and _is_named(item, text))
     lists, without = dict(rankings), _without(items, rankings)
     if without and plan.terms.picture_share == 1:  # picture beside picture says more than picture beside text
         lists["dense"] = [vote for vote in lists["dense"] if vote.item_id in without["clip"]]

@@ -6,7 +6,8 @@ Knows a store's BM25 by its protocol only: which words weigh much is asked of th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from retriever.fusion import Vote
 from sightline.filters import And, Filter, HasId
@@ -19,6 +20,7 @@ ALL = 100_000  # parts: more than the items of any pool have
 LOOKED_AT = 1_000  # parts: enough to know whether something is said at all
 SAYS = 0.5  # of a word's weight for saying it at all; the rest is for how prominently
 MOST_WORDS = 16  # of a very long query, the words beyond this are not asked for
+MOST_IN_A_NAME = 4  # words; more is a description
 
 # Words of asking and of grammar. The store's BM25 already gives little to what is common in a collection; these can be
 # rare there ("something", "show") and still say nothing about what is sought.
@@ -29,6 +31,7 @@ something than that the their them then there these they thing things this those
 when where which while who whom whose why will with would you your
 """
 FUNCTION_WORDS = frozenset(_ENGLISH.split())
+ARTICLES = frozenset({"a", "an", "the"})
 
 
 def content_words(text: str) -> list[str]:
@@ -37,28 +40,67 @@ def content_words(text: str) -> list[str]:
     return [word for word in words if word not in FUNCTION_WORDS] or words
 
 
-def by_words(store: Store, text: str, *, pool: int, where: Filter | None) -> list[Vote]:
-    """Parts that say the words of `text`, the items that account for most of it first.
+def is_name(text: str) -> bool:
+    """Whether a text is put as things are called, "red wine glass", and not as they are described."""
+    words = [word for word in re.findall(r"\w+", text.casefold()) if word not in ARTICLES]
+    return len(words) <= MOST_IN_A_NAME and FUNCTION_WORDS.isdisjoint(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Who says the words of a query, and how prominently."""
+
+    words: tuple[str, ...] = ()
+    hits: tuple[PartHit, ...] = ()  # parts that say any of them, by BM25
+    by_word: tuple[Mapping[str, float], ...] = ()  # for each word: item -> the best BM25 it has in a part of it
+    weights: tuple[float, ...] = ()  # for each word: how much of the query it is
+
+    @property
+    def known(self) -> float:
+        """0-1: how much of the query consists of words that somebody says."""
+        said = sum(weight for weight, items in zip(self.weights, self.by_word, strict=True) if items)
+        return said / sum(self.weights) if any(self.weights) else 0.0
+
+    def covers(self, by_word: Sequence[Collection[str]] | None = None) -> dict[str, float]:
+        """item -> 0-1: how much of the query it says at all, or by these sets of items, one a word."""
+        share: dict[str, float] = {}
+        for items, weight in zip(self.by_word if by_word is None else by_word, self.weights, strict=True):
+            for item in items:
+                share[item] = share.get(item, 0.0) + weight / sum(self.weights)
+        return share
+
+
+def said(store: Store, text: str, *, pool: int, where: Filter | None) -> Said:
+    """Who says the words of `text`, by the `pool` parts of best BM25.
 
     A word weighs the best BM25 it has in the pool, and one that nobody says as much as the rarest, for nothing here
-    accounts for it: "a cat on an outdoor couch" is not answered by everything that says "outdoor". An item gets half of
-    a word's weight for saying it in any part, and the other half in proportion to its BM25: BM25 alone rewards short
-    parts so much that one word in a title beats both words in a passage.
+    accounts for it: "a cat on an outdoor couch" is not answered by everything that says "outdoor".
     """
-    words = content_words(text)[:MOST_WORDS]
-    hits = store.search_text(" ".join(words), pool, where=where, modalities=SAID)
-    if not hits:
+    words = tuple(content_words(text)[:MOST_WORDS])
+    hits = store.search_text(" ".join(words), pool, where=where, modalities=SAID) if words else []
+    by_word = _by_word(store, words, hits, where) if hits else [{} for _ in words]
+    return Said(words, tuple(hits), tuple(by_word), weights_of(by_word))
+
+
+def weights_of(by_word: Sequence[Mapping[str, float]]) -> tuple[float, ...]:
+    """The best BM25 of each word; the highest of all for one that nobody says, 1 where nobody says any."""
+    best = [max(scores.values(), default=0.0) for scores in by_word]
+    return tuple(weight or max(best) or 1.0 for weight in best)
+
+
+def by_words(said: Said) -> list[Vote]:
+    """Parts that say the words of a query, the items that account for most of it first.
+
+    An item gets half of a word's weight for saying it in any part, and the other half in proportion to its BM25: BM25
+    alone rewards short parts so much that one word in a title beats both words in a passage.
+    """
+    if not any(any(scores.values()) for scores in said.by_word):
         return []
-    by_word = _by_word(store, words, hits, where)
-    weights = [max(scores.values(), default=0.0) for scores in by_word]
-    weights = [weight or max(weights) for weight in weights]
-    if not any(weights):
-        return []
-    share = dict.fromkeys((hit.item_id for hit in hits), 0.0)
-    for scores, weight in zip(by_word, weights, strict=True):
+    share = dict.fromkeys((hit.item_id for hit in said.hits), 0.0)
+    for scores, weight in zip(said.by_word, said.weights, strict=True):
         for item, bm25 in scores.items():
-            share[item] += (SAYS * weight + (1 - SAYS) * bm25) / sum(weights)
-    kept = [hit for hit in hits if share[hit.item_id] >= CUT]
+            share[item] += (SAYS * weight + (1 - SAYS) * bm25) / sum(said.weights)
+    kept = [hit for hit in said.hits if share[hit.item_id] >= CUT]
     kept.sort(key=lambda hit: (-share[hit.item_id], hit.item_id, -hit.score, hit.part_id))
     return [Vote(hit.part_id, hit.item_id, share[hit.item_id], share[hit.item_id]) for hit in kept]
 

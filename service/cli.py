@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from service import adapting, compacting, informing, measure, migrating, searching, transfer, verifying
+from service import adapting, compacting, informing, measure, migrating, searching, transfer, tuning, verifying
 from service.options import (
     ACT,
     DONE,
@@ -242,6 +242,7 @@ def models(as_json: AsJson = False) -> None:
 
 app.command("eval", no_args_is_help=True)(measure.eval_command)
 app.command("adapt", no_args_is_help=True)(adapting.adapt_command)
+app.command("tune")(tuning.tune_command)
 app.command("migrate", no_args_is_help=True)(migrating.migrate_command)
 app.command("export", no_args_is_help=True)(transfer.export_command)
 app.command("import", no_args_is_help=True)(transfer.import_command)

@@ -142,7 +142,7 @@ def sample_script() -> Script:
 def _derived(folder: Path) -> Script:
     """A script from the catalog's own items. Raises InputError when nothing was indexed."""
     with Sightline.open(folder, create=False) as opened:
-        found = [opened.search("picture", k=LOOKED_AT, target=target) for target in (None, "image")]
+        found = [opened.search("picture", k=LOOKED_AT, target=target, least=0) for target in (None, "image")]
         items = sorted({hit.item.id: hit.item for results in found for hit in results}.values(), key=lambda one: one.id)
         if not items:
             raise InputError(_unmapped(opened.info()))

@@ -101,6 +101,9 @@ class SearchRequest(_Shown):
     filter: dict[str, Any] | None = Field(None, description="the same as Qdrant's must, should and must_not")
     target: Literal["image", "text", "any"] = Field("any", description="match pictures, texts, or whichever is better")
     k: int = Field(10, ge=1, le=1000, description="how many hits")
+    least: float | None = Field(
+        None, ge=0, le=1, description="leave out less relevant hits; 0 shows the nearest even if nothing matches"
+    )
     rerank: bool | None = Field(None, description="true asks for the service's reranker; it is an error without one")
 
 

@@ -158,6 +158,7 @@ def search(
             where=_where(body),
             target=None if body.target == "any" else body.target,
             rerank=rerank,
+            least=body.least,
             show=shown_of(body),
         )
     return found.to_json() | {"hits": [hit_json(hit) for hit in found]}

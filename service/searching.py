@@ -50,6 +50,15 @@ def search_command(
         list[str] | None,
         typer.Option(metavar="FIELD", help="count the values of a field over all that --where keeps; repeatable"),
     ] = None,
+    least: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="0-1",
+            help="leave out less relevant hits; 0 shows what is nearest, come what may",
+        ),
+    ] = None,
     offset: Annotated[int, typer.Option(min=0, metavar="N", help="skip the first N hits")] = 0,
     cursor: Annotated[
         str | None, typer.Option(metavar="TEXT", help="the next page: `cursor` of --json, the search being the same")
@@ -90,6 +99,7 @@ def search_command(
             where=where,
             target=None if target == "any" else target,
             rerank=rerank,
+            least=least,
             show=Show(
                 sort=sort or "", fold=fold, diversity=diversity, facets=tuple(facet or ()),
                 offset=offset, cursor=cursor or "", **_few_of(diversify),

@@ -188,6 +188,9 @@ def show_results(out: Console, results: Results) -> None:
         out.print(Text(f"! {plain(warning)}", style="yellow"))
     if results.no_match:
         out.print(Text("Nothing in this collection matches.", style="yellow"))
+        if results.answered is not None:
+            sure = f"An answer here is {results.answered:.0%} likely. What is nearest nevertheless: --least 0"
+            out.print(Text(sure, style="dim"))
     elif results.hits:
         out.print(hits_table(results, width=out.width))
     for facet in results.facets:

@@ -22,6 +22,7 @@ import indexer
 import retriever
 from sightline import decoding, filters, media, places
 from sightline.asking import spoken
+from sightline.calibrating import Calibrations
 from sightline.certificate import Certificate
 from sightline.compacting import Compactions
 from sightline.decoding import Picture
@@ -77,6 +78,7 @@ class Sightline:
         self._store.ask_by(partial(spoken, self._control))
         self._writing = threading.RLock()
         self.compactions = Compactions(store, ledger, settings, self._write)
+        self.calibrations = Calibrations(self._control, store, ledger, self._write)
 
     # -- opening and closing
 
@@ -177,7 +179,7 @@ class Sightline:
         )
         with self._write():
             encoder = self.encoder
-            return indexer.add(
+            report = indexer.add(
                 sources,
                 encoder=encoder,
                 store=self._store,
@@ -186,6 +188,8 @@ class Sightline:
                 passport=self._control.issue(self.plain_encoder),
                 progress=progress,
             )
+            self.calibrations.refresh()
+        return report
 
     def migrate(self, encoder: str, *, progress: Callable[[Progress], None] | None = None) -> MigrationReport:
         """Embed everything by another encoder while this one keeps serving, then change over at once.
@@ -217,6 +221,7 @@ class Sightline:
         rerank: str | None = None,
         channels: Collection[str] | None = None,
         show: Show | None = None,
+        least: float | None = None,
     ) -> Results:
         """The k items that match words, a picture, or both together, best first.
 
@@ -225,6 +230,8 @@ class Sightline:
         never shown; `rerank` is a chat model's spec, "" for none;
         `channels` ("clip", "dense", "words") are the only ones asked; `show` says in what order, how far folded and
         which page (`Show(sort="-price", fold=True, cursor=page.cursor)`), and which fields to count.
+        Words alone give hits their `relevance`, and none where nothing here answers (`no_match`); `least` leaves out
+        hits of less relevance: 0 shows what is nearest, come what may.
         Raises InputError for an empty query or an unknown field.
         """
         started = time.perf_counter()
@@ -245,6 +252,8 @@ class Sightline:
                 channels=channels,
                 show=show,
                 picture=self._pixels,
+                calibration=self.calibrations.current(),
+                least=least,
             )
             if self._control.passport == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
                 break
@@ -353,7 +362,7 @@ class Sightline:
     def _asking(self, image: Picture | None, where: Where, k: int) -> dict[str, Any]:
         """What both `ask` and `stream` hand to the generator."""
         return {
-            "search": lambda query, count: self.search(query, k=count),
+            "search": lambda query, count: self.search(query, k=count, least=0),
             "chat": self._chat,
             "picture": self._pixels,
             "similarity": self._similarity,

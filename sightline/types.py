@@ -191,7 +191,7 @@ class Hit:
             "rank": self.rank,
             "id": self.id,
             "score": round(self.score, 6),
-            "relevance": self.relevance,
+            "relevance": None if self.relevance is None else round(self.relevance, 4),
             "via": list(self.via),
             "folded": list(self.folded),
             "parts": [part.to_json() for part in self.parts],
@@ -209,6 +209,7 @@ class Results(Sequence[Hit]):
     cursor: str | None = None  # what the next page is asked for with; None: there is none
     facets: tuple[Facet, ...] = ()
     offset: int = 0  # hits on the pages before
+    answered: float | None = None  # 0-1: how probable it is that anything here answers; None: not told
 
     @property
     def no_match(self) -> bool:
@@ -228,6 +229,7 @@ class Results(Sequence[Hit]):
         return {
             "hits": [hit.to_json() for hit in self.hits],
             "no_match": self.no_match,
+            "answered": None if self.answered is None else round(self.answered, 4),
             "warnings": list(self.warnings),
             "cursor": self.cursor,
             "facets": [facet.to_json() for facet in self.facets],

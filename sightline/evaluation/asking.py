@@ -201,7 +201,7 @@ def settled(task: Task, index: Sightline) -> Settled:
 def _told(case: Case, index: Sightline) -> Case:
     """The case with the ids of the items that its filter lets through: every item a search under it can find."""
     try:
-        found = index.search(case.text or None, image=case.image, k=_all(index), where=case.relevant_where)
+        found = index.search(case.text or None, image=case.image, k=_all(index), where=case.relevant_where, least=0)
     except InputError as exc:
         raise InputError(f"{case.label}: {exc}") from exc
     if not found.hits:

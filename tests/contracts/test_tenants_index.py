@@ -177,7 +177,7 @@ def test_no_hit_and_no_citation_is_of_another(index: Index, tenant: str, questio
     for one in TENANTS:
         index.write(one, dict.fromkeys(IDS, 0))
     opened = index.opened[tenant]
-    hits = opened.search(question, where=where, k=100)
+    hits = opened.search(question, where=where, k=100, least=0)
     cited = [citation.part for citation in opened.ask(question, where=where).citations]
     nobody = {f"not maker = {said(tenant)}", *(f"maker = {said(other)}" for other in TENANTS if other != tenant)}
     assert bool(hits) == (where not in nobody)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.words import CUT, FUNCTION_WORDS, by_words, content_words, is_said, saying_all
+from retriever.words import CUT, FUNCTION_WORDS, by_words, content_words, is_said, said, saying_all
 from sightline.filters import Compare, Filter, HasId
 from sightline.protocols import Store
 from sightline.types import Item
@@ -20,7 +20,7 @@ Shelve: TypeAlias = Callable[..., Item]
 def shares(store: Store, text: str, where: Filter | None = None) -> dict[str, float]:
     """Item -> what it accounts for, best first."""
     found: dict[str, float] = {}
-    for vote in by_words(store, text, pool=100, where=where):
+    for vote in by_words(said(store, text, pool=100, where=where)):
         found.setdefault(vote.item_id, vote.strength)
     return found
 

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from indexer import Ledger
+from sightline.calibrating import Calibrations
 from sightline.engine import Sightline
 from sightline.passport import PassportControl
 from sightline.protocols import Encoder, Store
@@ -60,6 +61,7 @@ class Opened(Sightline):
     def __init__(self, settings: Settings, *, store: Store, store_spec: str, ledger: Ledger) -> None:
         super().__init__(settings, store=store, store_spec=store_spec, ledger=ledger)
         self._control = _Control(ledger, self.folder, store=store_spec, encoder=None, threads=None)
+        self.calibrations = Calibrations(self._control, store, ledger, self._write)
 
 
 @cache

@@ -1,0 +1,124 @@
+"""Does it know when nothing matches: absent concepts left empty, what that costs, how far relevance can be believed.
+
+Each group of collections is judged by what the others taught, and by the queries it makes of itself. Data: a folder
+with flickr8k.tar, grocery.tar, clothing.tar and outdoor_catalog.tar.
+
+    python -m benchmarks.relevance --data DIR [--encoder SPEC] [--out benchmarks/results]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report import run
+from retriever.calibration import LEAST, Calibration, Prior, error, manner, sight_of
+from retriever.generated import fitted
+from training.relevance import Looked, Seen, learned, narrowed, seen
+
+BARS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+ABSENT_EMPTY = 0.95
+SIGHTS: Mapping[str, str] = {"image text words": "everything", "image": "pictures alone"}
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A question, the probability told that anything answers, and the relevance told of each hit."""
+
+    looked: Looked
+    answered: float
+    hits: tuple[float, ...]
+
+    @property
+    def right(self) -> bool:
+        return bool(self.looked.asked.relevant)
+
+
+def absent(data: Path, encoder: str, work: Path) -> Figures:
+    """Per group: AUROC, the share of absent questions left empty and the R@10 lost at each bar, ECE; then by form."""
+    every = list(seen(data, encoder, work))
+    figures: Figures = {}
+    for group in dict.fromkeys(one.shelf.group for one in every):
+        answers, hits = learned([one for one in every if one.shelf.group != group])
+        for sight, named in SIGHTS.items():
+            told = [one for shelf in every if shelf.shelf.group == group for one in _told(shelf, sight, answers, hits)]
+            if told:
+                figures[f"{group}, {named}"] = _figures(told)
+    return figures
+
+
+def _told(shelf: Seen, sight: str, answers: Mapping[str, Prior], hits: Mapping[str, Prior]) -> list[Told]:
+    if sight not in answers or ("words" in sight) != shelf.worded:
+        return []
+    own = [case for case in shelf.own if sight_of(case.evidence) == sight]
+    weights = fitted(own, shelf.background, answers[sight])
+    made = Calibration("", shelf.background, {sight: weights}, {sight: tuple(hits[sight].mean)})
+    told = []
+    for looked in shelf.looked:
+        evidence = narrowed(looked.evidence, sight)
+        if evidence is None:
+            continue
+        exact = looked.exact and "words" in sight
+        answered = 1.0 if exact else made.answered(evidence) or 0.0
+        told.append(Told(looked, answered, tuple(made.relevance(evidence, looked.ids))))
+    return told
+
+
+def _figures(told: Sequence[Told]) -> Figures:
+    there, gone = [one for one in told if one.right], [one for one in told if not one.right]
+    bar = _bar(gone)
+    forms = dict.fromkeys(one.looked.asked.form for one in told)
+    return {
+        "answered": len(there), "absent": len(gone),
+        "AUROC": _auroc(there, gone),
+        "R@10": round(float(np.mean([one.looked.recall for one in there])), 3),
+        "as it is set": _at(told),
+        "at": {f"{least:g}": _at(told, least) for least in BARS},
+        f"lost where {ABSENT_EMPTY:.0%} of absent are empty": _at(told, bar) | {"bar": round(bar, 3)},
+        "ECE of questions": round(error([one.answered for one in told], [one.right for one in told]), 3),
+        "ECE of hits": round(_of_hits(told), 3),
+        "by form, as it is set": {
+            form: _at([one for one in told if one.looked.asked.form == form]) for form in forms
+        },
+    }  # fmt: skip
+
+
+def _bar(gone: Sequence[Told]) -> float:
+    ordered = sorted(one.answered for one in gone)
+    return float(np.nextafter(ordered[min(len(ordered) - 1, int(np.ceil(ABSENT_EMPTY * len(ordered))) - 1)], 2))
+
+
+def _at(told: Sequence[Told], least: float | None = None) -> Figures:
+    """Share of the absent questions left empty, and by how much R@10 of the others falls; at `LEAST` if none is set."""
+    bars = [LEAST[manner(one.looked.asked.text)] if least is None else least for one in told]
+    gone = [one.answered < bar for one, bar in zip(told, bars, strict=True) if not one.right]
+    lost = [one.looked.recall * (one.answered < bar) for one, bar in zip(told, bars, strict=True) if one.right]
+    return {
+        name: round(float(np.mean(values)), 3) for name, values in (("empty", gone), ("lost", lost)) if values
+    }  # fmt: skip
+
+
+def _auroc(there: Sequence[Told], gone: Sequence[Told]) -> float | None:
+    if not there or not gone:
+        return None
+    low = np.asarray([one.answered for one in gone])
+    ahead = [(low < one.answered).mean() + (low == one.answered).mean() / 2 for one in there]
+    return round(float(np.mean(ahead)), 3)
+
+
+def _of_hits(told: Sequence[Told]) -> float:
+    pairs = [
+        (share, item in one.looked.asked.relevant)
+        for one in told
+        for item, share in zip(one.looked.ids, one.hits, strict=True)
+    ]
+    return error([share for share, _ in pairs], [right for _, right in pairs])
+
+
+if __name__ == "__main__":
+    run("relevance", __doc__, {"absent": absent})

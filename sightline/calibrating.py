@@ -1,0 +1,96 @@
+"""The calibration of a collection: made when it has grown, kept in its ledger, read again when another made one.
+
+Knows when one is due; not how one is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+
+from indexer import Ledger
+from retriever.calibration import Calibration, Manner
+from retriever.generated import Corpus, calibrated
+from sightline.compacting import Writing
+from sightline.errors import InputError
+from sightline.passport import PassportControl
+from sightline.protocols import Store
+
+GROWN = 1.5  # times as many items as it was made from, or as few
+_KEY = "calibration"
+
+
+class Calibrations:
+    """The calibration of one open collection. Safe to share between threads."""
+
+    def __init__(self, control: PassportControl, store: Store, ledger: Ledger, writing: Writing) -> None:
+        self._control, self._store, self._ledger, self._writing = control, store, ledger, writing
+        self._reading = threading.Lock()
+        self._read: tuple[str, Calibration | None] = ("", None)  # digest, what was read
+
+    def current(self) -> Calibration | None:
+        """The calibration for the encoder and adapter in use; None where there is none, or none by this version."""
+        found = self._kept()
+        return found if found and found.key == self._key() else None
+
+    def refresh(self) -> None:
+        """Make one where it is due: none yet, another encoder or adapter, or half as many items more or fewer.
+
+        For whoever is writing.
+        """
+        found, items = self.current(), self._store.stats().items
+        if found is None or not found.items / GROWN <= items <= found.items * GROWN:
+            self._make()
+
+    def now(self) -> Calibration | None:
+        """Make one now, for the items there are; bars that were set stay.
+
+        None where nothing can be asked in words, or nothing is there.
+        """
+        with self._writing():
+            return self._make()
+
+    def set_least(self, least: Mapping[Manner, float]) -> Calibration:
+        """From now on nothing matches below these. Raises InputError without a calibration, or for a bar not 0-1."""
+        if wrong := [bar for bar in least.values() if not 0 <= bar <= 1]:
+            raise InputError(f"a bar is a probability from 0 to 1, not {wrong[0]:g}")
+        found = self.current()
+        if found is None:
+            raise InputError("nothing is calibrated here yet: index something first")
+        changed = replace(found, least={**found.least, **least})
+        with self._writing():
+            self._keep(changed)
+        return changed
+
+    def saying(self, text: str) -> frozenset[str]:
+        """Ids of the items that say every word of a text: without them, what it asks for is absent."""
+        return Corpus(self._store, self._control.encoder).saying_all(text) or frozenset()
+
+    def _make(self) -> Calibration | None:
+        before = self._kept()
+        made = calibrated(self._store, self._control.encoder, key=self._key())
+        if made and before:
+            made = replace(made, least=before.least)
+        self._keep(made)
+        return made
+
+    def _kept(self) -> Calibration | None:
+        with self._reading:
+            digest = self._ledger.noted_digest(_KEY)
+            if digest != self._read[0]:
+                text = self._ledger.noted(_KEY)
+                self._read = (_digest(text), Calibration.from_json(text) if text else None)
+            return self._read[1]
+
+    def _keep(self, made: Calibration | None) -> None:
+        text = made.to_json() if made else ""
+        self._ledger.note(_KEY, text, _digest(text))
+
+    def _key(self) -> str:
+        return f"{self._ledger.built_by()} {self._ledger.adapter_state()[0]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""

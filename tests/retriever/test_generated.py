@@ -1,0 +1,126 @@
+"""Queries a collection makes of itself: what they are, and that leaving out really leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+
+from retriever.generated import CONCEPTS, Corpus, backgrounds, calibrated, concepts, made, sampled
+from sightline.protocols import Store
+from tests.retriever.colours import ColourEncoder
+
+ShelveAll: TypeAlias = Callable[[Sequence[dict[str, Any]]], None]
+COLOURS, SHAPES = ("red", "green", "blue"), ("tall", "wide")
+
+
+@pytest.fixture(autouse=True)
+def things(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this encoder can tell apart at all."""
+    monkeypatch.setattr("retriever.generated.THINGS", ("red tall", "green wide", "blue tall", "green tall"))
+
+
+def stock(shelve_all: ShelveAll) -> None:
+    """24 items: each colour and shape four times, but nothing blue is tall."""
+    rows = []
+    for colour in COLOURS:
+        for shape in SHAPES:
+            if (colour, shape) != ("blue", "tall"):
+                rows += [
+                    {
+                        "id": f"{colour}-{shape}-{n}",
+                        "pictures": [f"{colour} {shape}"],
+                        "texts": [f"a {colour} {shape} thing"],
+                        "fields": {"title": f"{colour} {shape} thing", "colour": colour, "shape": shape, "price": n},
+                    }
+                    for n in range(4)
+                ]
+    shelve_all(rows)
+
+
+def test_concepts_are_what_items_say_of_themselves(store: Store, shelve_all: ShelveAll) -> None:
+    stock(shelve_all)
+    sample, count = sampled(store, np.random.default_rng(0))
+    found = set(concepts(sample, np.random.default_rng(0)))
+    assert count == len(sample) == 20
+    assert {"red", "tall", "red tall", "red tall thing"} <= found
+    assert not any(any(char.isdigit() for char in one) for one in found)
+    assert len(found) <= CONCEPTS
+
+
+def test_a_concept_is_absent_once_all_that_say_it_are_left_out(
+    store: Store, shelve_all: ShelveAll, encoder: ColourEncoder
+) -> None:
+    stock(shelve_all)
+    corpus = Corpus(store, encoder)
+    saying = corpus.saying_all("red tall")
+    assert saying == {f"red-tall-{n}" for n in range(4)}
+    whole, without = corpus.evidence("red tall"), corpus.evidence("red tall", hidden=saying)
+    assert (whole.named, whole.known) == (1.0, 1.0)
+    assert without.named < 0.9
+    assert without.known == 1.0  # others are red, others are tall
+    assert not saying & set(without.covers or {})
+    best, rest = whole.best("image"), without.best("image")
+    assert best is not None
+    assert rest is not None
+    assert best > rest
+
+
+def test_words_that_nobody_hears_are_other_words_for_the_same(
+    store: Store, shelve_all: ShelveAll, encoder: ColourEncoder
+) -> None:
+    stock(shelve_all)
+    corpus = Corpus(store, encoder)
+    plain, deaf = corpus.evidence("red tall"), corpus.evidence("red tall", deaf={0, 1})
+    assert (deaf.cover, deaf.named, deaf.known) == (0.0, 0.0, 0.0)
+    assert deaf.cosines == plain.cosines
+
+
+def test_hidden_items_are_passed_over_however_many_there_are(
+    store: Store, shelve_all: ShelveAll, encoder: ColourEncoder
+) -> None:
+    shelve_all([{"id": f"red-{n:03}", "pictures": ["red tall"]} for n in range(200)])
+    shelve_all([{"id": "green", "pictures": ["green wide"]}])
+    hidden = frozenset(f"red-{n:03}" for n in range(200))
+    assert set(Corpus(store, encoder).evidence("red tall", hidden=hidden).cosines["image"]) == {"green"}
+
+
+def test_as_many_without_an_answer_as_with_one_and_the_same_every_time(
+    store: Store, shelve_all: ShelveAll, encoder: ColourEncoder
+) -> None:
+    stock(shelve_all)
+    runs = []
+    for _ in range(2):
+        random = np.random.default_rng(3)
+        sample, count = sampled(store, random)
+        runs.append(list(made(Corpus(store, encoder), sample, count, random)))
+    assert runs[0] == runs[1]
+    right = [case.right for case in runs[0]]
+    assert right.count(True) == right.count(False) > 20
+
+
+def test_what_is_not_there_is_told_from_what_is(store: Store, shelve_all: ShelveAll, encoder: ColourEncoder) -> None:
+    stock(shelve_all)
+    told = calibrated(store, encoder, key="k")
+    assert told is not None
+    corpus = Corpus(store, encoder)
+    there = [
+        told.answered(corpus.evidence(f"{colour} {shape}")) or 0
+        for colour, shape in (("red", "tall"), ("blue", "wide"))
+    ]
+    gone = told.answered(corpus.evidence("blue tall"))
+    assert gone is not None
+    assert min(there) > 0.7
+    assert gone < min(there) - 0.3
+
+
+def test_backgrounds_are_of_the_kinds_there_are(store: Store, shelve_all: ShelveAll, encoder: ColourEncoder) -> None:
+    shelve_all([{"id": "a", "pictures": ["red tall"]}, {"id": "b", "pictures": ["green wide"]}])
+    sample, _ = sampled(store, np.random.default_rng(0))
+    assert set(backgrounds(store, encoder, sample)) == {"image"}
+
+
+def test_nothing_is_learned_of_nothing(store: Store, encoder: ColourEncoder) -> None:
+    assert calibrated(store, encoder, key="k") is None

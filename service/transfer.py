@@ -25,7 +25,7 @@ from service.options import (
     print_json,
 )
 from service.tables import bytes_of, console, plain
-from sightline.errors import InputError, SightlineError
+from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,7 +113,7 @@ def import_command(
     ):
         try:
             report = opened.transfer.take_in(source, embed=embed, progress=show)
-        except SightlineError:
+        except BaseException:  # also Ctrl-C: a collection that was made for this, and has nothing, goes again
             if made and not opened.info()["items"]:
                 _erase(opened)
             raise

@@ -5,7 +5,7 @@ Knows when one is due; not how one is made.
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,12 +14,14 @@ from indexer import Ledger
 from retriever.calibration import Calibration, Manner
 from retriever.generated import Corpus, calibrated
 from sightline.compacting import Writing
-from sightline.errors import InputError
+from sightline.errors import InputError, SightlineError
 from sightline.passport import PassportControl
 from sightline.protocols import Store
 
+log = logging.getLogger("sightline.calibrating")
+
 GROWN = 1.5  # times as many items as it was made from, or as few
-_KEY = "calibration"
+NOTE = "calibration"
 
 
 class Calibrations:
@@ -28,7 +30,7 @@ class Calibrations:
     def __init__(self, control: PassportControl, store: Store, ledger: Ledger, writing: Writing) -> None:
         self._control, self._store, self._ledger, self._writing = control, store, ledger, writing
         self._reading = threading.Lock()
-        self._read: tuple[str, Calibration | None] = ("", None)  # digest, what was read
+        self._read: tuple[str, Calibration | None] = ("", None)  # what is kept, and what it says
 
     def current(self) -> Calibration | None:
         """The calibration for the encoder and adapter in use; None where there is none, or none by this version."""
@@ -38,11 +40,17 @@ class Calibrations:
     def refresh(self) -> None:
         """Make one where it is due: none yet, another encoder or adapter, or half as many items more or fewer.
 
-        For whoever is writing.
+        For whoever has just written. What was written stands whether it can be made or not.
         """
         found, items = self.current(), self._store.stats().items
-        if found is None or not found.items / GROWN <= items <= found.items * GROWN:
+        if found and found.items / GROWN <= items <= found.items * GROWN:
+            return
+        if not items and not found:
+            return
+        try:
             self._make()
+        except SightlineError as exc:
+            log.warning("what counts as a match was not learned (`sightline tune` tries again): %s", exc)
 
     def now(self) -> Calibration | None:
         """Make one now, for the items there are; bars that were set stay.
@@ -78,19 +86,13 @@ class Calibrations:
 
     def _kept(self) -> Calibration | None:
         with self._reading:
-            digest = self._ledger.noted_digest(_KEY)
-            if digest != self._read[0]:
-                text = self._ledger.noted(_KEY)
-                self._read = (_digest(text), Calibration.from_json(text) if text else None)
+            text = self._ledger.noted(NOTE)
+            if text != self._read[0]:
+                self._read = (text, Calibration.from_json(text) if text else None)
             return self._read[1]
 
     def _keep(self, made: Calibration | None) -> None:
-        text = made.to_json() if made else ""
-        self._ledger.note(_KEY, text, _digest(text))
+        self._ledger.note(NOTE, made.to_json() if made else "")
 
     def _key(self) -> str:
         return f"{self._ledger.built_by()} {self._ledger.adapter_state()[0]}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""

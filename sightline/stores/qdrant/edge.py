@@ -73,6 +73,10 @@ class EdgeEngine:
     def exact(self) -> bool:
         return edge_settings.threshold(self.settings) == edge_settings.NEVER
 
+    @property
+    def takes_all_or_none(self) -> bool:
+        return True  # it is one entry of the log
+
     def make_vectors(self, name: str, dim: int) -> None:
         several = edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim)
         self._update(edge.UpdateOperation.create_dense_vector(name, dim, edge.Distance.Dot))

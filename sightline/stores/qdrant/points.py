@@ -84,6 +84,11 @@ class Engine(Protocol):
         """What was asked of it, written for people; false where nothing was."""
         ...
 
+    @property
+    def takes_all_or_none(self) -> bool:
+        """Whether an upsert of any size is there whole or not at all; else that is so of a page of 1,000 points."""
+        ...
+
     def make_vectors(self, name: str, dim: int) -> None:
         """Have vectors of this name, and of `name + MANY` for points with several; repeating it does nothing."""
         ...

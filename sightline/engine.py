@@ -138,7 +138,7 @@ class Sightline:
         self.compactions.stop()
         with self._write():
             if not elsewhere:
-                self._store.close()
+                self._store.close(tidy=False)
             grave = places.bury(self.folder)  # from here on it is gone; what a kill leaves, the next `open` removes
             if elsewhere:
                 self._store.drop()

@@ -17,6 +17,8 @@ from service.shelf import Shelf
 from sightline import Sightline, disk, engine, places
 from sightline.errors import ConfigError, NotFound, SightlineError
 from sightline.settings import Settings
+from sightline.stores import faiss_build
+from sightline.stores.qdrant import edge
 from sightline.types import Space
 
 NAMES = ["default"]
@@ -328,3 +330,14 @@ def test_a_collection_of_a_server_nobody_knows_any_more_is_not_begun_elsewhere(t
         (opened.folder / "qdrant_server.json").write_text("{}")
     with pytest.raises(ConfigError, match="say it with --store"):
         Sightline.open(tmp_path)
+
+
+@pytest.mark.parametrize("store", ["faiss", "qdrant"])
+def test_nothing_is_built_for_what_is_deleted(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sightline.open(tmp_path, store=store) as opened:
+        opened.add({"id": "mug", "title": "a mug"})
+        opened.add({"id": "cup", "title": "a cup"})
+        monkeypatch.setattr(faiss_build, "is_due", lambda *_: pytest.fail("it was asked whether an index is due"))
+        monkeypatch.setattr(edge, "_has_room", lambda *_, **__: pytest.fail("a graph was to be built"))
+        opened.erase()
+    assert Sightline.collections(tmp_path) == []

@@ -215,7 +215,7 @@ class ClientEngine:
     def bytes_disk(self) -> int:
         return 0
 
-    def close(self) -> None:
+    def close(self, *, tidy: bool = True) -> None:
         self._client.close()
 
     def drop(self) -> None:

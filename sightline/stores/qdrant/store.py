@@ -274,9 +274,9 @@ class QdrantStore:
         """What deleted and replaced things have left behind, as far as it can be seen from here."""
         return removed.remains(self._engine, ids)
 
-    def close(self) -> None:
-        """Release the folder or the connection. What was written is already kept."""
-        self._engine.close()
+    def close(self, *, tidy: bool = True) -> None:
+        """Release the folder or the connection. What was written is already kept; a graph is built if `tidy`."""
+        self._engine.close(tidy=tidy)
 
     def drop(self) -> None:
         """Delete the collection with everything in it, and close."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -21,6 +22,8 @@ from sightline.protocols import Store
 log = logging.getLogger("sightline.calibrating")
 
 GROWN = 1.5  # times as many items as it was made from, or as few
+LARGE = 10_000  # items: to count more takes time that not every small write should cost
+LOOK_EVERY_S = 60.0
 NOTE = "calibration"
 
 
@@ -30,6 +33,8 @@ class Calibrations:
     def __init__(self, control: PassportControl, store: Store, ledger: Ledger, writing: Writing) -> None:
         self._control, self._store, self._ledger, self._writing = control, store, ledger, writing
         self._reading = threading.Lock()
+        self._looked = -LOOK_EVERY_S
+        self._in_vain = 0  # items there were when none could be made
         self._read: tuple[str, Calibration | None] = ("", None)  # what is kept, and what it says
 
     def current(self) -> Calibration | None:
@@ -42,13 +47,15 @@ class Calibrations:
 
         For whoever has just written. What was written stands whether it can be made or not.
         """
-        found, items = self.current(), self._store.stats().items
-        if found and found.items / GROWN <= items <= found.items * GROWN:
+        found, now = self.current(), time.monotonic()
+        if found and found.items >= LARGE and now < self._looked + LOOK_EVERY_S:
             return
-        if not items and not found:
+        self._looked, items = now, self._ledger.count()
+        made_of = found.items if found else self._in_vain
+        if made_of / GROWN <= items <= made_of * GROWN:
             return
         try:
-            self._make()
+            self._in_vain = 0 if self._make() else items
         except SightlineError as exc:
             log.warning("what counts as a match was not learned (`sightline tune` tries again): %s", exc)
 

@@ -41,6 +41,13 @@ def collection_names(index: Path) -> list[str]:
     return sorted(name for name in names if not name.startswith("."))
 
 
+def missing(index: Path, collection: str) -> str:
+    """What to say of a collection that is not there."""
+    if others := collection_names(index):
+        return f"no collection {collection!r} in {index}; it has: {', '.join(others)}"
+    return f"no index at {index}. Make one with: sightline index SOURCE --index {index}"
+
+
 def make_folder(folder: Path) -> None:
     """Make the folder of a collection. Raises ConfigError."""
     try:

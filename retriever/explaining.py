@@ -1,0 +1,334 @@
+"""Why an item is where it is among the hits of a search: channels, words, terms, probabilities, unwanted terms.
+
+Reads the account that the search left and asks the store for what that does not hold; searches nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retriever.accounts import Account, Asked, Pool
+from retriever.calibration import Calibration, Reason
+from retriever.channels import SEES
+from retriever.fusion import FIRST, LAST, RRF_K, Fused, Vote
+from retriever.mentions import Mention, mentions
+from retriever.patches import PatchMap
+from retriever.terms import Aim
+from retriever.words import content_words
+from sightline.filters import matches, to_expression
+from sightline.protocols import Encoder, Store
+from sightline.types import Item, Like, Modality, Results, Term
+
+DEEPER = "deeper"  # in what a score is made of: a hit of a larger pool stands behind those of smaller ones
+ENOUGH = 1e-9  # of a score: less is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReason:
+    """What one channel made of the item."""
+
+    channel: str
+    weight: float  # of the channel in this query
+    place: int | None = None  # from 1; None: not among those it put forward
+    score: float | None = None  # its own: a cosine or a share of the words; in deviations where something is unwanted
+    cosine: float | None = None  # of the item's best part to all that is wanted together; None for words
+    part: str | None = None  # which part that is
+    strength: float = 1.0  # 0-1: how much of the query the item accounts for
+    lent: float = 0.0  # weight taken over from the channel that has nothing to see of this item
+    added: float = 0.0  # to the fused score: (weight + lent) * strength / (60 + place)
+
+
+@dataclass(frozen=True, slots=True)
+class WordReason:
+    """One word of the query, and where the item says it; nowhere: it does not."""
+
+    word: str
+    share: float  # 0-1: how much of the query it is
+    said: tuple[Mention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TermReason:
+    """One term of the query for itself, beside the item's best picture and best text."""
+
+    term: Mapping[str, Any]  # its type and what it is; a picture by its size
+    weight: float  # below 0: not wanted
+    cosines: Mapping[Modality, float] = field(default_factory=dict)  # to the part of each kind that is most like it
+    parts: Mapping[Modality, str] = field(default_factory=dict)  # which that is
+    added: Mapping[Modality, float] = field(default_factory=dict)  # of a channel's cosine, what this wanted term makes
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What an unwanted term did to the item."""
+
+    term: str
+    channel: str | None = None  # None: the item goes behind all others, for it says so in words
+    cost: float | None = None  # standard deviations of wanted likeness, in that channel
+    said: tuple[Mention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TermMap:
+    """Where in the item's picture a term, or all that is wanted together, finds what it asks for."""
+
+    term: str  # "" for all that is wanted
+    part: str
+    cosine: float  # of the whole picture, as it is kept for showing
+    peak: float  # the largest change of the cosine when a place is hidden; what 1 means in `values`
+    values: tuple[tuple[float, ...], ...]  # -1 to 1, rows from the top: above 0 it speaks for the picture
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one item is where it is. `sum(channel.added) + sum(adjustments)` is `score`."""
+
+    item: str
+    title: str
+    rank: int | None  # among the hits shown; None: it is not one of them
+    absent: str  # why it is not shown, "" where it is
+    score: float | None  # after fusion; None: nothing put it forward
+    places: Mapping[str, int]  # its place after "fusion", after a "reranker" where one read it, and as "shown"
+    channels: tuple[ChannelReason, ...]
+    adjustments: Mapping[str, float]  # to the score: "first" by name, "last" for an unwanted word, "deeper"
+    words: tuple[WordReason, ...]
+    terms: tuple[TermReason, ...]
+    pushed: tuple[Push, ...]
+    folded: tuple[str, ...]  # copies that went under it
+    relevance: float | None
+    relevance_of: tuple[Reason, ...]  # what adds up to its log-odds
+    answered: float | None  # the probability that anything here answers
+    answered_of: tuple[Reason, ...]
+    bar: float | None  # below it nothing is shown
+    warnings: tuple[str, ...] = ()
+    maps: tuple[TermMap, ...] = ()
+    trace: Mapping[str, Any] = field(default_factory=dict)  # what asks the same again
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the trace, which holds the pictures of the query."""
+        return {name: _json(getattr(self, name)) for name in self.__dataclass_fields__ if name != "trace"}
+
+
+def explain(
+    account: Account, results: Results, item: Item, *, store: Store, encoder: Encoder, calibration: Calibration | None
+) -> Explanation:
+    """The explanation of an item, shown or not, from the account of a search that has run."""
+    asked = account.asked
+    assert asked is not None
+    shown = next((hit for hit in results if hit.id == item.id), None)
+    pool, fused = _fused(account, item.id)
+    placed = {
+        "fusion": next((at for at, hit in enumerate(account.fusion, start=1) if hit.id == item.id), None),
+        "reranker": next((hit.rank for hit in account.ranking if hit.id == item.id and "rerank" in hit.via), None),
+        "shown": shown.rank if shown else None,
+    }
+    score = next((hit.score for hit in account.fusion if hit.id == item.id), fused.score if fused else None)
+    adjustments = {name: fused.shares[name] for name in (FIRST, LAST) if name in fused.shares} if fused else {}
+    if fused and score is not None and abs(score - fused.score) > ENOUGH:
+        adjustments[DEEPER] = score - fused.score
+    ranked = next((hit for hit in (shown, *account.ranking) if hit and hit.id == item.id), None)
+    seen = _Seen(item, asked, store, encoder)
+    told = calibration if account.evidence is not None and account.answered is not None else None
+    at = next((n for n, hit in enumerate(account.ranking, start=1) if hit.id == item.id), None)
+    return Explanation(
+        item=item.id,
+        title=item.title,
+        rank=shown.rank if shown else None,
+        absent="" if shown else _absent(account, asked, results, item, pool, fused),
+        score=score,
+        places={name: place for name, place in placed.items() if place is not None},
+        channels=tuple(_channel(name, asked, seen, pool, fused) for name in _channels(asked, pool)),
+        adjustments=adjustments,
+        words=_words(account, item, store),
+        terms=tuple(seen.terms()),
+        pushed=tuple(_pushed(asked, seen, pool, fused)),
+        folded=shown.folded if shown else (),
+        relevance=ranked.relevance if ranked else None,
+        relevance_of=tuple(told.reasons_of(account.evidence, item.id, at)) if told and account.evidence and at else (),
+        answered=account.answered,
+        answered_of=tuple(told.reasons(account.evidence)) if told and account.evidence else (),
+        bar=account.bar,
+        warnings=results.warnings,
+    )
+
+
+class _Seen:
+    """The stored vectors of an item, beside the terms of a query."""
+
+    def __init__(self, item: Item, asked: Asked, store: Store, encoder: Encoder) -> None:
+        self.item, self.asked, self.store = item, asked, store
+        known = store.known(encoder.space, sorted({part.digest for part in item.parts}))
+        self.rows: dict[Modality, tuple[list[str], NDArray[np.float32]]] = {}  # kind -> ids of n parts, (n, dim)
+        for kind in asked.aims:
+            pairs = [
+                (part.id, row) for part in item.parts if part.modality == kind for row in known.get(part.digest, ())
+            ]
+            if pairs:
+                self.rows[kind] = ([part for part, _ in pairs], np.stack([row for _, row in pairs]))
+
+    def best(self, kind: Modality) -> tuple[str, float, NDArray[np.float32]] | None:
+        """The part of a kind that is nearest to all that is wanted, its cosine and its vector (dim,)."""
+        if kind not in self.rows:
+            return None
+        parts, rows = self.rows[kind]
+        cosines = rows @ self.asked.aims[kind].wanted[0]  # (n, dim) @ (dim,) -> (n,)
+        at = int(cosines.argmax())
+        return parts[at], float(cosines[at]), rows[at]
+
+    def terms(self) -> list[TermReason]:
+        return [self._term(term) for term in (*self.asked.terms.wanted, *self.asked.terms.unwanted)]
+
+    def _term(self, term: Term) -> TermReason:
+        cosines: dict[Modality, float] = {}
+        parts: dict[Modality, str] = {}
+        added: dict[Modality, float] = {}
+        for kind, (ids, rows) in self.rows.items():
+            aim = self.asked.aims[kind]
+            row = next((row for one, row in zip(aim.terms, aim.rows, strict=True) if one is term), None)
+            if row is None:
+                continue
+            likeness = rows @ row  # (n, dim) @ (dim,) -> (n,)
+            at = int(likeness.argmax())
+            cosines[kind], parts[kind] = float(likeness[at]), ids[at]
+            best = self.best(kind)
+            if term.weight > 0 and best:
+                added[kind] = term.weight * float(row @ best[2]) / _length(aim)
+        return TermReason(described(term), term.weight, cosines, parts, added)
+
+
+def described(term: Term) -> dict[str, Any]:
+    """A term as JSON, a picture by its size."""
+    if isinstance(term.content, str):
+        return {"type": "text", "text": term.content}
+    if isinstance(term.content, Like):
+        return {"type": "item", "id": term.content.item_id}
+    height, width = term.content.shape[:2]
+    return {"type": "image", "width": width, "height": height}
+
+
+def named(term: Term) -> str:
+    """A term in a word or two."""
+    said = described(term)
+    return str(said.get("text") or said.get("id") or f"picture of {said['width']} x {said['height']}")
+
+
+def _length(aim: Aim) -> float:
+    """Of the weighted sum of the wanted rows, before it was made a unit vector."""
+    weights = np.asarray([max(term.weight, 0.0) for term in aim.terms], np.float32)
+    return float(np.linalg.norm(weights @ aim.rows))  # (t,) @ (t, dim) -> (dim,)
+
+
+def _fused(account: Account, item_id: str) -> tuple[Pool | None, Fused | None]:
+    """Where fusion placed the item: in the pool that the hit came from, else in the first that has it."""
+    for pool in sorted(account.pools, key=lambda pool: item_id not in pool.hits):
+        fused = next((one for one in pool.fused if one.item_id == item_id), None)
+        if fused:
+            return pool, fused
+    return (account.pools[0] if account.pools else None), None
+
+
+def _channels(asked: Asked, pool: Pool | None) -> list[str]:
+    """Those that were asked or put something forward, the weightiest first."""
+    names = {*(name for name, weight in asked.weights.items() if weight), *(pool.rankings if pool else ())}
+    return sorted(names, key=lambda name: (-asked.weights.get(name, 0.0), name))
+
+
+def _channel(name: str, asked: Asked, seen: _Seen, pool: Pool | None, fused: Fused | None) -> ChannelReason:
+    weight, vote = asked.weights.get(name, 0.0), _vote(pool, name, seen.item.id)
+    kind = SEES.get(name)
+    best = seen.best(kind) if kind else None
+    part, cosine = (best[0], best[1]) if best else (vote.part_id if vote else None, None)
+    if vote is None or fused is None or name not in fused.places:
+        return ChannelReason(name, weight, cosine=cosine, part=part)
+    added, place = fused.shares[name], fused.places[name]
+    lent = added * (RRF_K + place) / vote.strength - weight if vote.strength else 0.0
+    return ChannelReason(
+        name, weight, place, vote.score, cosine, part, vote.strength, lent if lent > ENOUGH else 0.0, added
+    )
+
+
+def _vote(pool: Pool | None, channel: str, item_id: str) -> Vote | None:
+    """The item's best vote in a channel."""
+    return next((vote for vote in (pool.rankings.get(channel, ()) if pool else ()) if vote.item_id == item_id), None)
+
+
+def _words(account: Account, item: Item, store: Store) -> tuple[WordReason, ...]:
+    said = account.said
+    if said is None or not said.words:
+        return ()
+    total = sum(said.weights)
+    return tuple(
+        WordReason(word, weight / total, mentions(store, item, word))
+        for word, weight in zip(said.words, said.weights, strict=True)
+    )
+
+
+def _pushed(asked: Asked, seen: _Seen, pool: Pool | None, fused: Fused | None) -> list[Push]:
+    """What each unwanted term did: in words, and channel by channel."""
+    found: list[Push] = []
+    if fused and LAST in fused.shares:
+        for text in asked.terms.unwanted_texts:
+            by_word = [mentions(seen.store, seen.item, word) for word in content_words(text)]
+            if by_word and all(by_word):
+                found.append(Push(text, said=tuple(one for some in by_word for one in some)))
+    for channel, kind in SEES.items():
+        vote = _vote(pool, channel, seen.item.id)
+        if vote is None or not vote.costs:
+            continue
+        terms = [term for term in asked.aims[kind].terms if term.weight < 0]
+        found += [Push(named(term), channel, cost) for term, cost in zip(terms, vote.costs, strict=True) if cost > 0]
+    return found
+
+
+def _absent(  # noqa: PLR0911 - one return a reason
+    account: Account, asked: Asked, results: Results, item: Item, pool: Pool | None, fused: Fused | None
+) -> str:
+    """Why an item is not among the hits, in one sentence."""
+    query = asked.query
+    if item.id in asked.terms.items:
+        return "the query names it, and what hits are to be like is no hit itself"
+    if item.id in query.exclude:
+        return "the query excludes it"
+    if query.where is not None and not matches(query.where, item.id, item.fields):
+        return f"it does not pass the filter {to_expression(query.where)}"
+    if account.answered is not None and account.bar is not None and account.answered < account.bar:
+        return f"nothing here answers: {account.answered:.0%} likely, and {account.bar:.0%} are needed"
+    under = next((hit.id for hit in results if item.id in hit.folded), None)
+    if under is not None:
+        return f"it is a near-duplicate of {under!r} and folded under it"
+    place = next((at for at, hit in enumerate(account.fusion, start=1) if hit.id == item.id), None)
+    if pool is None or fused is None:
+        return "no channel put it forward"
+    if place is not None and account.ranking and all(hit.id != item.id for hit in account.ranking):
+        return "its relevance is below what was asked for"
+    place = place or 1 + list(pool.fused).index(fused)
+    return f"it is number {place:,} by fusion, and {len(results):,} are shown on this page"
+
+
+def term_map(term: str, part: str, found: PatchMap, at: int) -> TermMap:
+    """One of the maps of a picture, its values divided by the largest, signs kept."""
+    falls = found.falls[at]
+    peak = float(np.abs(falls).max())
+    values = falls / peak if peak else falls
+    return TermMap(
+        term, part, float(found.cosines[at]), peak, tuple(tuple(round(float(v), 4) for v in row) for row in values)
+    )
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, Mapping):
+        return {key: _json(one) for key, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_json(one) for one in value]
+    if isinstance(value, Mention):
+        return value.to_json()
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _json(getattr(value, name)) for name in value.__dataclass_fields__}
+    return value

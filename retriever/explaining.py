@@ -80,8 +80,8 @@ class TermMap:
     term: str  # "" for all that is wanted
     part: str
     cosine: float  # of the whole picture, as it is kept for showing
-    peak: float  # the largest change of the cosine when a place is hidden; what 1 means in `values`
-    values: tuple[tuple[float, ...], ...]  # -1 to 1, rows from the top: above 0 it speaks for the picture
+    peak: float  # what 1 means in `values`: by how much the cosine of a place differs from that of the mean place
+    values: tuple[tuple[float, ...], ...]  # -1 to 1, rows from the top: above 0 is more like the term than the mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def explain(
     shown = next((hit for hit in results if hit.id == item.id), None)
     pool, fused = _fused(account, item.id)
     placed = {
-        "fusion": next((at for at, hit in enumerate(account.fusion, start=1) if hit.id == item.id), None),
+        "fusion": _place(account, pool, fused),
         "reranker": next((hit.rank for hit in account.ranking if hit.id == item.id and "rerank" in hit.via), None),
         "shown": shown.rank if shown else None,
     }
@@ -139,7 +139,7 @@ def explain(
         item=item.id,
         title=item.title,
         rank=shown.rank if shown else None,
-        absent="" if shown else _absent(account, asked, results, item, pool, fused),
+        absent="" if shown else _absent(account, asked, results, item, _place(account, pool, fused)),
         score=score,
         places={name: place for name, place in placed.items() if place is not None},
         channels=tuple(_channel(name, asked, seen, pool, fused) for name in _channels(asked, pool)),
@@ -286,9 +286,9 @@ def _pushed(asked: Asked, seen: _Seen, pool: Pool | None, fused: Fused | None) -
 
 
 def _absent(  # noqa: PLR0911 - one return a reason
-    account: Account, asked: Asked, results: Results, item: Item, pool: Pool | None, fused: Fused | None
+    account: Account, asked: Asked, results: Results, item: Item, at: int | None
 ) -> str:
-    """Why an item is not among the hits, in one sentence."""
+    """Why an item is not among the hits, in one sentence; `at` is its place by fusion."""
     query = asked.query
     if item.id in asked.terms.items:
         return "the query names it, and what hits are to be like is no hit itself"
@@ -301,20 +301,26 @@ def _absent(  # noqa: PLR0911 - one return a reason
     under = next((hit.id for hit in results if item.id in hit.folded), None)
     if under is not None:
         return f"it is a near-duplicate of {under!r} and folded under it"
-    place = next((at for at, hit in enumerate(account.fusion, start=1) if hit.id == item.id), None)
-    if pool is None or fused is None:
+    if at is None:
         return "no channel put it forward"
-    if place is not None and account.ranking and all(hit.id != item.id for hit in account.ranking):
+    if item.id not in {hit.id for hit in account.ranking} and item.id in {hit.id for hit in account.fusion}:
         return "its relevance is below what was asked for"
-    place = place or 1 + list(pool.fused).index(fused)
-    return f"it is number {place:,} by fusion, and {len(results):,} are shown on this page"
+    return f"it is number {at:,} by fusion, and {len(results):,} are shown on this page"
+
+
+def _place(account: Account, pool: Pool | None, fused: Fused | None) -> int | None:
+    """Among the hits of fusion, or behind them as the pool has it."""
+    if pool is None or fused is None:
+        return None
+    hits = [hit.id for hit in account.fusion]
+    return 1 + (hits.index(fused.item_id) if fused.item_id in hits else list(pool.fused).index(fused))
 
 
 def term_map(term: str, part: str, found: PatchMap, at: int) -> TermMap:
     """One of the maps of a picture, its values divided by the largest, signs kept."""
-    falls = found.falls[at]
-    peak = float(np.abs(falls).max())
-    values = falls / peak if peak else falls
+    gains = found.gains[at]
+    peak = float(np.abs(gains).max())
+    values = gains / peak if peak else gains
     return TermMap(
         term, part, float(found.cosines[at]), peak, tuple(tuple(round(float(v), 4) for v in row) for row in values)
     )

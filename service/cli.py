@@ -17,7 +17,18 @@ from typing import Annotated
 
 import typer
 
-from service import adapting, compacting, informing, measure, migrating, searching, transfer, tuning, verifying
+from service import (
+    adapting,
+    compacting,
+    explaining,
+    informing,
+    measure,
+    migrating,
+    searching,
+    transfer,
+    tuning,
+    verifying,
+)
 from service.options import (
     ACT,
     DONE,
@@ -114,6 +125,7 @@ def index_command(
 
 
 app.command("search", no_args_is_help=True)(searching.search_command)
+app.command("explain", no_args_is_help=True)(explaining.explain_command)
 
 
 @app.command(no_args_is_help=True)

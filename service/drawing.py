@@ -5,6 +5,7 @@ Knows values from -1 to 1 and pixels; knows nothing of searches.
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 
@@ -15,12 +16,17 @@ from PIL import Image
 from sightline.types import Pixels
 
 # Two ramps in OKLab (L, a, b; Ottosson 2020), lighter with every step, so that brighter is more to every eye and in
-# grey: what speaks for the picture goes from violet over red to yellow, what is in the way from night blue to ice.
+# grey: what is more like the query goes from violet over red to yellow, what is less from night blue to ice.
 FOR = ((0.35, 0.09, -0.11), (0.55, 0.19, 0.02), (0.75, 0.11, 0.13), (0.93, -0.02, 0.17))
 AGAINST = ((0.30, 0.00, -0.10), (0.50, -0.03, -0.13), (0.70, -0.06, -0.10), (0.88, -0.05, -0.04))
 CLEAR = 0.12  # of the largest value: less is left unpainted
 COVER = 0.72  # how opaque the largest value is
-_TO_CUBES = ((1.0, 0.3963377774, 0.2158037573), (1.0, -0.1055613458, -0.0638541728), (1.0, -0.0894841775, -1.2914855480))
+FINER = 8  # times the cells, the pixels a side of a layer; whoever stretches it smooths the rest
+_TO_CUBES = (
+    (1.0, 0.3963377774, 0.2158037573),
+    (1.0, -0.1055613458, -0.0638541728),
+    (1.0, -0.0894841775, -1.2914855480),
+)
 _TO_RGB = (
     (4.0767416621, -3.3077115913, 0.2309699292),
     (-1.2684380046, 2.6097574011, -0.3413193965),
@@ -47,6 +53,12 @@ def drawn(pixels: Pixels, values: Sequence[Sequence[float]]) -> bytes:
     return png(Image.alpha_composite(under, overlay(values, width, height)).convert("RGB"))
 
 
+def layer(values: Sequence[Sequence[float]]) -> str:
+    """The map as a small see-through PNG in a data URI, to be stretched over the picture."""
+    rows, columns = np.asarray(values).shape
+    return "data:image/png;base64," + base64.b64encode(png(overlay(values, FINER * columns, FINER * rows))).decode()
+
+
 def png(picture: Image.Image) -> bytes:
     """A picture as PNG bytes."""
     buffer = io.BytesIO()
@@ -60,4 +72,5 @@ def _coloured(share: NDArray[np.float32], ramp: Sequence[tuple[float, float, flo
     lab = np.stack([np.interp(share, at, anchors[:, axis]) for axis in range(3)], axis=-1)
     linear = ((lab @ np.asarray(_TO_CUBES).T) ** 3 @ np.asarray(_TO_RGB).T).clip(0, 1)
     gamma = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(255 * gamma).astype(np.uint8)
+    painted: NDArray[np.uint8] = np.rint(255 * gamma).astype(np.uint8)
+    return painted

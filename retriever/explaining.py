@@ -80,8 +80,9 @@ class TermMap:
     term: str  # "" for all that is wanted
     part: str
     cosine: float  # of the whole picture, as it is kept for showing
-    peak: float  # what 1 means in `values`: by how much the cosine of a place differs from that of the mean place
-    values: tuple[tuple[float, ...], ...]  # -1 to 1, rows from the top: above 0 is more like the term than the mean
+    gain: float  # by how much the best window alone is above the mean window, in cosine
+    fall: float  # by how much the cosine of the whole falls at most when a window is hidden
+    values: tuple[tuple[float, ...], ...]  # -1 to 1, rows from the top: above 0 speaks for the term
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,13 +318,10 @@ def _place(account: Account, pool: Pool | None, fused: Fused | None) -> int | No
 
 
 def term_map(term: str, part: str, found: PatchMap, at: int) -> TermMap:
-    """One of the maps of a picture, its values divided by the largest, signs kept."""
-    gains = found.gains[at]
-    peak = float(np.abs(gains).max())
-    values = gains / peak if peak else gains
-    return TermMap(
-        term, part, float(found.cosines[at]), peak, tuple(tuple(round(float(v), 4) for v in row) for row in values)
-    )
+    """One of the maps of a picture."""
+    values = tuple(tuple(round(float(value), 4) for value in row) for row in found.values[at])
+    cosine, gain, fall = (float(one[at]) for one in (found.cosines, found.gains, found.falls))
+    return TermMap(term, part, cosine, gain, fall, values)
 
 
 def _json(value: Any) -> Any:

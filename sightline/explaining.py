@@ -81,7 +81,7 @@ class Explainer:
     ) -> Explanation:
         """Why an item is where it is among the hits of a search, or is none; the options are `Sightline.search`'s.
 
-        `maps` looks where in the item's picture each term is answered, which embeds some thirty cuts of it. Raises
+        `maps` looks where in the item's picture each term is answered, which embeds 77 cuts and copies of it. Raises
         what a search raises, and NotFound where there is no such item.
         """
         item = self._index.get(item_id)

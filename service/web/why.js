@@ -37,7 +37,7 @@ function word(one) {
   const where = [...new Set(one.said.map(place))].join(", ");
   const share = `${percent(one.share)} of the query`;
   const tail = make("small", {}, where || "not said");
-  return make("li", { class: one.said.length ? "word" : "word unsaid", title: share }, one.word, " ", tail);
+  return make("li", { class: one.said.length ? "word" : "word unsaid", title: share }, make("span", {}, one.word), " ", tail);
 }
 
 function term(one) {
@@ -88,7 +88,7 @@ function lay({ under, told, whole }, maps, collection) {
   if (maps[0].part) showPicture(under, collection, maps[0].part).catch(() => {});
   const layer = make("img", { class: "layer", alt: "", src: maps[0].layer });
   under.after(layer);
-  const names = [...maps.map((one) => one.term || "All of it"), "No map"];
+  const names = [...maps.map((one) => one.term || (maps.length > 1 ? "All of it" : "Map")), "No map"];
   const buttons = names.map((name, n) => {
     const choose = () => {
       layer.hidden = n === maps.length;

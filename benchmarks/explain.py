@@ -102,10 +102,11 @@ def _told(found: Mapping[str, Sequence[tuple[float, float]]], *, per_picture: in
         values = np.asarray(rows).reshape(-1, per_picture, 2).mean(axis=1)  # (pictures, 2)
         draws = np.random.default_rng(0).integers(len(values), size=(DRAWS, len(values)))
         low, high = np.percentile(values[draws].mean(axis=1), (2.5, 97.5), axis=0)
+        rounded = [[round(float(one), 3) for one in row] for row in (values.mean(axis=0), low, high)]
         figures[way] = {
-            name: {"mean": round(float(values[:, at].mean()), 3), "interval": [round(float(low[at]), 3), round(float(high[at]), 3)]}
+            name: {"mean": rounded[0][at], "interval": [rounded[1][at], rounded[2][at]]}
             for at, name in enumerate(("peak on it", "share of what is above zero"))
-        }  # fmt: skip
+        }
     return figures
 
 

@@ -30,6 +30,7 @@ LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all
 _VERSION = 1
+_UNTOLD = (0.0, 1.0)  # the background of a kind of which there are too few pairs
 _FULL = 0.999
 _STEPS = 50
 
@@ -174,7 +175,7 @@ def _gap_features(
     for kind in KINDS:
         found = evidence.cosines.get(kind)
         if found and item in found:
-            behind[kind] = (max(found.values()) - found[item]) / background[kind][1]
+            behind[kind] = (max(found.values()) - found[item]) / background.get(kind, _UNTOLD)[1]
     elsewhere = min(behind.values(), default=FAR)  # an item without a picture is not behind for that
     row = {"always": 1.0, "something here answers": _logit(answered)}
     row |= {f"behind the best {kind}": behind.get(kind, elsewhere) for kind in KINDS if evidence.cosines.get(kind)}
@@ -243,7 +244,7 @@ def background_of(cosines: Iterable[NDArray[np.float32]]) -> tuple[float, float]
 
 
 def _above(cosine: float, kind: Modality, background: Mapping[Modality, tuple[float, float]]) -> float:
-    mean, spread = background.get(kind, (0.0, 1.0))
+    mean, spread = background.get(kind, _UNTOLD)
     return (cosine - mean) / spread
 
 

@@ -1,6 +1,6 @@
 """The explain command: why an item is where it is among the hits, told, drawn over its picture, kept and asked again.
 
-Knows its own options and how an explanation looks on a terminal; what it says is `retriever.explaining`'s.
+Knows its own options and how an explanation looks on a terminal; what it says is `retriever.reasons`'s.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from retriever.calibration import Reason
-    from retriever.explaining import Explanation, WordReason
     from retriever.mentions import Mention
+    from retriever.reasons import Explanation, WordReason
     from sightline.engine import Sightline
     from sightline.explaining import Replay
 

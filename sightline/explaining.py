@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image
 
 from retriever.accounts import Account
-from retriever.explaining import Explanation, TermMap, explain, named, term_map
+from retriever.explaining import explain, named, term_map
 from retriever.patches import patch_map
+from retriever.reasons import Explanation, TermMap
 from sightline import decoding
 from sightline.decoding import Picture
 from sightline.errors import InputError
@@ -113,21 +114,21 @@ class Explainer:
         try:
             if trace["version"] != VERSION:
                 raise InputError(f"the trace is of version {trace['version']!r}, and this reads {VERSION}")
-            options = dict(trace["options"])
-            show = options.pop("show")
+            item_id, sought, before = str(trace["item"]), trace["query"], trace["answer"]
+            show, circumstances = trace["options"]["show"], dict(trace["circumstances"])
+            options = {name: trace["options"][name] for name in ("k", "rerank", "channels", "least")}
             query = Query(
-                tuple(self._term(one) for one in trace["query"]["terms"]),
-                target=trace["query"]["target"],
-                exclude=tuple(trace["query"]["exclude"]),
+                tuple(self._term(one) for one in sought["terms"]),
+                target=sought["target"],
+                exclude=tuple(sought["exclude"]),
             )
-            again = self(
-                query, trace["item"], where=trace["query"]["where"], show=_shown(show) if show else None, **options
-            )
-            changed = _changed(trace["answer"], again.trace["answer"])
-            circumstances = _differences(trace["circumstances"], again.trace["circumstances"])
-        except (KeyError, TypeError, AttributeError) as exc:
+            where, shown = sought["where"], _shown(show) if show else None
+            _changed(before, before)  # so that what it lacks is told before anything is asked
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise InputError(f"this is no trace of an explanation: {type(exc).__name__} {exc}") from exc
-        return Replay(tuple(changed), tuple(circumstances), again)
+        again = self(query, item_id, where=where, show=shown, **options)
+        changed = _changed(before, again.trace["answer"])
+        return Replay(tuple(changed), tuple(_differences(circumstances, again.trace["circumstances"])), again)
 
     def _maps(self, account: Account, found: Explanation) -> tuple[TermMap, ...]:
         """Of the picture that is nearest to all that is wanted: one for that, and one for each term of several."""

@@ -12,8 +12,9 @@ import pytest
 import retriever
 from retriever import Account
 from retriever.calibration import Calibration
-from retriever.explaining import Explanation, explain
+from retriever.explaining import explain
 from retriever.generated import calibrated
+from retriever.reasons import Explanation
 from sightline.filters import Compare
 from sightline.protocols import Store
 from sightline.showing import Show

@@ -184,6 +184,7 @@ def test_every_command_has_an_example_or_needs_none(sightline: Run) -> None:
         "models",
         "eval",
         "adapt",
+        "tune",
         "export-clip",
         "migrate",
         "verify",

@@ -79,7 +79,9 @@ def test_a_trace_says_what_changed(own_index: Path) -> None:
             opened.explain.replay(trace)
 
 
-@pytest.mark.parametrize("trace", [{}, {"version": 2}, {"version": 1, "query": []}, [], {"version": 1, "options": {}}])
+@pytest.mark.parametrize(
+    "trace", [{}, {"version": 2}, {"version": 1, "query": []}, [], {"version": 1, "options": {}}, 7]
+)
 def test_what_is_no_trace_is_refused(opened: Sightline, trace: object) -> None:
     with pytest.raises(InputError, match="trace"):
         opened.explain.replay(trace)  # type: ignore[arg-type]
@@ -97,6 +99,14 @@ def test_a_map_for_all_and_for_each_term(opened: Sightline) -> None:
     assert opened.explain("bowl", "returns.md", maps=True).maps == ()
     with pytest.raises(NotFound):
         opened.explain("bowl", "nowhere")
+
+
+def test_a_broken_picture_in_a_trace_is_refused(opened: Sightline, shop: Path) -> None:
+    trace = json.loads(json.dumps(opened.explain(None, "bowl-red", image=shop / "bowl-red.png").trace))
+    assert opened.explain.replay(trace).same
+    trace["query"]["terms"][0]["image"] = "data:image/png;base64,AAA"
+    with pytest.raises(InputError, match="trace"):
+        opened.explain.replay(trace)
 
 
 # -- on the terminal

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever.accounts import Account, Asked, Pool
-from retriever.calibration import Calibration
+from retriever.calibration import Calibration, Reason
 from retriever.channels import SEES
 from retriever.fusion import FIRST, LAST, RRF_K, Fused, Vote
 from retriever.mentions import mentions
@@ -46,8 +46,6 @@ def explain(
         adjustments[DEEPER] = score - fused.score
     ranked = next((hit for hit in (shown, *account.ranking) if hit and hit.id == item.id), None)
     seen = _Seen(item, asked, store, encoder)
-    told = calibration if account.evidence is not None and account.answered is not None else None
-    at = next((n for n, hit in enumerate(account.ranking, start=1) if hit.id == item.id), None)
     return Explanation(
         item=item.id,
         title=item.title,
@@ -62,12 +60,28 @@ def explain(
         pushed=tuple(_pushed(asked, seen, pool, fused)),
         folded=shown.folded if shown else (),
         relevance=ranked.relevance if ranked else None,
-        relevance_of=tuple(told.reasons_of(account.evidence, item.id, at)) if told and account.evidence and at else (),
+        relevance_of=_relevance_of(account, calibration, item.id),
         answered=account.answered,
-        answered_of=tuple(told.reasons(account.evidence)) if told and account.evidence else (),
+        answered_of=_answered_of(account, calibration),
         bar=account.bar,
         warnings=results.warnings,
     )
+
+
+def _answered_of(account: Account, calibration: Calibration | None) -> tuple[Reason, ...]:
+    """What adds up to the log-odds of an answer; nothing where a name made it certain."""
+    evidence = account.evidence
+    if calibration is None or evidence is None or account.answered is None:
+        return ()
+    return tuple(calibration.reasons(evidence)) if calibration.answered(evidence) == account.answered else ()
+
+
+def _relevance_of(account: Account, calibration: Calibration | None, item_id: str) -> tuple[Reason, ...]:
+    """What adds up to the log-odds of the item's relevance; nothing where its name made it certain."""
+    at, hit = next(((n, hit) for n, hit in enumerate(account.ranking, start=1) if hit.id == item_id), (0, None))
+    if calibration is None or account.evidence is None or hit is None or hit.relevance is None or "id" in hit.via:
+        return ()
+    return tuple(calibration.reasons_of(account.evidence, item_id, at))
 
 
 class _Seen:

@@ -131,7 +131,7 @@ class Explainer:
         return Replay(tuple(changed), tuple(_differences(circumstances, again.trace["circumstances"])), again)
 
     def _maps(self, account: Account, found: Explanation) -> tuple[TermMap, ...]:
-        """Of the picture that is nearest to all that is wanted: one for that, and one for each term of several."""
+        """Of the picture that is nearest to all that is wanted: one for that, one for each other term."""
         aim = account.asked.aims.get("image") if account.asked else None
         part_id = next((one.part for one in found.channels if one.channel == "clip"), None)
         if aim is None or part_id is None:
@@ -140,10 +140,10 @@ class Explainer:
         pixels = self._pixels(part) if part and part.modality == "image" else None
         if pixels is None:
             return ()
-        several = aim.terms if len(aim.terms) > 1 else ()
-        sought = np.concatenate([aim.wanted, aim.rows[: len(several)]])  # (1 + t, dim)
-        maps = patch_map(pixels, self._index.encoder, sought)
-        names = ["", *(("- " if term.weight < 0 else "") + named(term) for term in several)]
+        wanted = sum(term.weight > 0 for term in aim.terms)
+        chosen = [at for at, term in enumerate(aim.terms) if term.weight < 0 or wanted > 1]
+        maps = patch_map(pixels, self._index.encoder, np.concatenate([aim.wanted, aim.rows[chosen]]))  # (1 + t, dim)
+        names = ["", *(("- " if aim.terms[at].weight < 0 else "") + named(aim.terms[at]) for at in chosen)]
         return tuple(term_map(name, part_id, maps, at) for at, name in enumerate(names))
 
     def _trace(

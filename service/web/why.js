@@ -40,11 +40,11 @@ function word(one) {
   return make("li", { class: one.said.length ? "word" : "word unsaid", title: share }, make("span", {}, one.word), " ", tail);
 }
 
-function term(one) {
+function term(one, alone) {
   const name = one.term.text ?? one.term.id ?? "your picture";
   const told = Object.entries(one.cosines).map(([kind, cosine]) => {
     const part = kind === "image" ? "picture" : "text";
-    return `${part} ${cosine.toFixed(2)}${kind in one.added ? `, adds ${one.added[kind].toFixed(2)}` : ""}`;
+    return `${part} ${cosine.toFixed(2)}${kind in one.added && !alone ? `, adds ${one.added[kind].toFixed(2)}` : ""}`;
   });
   const weight = one.weight < 0 ? "not wanted · " : "";
   return make("div", { class: "term" }, make("span", {}, name), make("span", { class: "muted" }, weight + told.join(" · ")));
@@ -59,17 +59,18 @@ function odds(title, share, reasons) {
   if (share === null) return null;
   const first = [...reasons].sort((a, b) => Math.abs(b.added) - Math.abs(a.added)).slice(0, 6);
   const rows = first.map((one) => make("div", {}, make("dt", {}, one.name), make("dd", {}, one.added.toFixed(2))));
-  const list = rows.length ? make("dl", {}, ...rows) : null;
-  return make("details", {}, make("summary", {}, `${title}: ${percent(share)}`), list);
+  const told = `${title}: ${percent(share)}`;
+  return rows.length ? make("details", {}, make("summary", {}, told), make("dl", {}, ...rows)) : make("p", {}, told);
 }
 
 function said(found) {
   const most = Math.max(...found.channels.map((one) => one.added), 0);
+  const wanted = found.terms.filter((one) => one.weight > 0).length;
   const adjusted = Object.keys(found.adjustments).map((name) => ADJUSTED[name]).filter(Boolean);
   return [
     section("What found it", ...found.channels.map((one) => channel(one, most)), ...adjusted.map((one) => make("p", { class: "muted" }, one))),
     found.words.length ? section("Words", make("ul", { class: "said-words" }, ...found.words.map(word))) : null,
-    found.terms.length > 1 ? section("Terms", ...found.terms.map(term)) : null,
+    found.terms.length > 1 ? section("Terms", ...found.terms.map((one) => term(one, wanted < 2))) : null,
     section("What put it back", ...found.pushed.map(pushed)),
     section("How sure", odds("It answers", found.relevance, found.relevance_of), odds("Anything here answers", found.answered, found.answered_of)),
   ];

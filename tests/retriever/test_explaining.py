@@ -171,6 +171,12 @@ def test_reasons_add_up_to_the_probabilities(why: Why, calibration: Calibration)
     assert (less.relevance or 0) < (told.relevance or 0)
 
 
+def test_a_name_needs_no_reasons(why: Why, calibration: Calibration) -> None:
+    told = why(Query((Term("red-tall"),)), "red-tall", calibration=calibration)
+    assert (told.relevance, told.answered) == (1.0, 1.0)
+    assert (told.relevance_of, told.answered_of) == ((), ())
+
+
 def test_below_the_bar_and_below_what_was_asked(why: Why, calibration: Calibration) -> None:
     nothing = why(Query((Term("aeroplane"),)), "red-tall", calibration=calibration, least=0.99)
     assert "nothing here answers" in nothing.absent

@@ -88,7 +88,7 @@ def outdoor(data: Path, encoder: str, work: Path) -> Figures:
                 name: [
                     hit.id
                     for hit in index.search(
-                        one["query"], k=10, where=one.get("where"), negative=one.get("negative", ())
+                        one["query"], k=10, where=one.get("where"), negative=one.get("negative", ()), least=0
                     )
                 ]
                 for name, one in queries.items()
@@ -224,7 +224,10 @@ def _ranked(index: Sightline, asked: Mapping[str, tuple[str | Path, set[str]]]) 
     target: Literal["image"] = "image"
     return {
         name: [
-            hit.id for hit in index.search(Query((Term(what),), target=target) if isinstance(what, str) else what, k=10)
+            hit.id
+            for hit in index.search(
+                Query((Term(what),), target=target) if isinstance(what, str) else what, k=10, least=0
+            )
         ]
         for name, (what, _) in asked.items()
     }

@@ -154,14 +154,14 @@ def _measured(folder: Path, wishes: list[Wish]) -> Figures:
     """The figures of one index: all wishes together, then what each kind of them is about."""
     with Sightline.open(folder) as index:
         everything = index.info()["items"]
-        plain = cache(lambda words: _ids(index.search(words, k=everything)))
-        seen = cache(lambda words: _ids(index.search(words, k=everything, target="image")))
+        plain = cache(lambda words: _ids(index.search(words, least=0, k=everything)))
+        seen = cache(lambda words: _ids(index.search(words, least=0, k=everything, target="image")))
         outcomes = []
         for wish in wishes:
             ranked = plain(wish.kind)
             if len(wish.showing.intersection(ranked[:K])) < LEAST:
                 continue
-            pushed = _ids(index.search(wish.kind, negative=[wish.unwanted], k=K))
+            pushed = _ids(index.search(wish.kind, least=0, negative=[wish.unwanted], k=K))
             known = [one for one in ranked if one not in wish.showing][:K]
             outcomes.append(Outcome(wish, ranked[:K], pushed, known, _auroc(seen(wish.unwanted), wish)))
         nowhere = _nowhere(index, {wish.kind: wish.right for wish in wishes}, plain)
@@ -177,7 +177,7 @@ def _nowhere(index: Sightline, kinds: Mapping[str, frozenset[str]], plain: Calla
     stay, before, after = [], [], []
     for kind, right in kinds.items():
         for words in NOWHERE:
-            first, pushed = plain(kind)[:K], _ids(index.search(kind, negative=[words], k=K))
+            first, pushed = plain(kind)[:K], _ids(index.search(kind, least=0, negative=[words], k=K))
             stay.append(len(set(first).intersection(pushed)) / K)
             before.append(len(right.intersection(first)) / K)
             after.append(len(right.intersection(pushed)) / K)

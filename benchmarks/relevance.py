@@ -22,6 +22,7 @@ from training.relevance import Looked, Seen, learned, narrowed, seen
 
 BARS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 ABSENT_EMPTY = 0.95
+CONCEPTS = ("kind", "combination", "name", "class")  # forms that name what is sought, and nothing more
 SIGHTS: Mapping[str, str] = {"image text words": "everything", "image": "pictures alone"}
 Figures = dict[str, Any]
 
@@ -71,15 +72,16 @@ def _told(shelf: Seen, sight: str, answers: Mapping[str, Prior], hits: Mapping[s
 
 def _figures(told: Sequence[Told]) -> Figures:
     there, gone = [one for one in told if one.right], [one for one in told if not one.right]
-    bar = _bar(gone)
     forms = dict.fromkeys(one.looked.asked.form for one in told)
+    concepts = [one for one in told if one.looked.asked.form in CONCEPTS]
     return {
         "answered": len(there), "absent": len(gone),
         "AUROC": _auroc(there, gone),
         "R@10": round(float(np.mean([one.looked.recall for one in there])), 3),
         "as it is set": _at(told),
         "at": {f"{least:g}": _at(told, least) for least in BARS},
-        f"lost where {ABSENT_EMPTY:.0%} of absent are empty": _at(told, bar) | {"bar": round(bar, 3)},
+        f"where {ABSENT_EMPTY:.0%} of absent are empty": _enough(told),
+        f"the same of {', '.join(CONCEPTS)} alone": _enough(concepts),
         "ECE of questions": round(error([one.answered for one in told], [one.right for one in told]), 3),
         "ECE of hits": round(_of_hits(told), 3),
         "by form, as it is set": {
@@ -88,9 +90,13 @@ def _figures(told: Sequence[Told]) -> Figures:
     }  # fmt: skip
 
 
-def _bar(gone: Sequence[Told]) -> float:
-    ordered = sorted(one.answered for one in gone)
-    return float(np.nextafter(ordered[min(len(ordered) - 1, int(np.ceil(ABSENT_EMPTY * len(ordered))) - 1)], 2))
+def _enough(told: Sequence[Told]) -> Figures:
+    """The lowest bar at which `ABSENT_EMPTY` of the absent questions are left empty, and what it costs."""
+    ordered = sorted(one.answered for one in told if not one.right)
+    if not ordered:
+        return {}
+    bar = float(np.nextafter(ordered[int(np.ceil(ABSENT_EMPTY * len(ordered))) - 1], 2))
+    return _at(told, bar) | {"bar": round(bar, 3)}
 
 
 def _at(told: Sequence[Told], least: float | None = None) -> Figures:

@@ -112,11 +112,11 @@ def _unwanted(index: Sightline, target: Literal["image"] | None) -> dict[str, An
     """Share of a colour among the first 10 of a kind of thing, before and after saying that it is not wanted."""
     before, after = [], []
     for kind in ("clothes", "shoes", "bag", "kitchenware", "furniture", "toy", "camping"):
-        plain = index.search(kind, k=10, target=target)
+        plain = index.search(kind, least=0, k=10, target=target)
         colours = Counter(str(hit.item.fields.get("colour")) for hit in plain)
         for colour, count in colours.items():
             if count > 1 and colour != "None":
-                again = index.search(kind, k=10, target=target, negative=[colour])
+                again = index.search(kind, least=0, k=10, target=target, negative=[colour])
                 before.append(count / 10)
                 after.append(sum(hit.item.fields.get("colour") == colour for hit in again) / 10)
     return (

@@ -44,8 +44,10 @@ def copies(data: Path, encoder: str, work: Path) -> Figures:
     with Sightline.open(work / "index", encoder=encoder, store="faiss") as index:
         index.add(*rows)
         for label in sorted({fine for _, fine, _ in photos.values()}):
-            shown = {hit.id for hit in index.search(label, k=100)}
-            groups = [{hit.id, *hit.folded} & shown for hit in index.search(label, k=100, show=Show(fold=True))]
+            shown = {hit.id for hit in index.search(label, least=0, k=100)}
+            groups = [
+                {hit.id, *hit.folded} & shown for hit in index.search(label, least=0, k=100, show=Show(fold=True))
+            ]
             for copy, (change, name) in origin.items():
                 if {copy, name} <= shown:
                     there[change] += 1
@@ -71,7 +73,7 @@ def variety(data: Path, encoder: str, work: Path) -> Figures:
             **{f"diversity {value}": Show(diversity=value) for value in (0.0, 0.1, 0.2, 0.3, 0.5, 0.7)},
             "at most 2 of a kind": Show(diversify="kind"),
         }.items():
-            found = [(group, list(index.search(group, k=K, show=show))) for group in groups]
+            found = [(group, list(index.search(group, least=0, k=K, show=show))) for group in groups]
             right = [[photos[hit.id][1] for hit in hits if photos[hit.id][2] == group] for group, hits in found]
             figures[name] = {
                 "right of ten": round(fmean(map(len, right)), 2),
@@ -97,8 +99,8 @@ def sorting(data: Path, encoder: str, work: Path) -> Figures:
     with Sightline.open(work / "index", encoder=encoder, store="faiss") as index:
         index.add(*rows)
         asked = sorted(set(kinds.values()))
-        every = {kind: list(index.search(kind, k=100)) for kind in asked}
-        ordered = {kind: list(index.search(kind, k=K, show=Show(sort="price"))) for kind in asked}
+        every = {kind: list(index.search(kind, least=0, k=100)) for kind in asked}
+        ordered = {kind: list(index.search(kind, least=0, k=K, show=Show(sort="price"))) for kind in asked}
     figures = {
         name: fmean(fmean(kinds[hit.id] == kind for hit in way(hits)) for kind, hits in every.items())
         for name, way in ways.items()

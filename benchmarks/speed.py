@@ -77,9 +77,9 @@ def searching(encoder: Encoder, *, spec: str, threads: int | None, parts: int, r
         _fill(Path(folder), encoder, parts)
         with Sightline.open(folder, encoder=spec, threads=threads) as index:
             in_process = {
-                "search": _latencies(lambda query: index.search(query, k=10), repeats),
+                "search": _latencies(lambda query: index.search(query, least=0, k=10), repeats),
                 "search where price < 50": _latencies(
-                    lambda query: index.search(query, k=10, where="price<50"), repeats
+                    lambda query: index.search(query, least=0, k=10, where="price<50"), repeats
                 ),
                 "embedding the query alone": _latencies(lambda query: encoder.encode_queries([(query,)]), repeats),
             }

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.report import circumstances, write
 from indexer.ledger import Claim, Outcome
-from sightline import Sightline
+from sightline import Sightline, media
 from sightline.transfer import restore
 from sightline.types import FieldValue, Item, Part, PartVectors
 
@@ -32,6 +32,7 @@ JPEG_BYTES = 8000
 def fill(work: Path, items: int, store: str) -> None:
     """A collection of so many items, written as indexing would."""
     rng = np.random.default_rng(7)
+    small = media.thumbnail(np.zeros((240, 320, 3), np.uint8))
     with Sightline.open(work / "index", store=store) as index:
         space = index.plain_encoder.space
         index._ledger.set_passport(index._control.issue(index.plain_encoder))
@@ -50,7 +51,8 @@ def fill(work: Path, items: int, store: str) -> None:
                 rows = rng.standard_normal((2, space.dim)).astype(np.float32)
                 rows /= np.linalg.norm(rows, axis=1, keepdims=True)
                 vectors += [PartVectors(part.id, space, rows[at : at + 1]) for at, part in enumerate(parts)]
-                jpeg = b"\xff\xd8\xff" + rng.bytes(JPEG_BYTES)
+                told = (JPEG_BYTES + 2).to_bytes(2, "big") + rng.bytes(JPEG_BYTES)
+                jpeg = small[:2] + b"\xff\xfe" + told + small[2:]  # no two alike: each with a comment of its own
                 outcomes.append(Outcome(name, Claim("/shop", digest, "stamp"), {digest: jpeg}, content=digest))
             index._store.upsert(made, vectors)
             index._ledger.record(outcomes)

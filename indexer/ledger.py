@@ -150,6 +150,18 @@ class Ledger:
             db.execute("DELETE FROM meta WHERE key LIKE 'passport.%' OR key = 'adapter'")
             db.executemany("INSERT INTO meta VALUES (?, ?)", _passport_rows(passport))
 
+    def noted(self, name: str) -> str:
+        """What `note` put down under a name; "" where nothing is."""
+        row = next(iter(self._rows("SELECT value FROM meta WHERE key = ?", f"note.{name}")), None)
+        return str(row[0]) if row else ""
+
+    def note(self, name: str, said: str) -> None:
+        """Put a sentence of the caller's own down, in place of the one there was; "" takes it away."""
+        with self._writing() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (f"note.{name}",))
+            if said:
+                db.execute("INSERT INTO meta VALUES (?, ?)", (f"note.{name}", said))
+
     def set_passport(self, passport: Passport) -> None:
         """Note what builds the collection, once, and again where that says more; its adapter is `set_adapter`'s."""
         kept = self.passport()
@@ -177,21 +189,6 @@ class Ledger:
             db.execute("DELETE FROM meta WHERE key IN ('passport.adapter', 'adapter')")
             if digest:
                 db.executemany("INSERT INTO meta VALUES (?, ?)", [("passport.adapter", digest), ("adapter", data)])
-
-    def noted_digest(self, name: str) -> str:
-        """The digest a note was left with, "" where there is none: cheap to ask."""
-        return next((str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = ?", f"{name}.digest")), "")
-
-    def noted(self, name: str) -> str:
-        """A note on the collection as a whole; "" where there is none."""
-        return next((str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = ?", name)), "")
-
-    def note(self, name: str, text: str, digest: str) -> None:
-        """Leave a note in place of the one there was; none when `text` is ""."""
-        with self._writing() as db:
-            db.execute("DELETE FROM meta WHERE key IN (?, ?)", (name, f"{name}.digest"))
-            if text:
-                db.executemany("INSERT INTO meta VALUES (?, ?)", [(name, text), (f"{name}.digest", digest)])
 
     @contextmanager
     def moment(self) -> Iterator[LedgerMoment]:

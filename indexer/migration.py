@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 
 from indexer.ledger import Ledger
 from indexer.originals import Originals
-from sightline import decoding, media
+from sightline import decoding
 from sightline.decoding import Limits
 from sightline.errors import UnreadableSource
 from sightline.protocols import Encoder, Store
@@ -104,7 +104,7 @@ class Reembedding:
             self.lost[part.id] = Skipped(part.id, f"{reason}, and no thumbnail of it is there any more")
             return None
         try:
-            pixels = media.decode(kept, source=part.id)
+            pixels = decoding.decode(kept, source=part.id, limits=self.limits)
         except UnreadableSource as exc:
             self.lost[part.id] = Skipped(part.id, exc.reason)
             return None

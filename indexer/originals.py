@@ -26,7 +26,7 @@ class Originals:
         """The very bytes that the part was made of. Raises UnreadableSource where they are no longer to be had."""
         if not part.uri:
             raise UnreadableSource(part.id, "it was handed in without a file")
-        archive, name = (None, "") if Path(part.uri).is_file() else _within(part.uri)
+        archive, name = (None, "") if _is_file(Path(part.uri)) else _within(part.uri)
         if archive is None:
             data = files.read(Path(part.uri), source=part.id)
         else:
@@ -52,7 +52,15 @@ def _within(uri: str) -> tuple[Path | None, str]:
     at = uri.find(_WITHIN)
     while at >= 0:
         archive = Path(uri[:at])
-        if archive.suffix.lower() in archives.SUFFIXES and archive.is_file():
+        if archive.suffix.lower() in archives.SUFFIXES and _is_file(archive):
             return archive, uri[at + len(_WITHIN) :]
         at = uri.find(_WITHIN, at + 1)
     return None, ""
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is there. A URL may be longer than any name, which no system takes for one that is merely absent."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -29,6 +29,7 @@ from sightline.types import AddReport, Content, Part, PartVectors, Progress, Ski
 
 BATCH_BYTES = 128_000_000  # of pixels that wait to be embedded; a batch is cut here however few its pictures are
 BATCH_ITEMS = 512  # items at most in one transaction, where hardly any has something to embed
+NAMED = 5  # places that cannot be read, in one message
 PROGRESS_S = 0.1  # at most one report in this time
 
 
@@ -121,7 +122,7 @@ class _Adding:
         present: dict[str, set[str]] = {}
         total = 0
         for source in sources:
-            ids: set[str] = set()
+            ids, unread = set[str](), set[str]()
             sample: list[Record] = []
             others = 0
             for entry in source.read():
@@ -131,6 +132,7 @@ class _Adding:
                         sample.append(entry)
                 else:
                     others += 1
+                    unread |= {entry.id} if isinstance(entry, Lost) and entry.id else set()
                 total += 1
                 self._tell()
             if source.needs_records and not ids:
@@ -138,7 +140,7 @@ class _Adding:
                 raise InputError(f"there is no picture and no text file in {source.name}{looked}")
             self._refuse_taken(source, ids, present)
             self.hints += [f"{source.name}: {said}" for said in proposed(sample, self.options.mapping)]
-            present[source.key] = ids
+            present[source.key] = ids | unread
         self.total = total
         return present
 
@@ -210,7 +212,7 @@ class _Adding:
                 self.unchanged += 1
             else:
                 skipped = entry.skipped if isinstance(entry, Lost) else entry
-                if isinstance(entry, Lost):
+                if isinstance(entry, Lost) and not entry.id:
                     lost.append(skipped)
                 self._skip(source, [skipped])
             self._finish(1)
@@ -268,8 +270,7 @@ class _Adding:
     def _prune(self, source: Source, present: set[str], lost: Sequence[Skipped]) -> None:
         gone = self._absent(source, present)
         if gone and lost:
-            reason = f"nothing was pruned: {len(lost)} entries could not be read, and may be what is missing"
-            self._skip(source, [Skipped(source.name, reason)])
+            self._skip(source, [Skipped(source.name, _unpruned(len(gone), lost))])
         elif gone:
             self.deleted += delete(gone, store=self.store, ledger=self.ledger)
 
@@ -385,4 +386,12 @@ def _taken(name: str, item_id: str, owner: str) -> str:
     return (
         f"{name} has an item {item_id!r}, and so has {owner}, which was indexed before. Nothing was written: "
         f"give this source a prefix of its own with --prefix"
+    )
+
+
+def _unpruned(gone: int, lost: Sequence[Skipped]) -> str:
+    named = ", ".join(one.source for one in lost[:NAMED]) + (f" and {len(lost) - NAMED:,} more" * (len(lost) > NAMED))
+    return (
+        f"nothing was pruned: what could not be read ({named}) may be the {gone:,} it no longer has. "
+        f"Mend or remove that and prune again, or name what is to go: sightline delete ID"
     )

@@ -132,7 +132,9 @@ def _checked(read: Callable[[], Iterator[Entry]], options: IndexOptions) -> Call
     def checked() -> Iterator[Entry]:
         seen: dict[str, str] = {}
         for entry in read():
-            if not isinstance(entry, Record):
+            if isinstance(entry, Lost) and entry.id:
+                yield replace(entry, id=options.prefix + entry.id)
+            elif not isinstance(entry, Record):
                 yield entry
             elif entry.id in seen:
                 yield Skipped(entry.label, f"the id {entry.id!r} {SAME_ID} {seen[entry.id]}")
@@ -159,7 +161,7 @@ def _records(read: catalogs.Rows, options: IndexOptions, *, folder: Path, uri: s
         try:
             yield rows.record_of(row, mapping=options.mapping, folder=folder, uri=uri)
         except UnreadableSource as exc:
-            yield Lost(Skipped(exc.source, exc.reason))
+            yield Lost(Skipped(exc.source, exc.reason), rows.id_of(row, mapping=options.mapping))
 
 
 # -- files and folders -------------------------------------------------------------------------------------------------

@@ -59,9 +59,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A place where an item may be that cannot be read: while there is one, nothing counts as gone."""
+    """A place where an item may be that cannot be read: while nobody knows which, nothing counts as gone."""
 
     skipped: Skipped
+    id: str = ""  # of the item that it is, where that much can be read
 
 
 Entry: TypeAlias = Record | Skipped | Lost

@@ -62,6 +62,14 @@ def record_of(row: Row, *, mapping: Mapping[str, str], folder: Path, uri: str | 
     return Record(item_id, row.where, fields, title, text, pictures, uri=uri, skipped=skipped)
 
 
+def id_of(row: Row, *, mapping: Mapping[str, str]) -> str:
+    """The id of a row that cannot be read whole; "" where not even that can."""
+    try:
+        return _one_line(_said(_key("id", row.values, mapping), row, "id" in mapping))
+    except RecursionError:
+        return ""
+
+
 def _no_id(wanted: str, values: Mapping[str, Any]) -> str:
     keys = [str(key) for key in values]
     like = next((key for key in keys if _ID.fullmatch(key)), None)

@@ -157,10 +157,16 @@ def calibrated(store: Store, encoder: Encoder, *, key: str, seed: int = 0) -> Ca
 def fitted(
     cases: Sequence[Case], background: Mapping[Modality, tuple[float, float]], prior: Prior
 ) -> tuple[float, ...]:
-    """Coefficients for cases of one sight: each side counts half, all together `OWN` at most."""
+    """Coefficients for cases of one sight: each side counts half, all together `OWN` at most.
+
+    One side alone would teach that everything is there, or nothing; then the prior stands.
+    """
     right = [case.right for case in cases]
-    share = min(OWN, len(cases)) / 2
-    sides = {side: share / max(1, right.count(side)) for side in (True, False)}
+    fewest = min(right.count(True), right.count(False))
+    if not fewest:
+        return tuple(float(weight) for weight in prior.mean)
+    share = min(OWN / 2, fewest)
+    sides = {side: share / right.count(side) for side in (True, False)}
     rows = [features(case.evidence, background) for case in cases]
     return fit(rows, right, [sides[side] for side in right], prior)
 

@@ -43,8 +43,10 @@ from service.options import (
     StoreSpec,
     Where,
     mapping_of,
+    needing,
     open_index,
     print_json,
+    trying,
 )
 from sightline.errors import InputError, NotFound, SightlineError
 
@@ -72,7 +74,7 @@ def _version(
         raise typer.Exit
 
 
-@app.command("index", no_args_is_help=True)
+@app.command("index")
 def index_command(
     sources: Annotated[
         list[str], typer.Argument(metavar="SOURCE", help="folders, files, or JSONL/CSV/JSON/Parquet catalogs")
@@ -105,7 +107,7 @@ def index_command(
     for source in sources:  # before an index is made, and an encoder loaded, for nothing
         if not os.path.lexists(source):
             raise InputError(f"{source} does not exist")
-    with open_index(index, collection, encoder=encoder, store=store) as opened:
+    with trying(index, collection), open_index(index, collection, encoder=encoder, store=store) as opened:
         with progress.shown(tables.console(stderr=True)) as show:
             report = opened.add(
                 *sources,
@@ -124,11 +126,11 @@ def index_command(
         raise typer.Exit(REPORTED)
 
 
-app.command("search", no_args_is_help=True)(searching.search_command)
-app.command("explain", no_args_is_help=True)(explaining.explain_command)
+app.command("search", cls=needing("argument 'TEXT' or option '--image'"))(searching.search_command)
+app.command("explain", cls=needing("argument 'ID' or option '--replay'"))(explaining.explain_command)
 
 
-@app.command(no_args_is_help=True)
+@app.command(cls=needing())
 def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="what you want to know")],
     *,
@@ -207,7 +209,7 @@ app.command("verify")(verifying.verify_command)
 app.command("compact")(compacting.compact_command)
 
 
-@app.command(no_args_is_help=True)
+@app.command()
 def delete(
     ids: Annotated[list[str], typer.Argument(metavar="ID", help="ids of items, as search shows them")],
     index: IndexDir = None,
@@ -252,14 +254,14 @@ def models(as_json: AsJson = False) -> None:
     tables.show_models(out, rerankers)
 
 
-app.command("eval", no_args_is_help=True)(measure.eval_command)
-app.command("adapt", no_args_is_help=True)(adapting.adapt_command)
+app.command("eval", cls=needing("option '--pairs', '--catalog' or '--queries'"))(measure.eval_command)
+app.command("adapt", cls=needing("option '--pairs' or '--remove'"))(adapting.adapt_command)
 app.command("tune")(tuning.tune_command)
-app.command("migrate", no_args_is_help=True)(migrating.migrate_command)
-app.command("export", no_args_is_help=True)(transfer.export_command)
-app.command("import", no_args_is_help=True)(transfer.import_command)
+app.command("migrate", cls=needing("option '--encoder' or '--cancel'"))(migrating.migrate_command)
+app.command("export")(transfer.export_command)
+app.command("import")(transfer.import_command)
 app.command("snapshot")(transfer.snapshot_command)
-app.command("restore", no_args_is_help=True)(transfer.restore_command)
+app.command("restore")(transfer.restore_command)
 
 
 @app.command("export-clip")
@@ -316,8 +318,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         )  # the reader has gone: let the exit flush go nowhere
         sys.exit(DONE)
     except SystemExit as exc:
-        if exc.code == INTERRUPTED:  # Typer's word for Ctrl-C
-            print("sightline: interrupted; what was done so far is kept", file=sys.stderr)
+        if exc.code == INTERRUPTED:  # Typer's word for Ctrl-C, which came of it
+            said = getattr(getattr(exc.__context__, "__cause__", None), "args", ())
+            print(f"sightline: interrupted; {''.join(said) or 'what was done so far is kept'}", file=sys.stderr)
         raise
     except OSError as exc:
         _fail(f"{exc.strerror or exc}" + (f": {exc.filename}" if exc.filename else ""))
@@ -329,7 +332,9 @@ def _fail(sentence: str) -> None:
     """Print a sentence (with SIGHTLINE_DEBUG the traceback too) and exit as the user's turn to act."""
     if os.environ.get("SIGHTLINE_DEBUG"):
         traceback.print_exc()
-    print(f"sightline: {' '.join(sentence.split())}", file=sys.stderr)
+    from service import tables
+
+    print(tables.folded(f"sightline: {' '.join(sentence.split())}", tables.console(stderr=True)), file=sys.stderr)
     sys.exit(ACT)
 
 

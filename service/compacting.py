@@ -13,7 +13,7 @@ from rich.text import Text
 
 from service.options import AsJson, Collection, IndexDir, open_index, print_json
 from service.promises import Tell, say
-from service.tables import bytes_of, plain
+from service.tables import bytes_of, hanging, plain
 
 if TYPE_CHECKING:
     from sightline.engine import Sightline
@@ -47,14 +47,17 @@ def compact_command(
         print_json(report.to_json())
         return
     out = tables.console()
-    out.print(
-        f"{report.removed:,} parts and {report.forgotten:,} items on record are gone for good; "
-        f"{bytes_of(report.bytes_before)} before, {bytes_of(report.bytes_after)} now, in {report.seconds:.1f} s"
-    )
+    told = "nothing to do: nothing was deleted or replaced since the last time"
+    if report.needed:
+        told = (
+            f"{report.removed:,} parts and {report.forgotten:,} items on record are gone for good; "
+            f"{bytes_of(report.bytes_before)} before, {bytes_of(report.bytes_after)} now, in {report.seconds:.1f} s"
+        )
+    hanging(out, Text(told))
     for one in report.unseen:
-        out.print(Text(f"! {plain(one)}", style="yellow"))
+        hanging(out, Text(f"! {plain(one)}", style="yellow"))
     if report.snapshots:
-        out.print(Text(f"Snapshots hold what they held: {plain(', '.join(report.snapshots))}", style="yellow"))
+        hanging(out, Text(f"Snapshots hold what they held: {plain(', '.join(report.snapshots))}", style="yellow"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,8 @@ class DeletedCheck:
             )
             say(out, "deleted", "kept", f"nothing is left of what was deleted or replaced{sought}")
         for one in (*seen.left, *seen.unseen):
-            out.print(Text(f"  {plain(one)}", style="yellow"))
+            hanging(out, Text(f"  {plain(one)}", style="yellow"), indent=4)
         for one in seen.facts:
-            out.print(Text(f"  {plain(one)}", style="dim"))
+            hanging(out, Text(f"  {plain(one)}", style="dim"), indent=4)
         for one in report.snapshots:
-            out.print(Text(f"  a snapshot is left as it is: {plain(one)}", style="dim"))
+            hanging(out, Text(f"  a snapshot is left as it is: {plain(one)}", style="dim"), indent=4)

@@ -8,20 +8,25 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from service.options import AsJson, Collection, IndexDir, open_index, print_json
+from service import tables
+from service.migrating import halfway_of
+from service.options import AsJson, Collection, IndexDir, open_index, place_of, print_json
+from service.tables import bytes_of, hanging, plain, record
+from sightline.certificate import Certificate
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from indexer.register import Seen
     from sightline.catalog_check import Group
     from sightline.engine import Sightline
@@ -76,8 +81,6 @@ def info_command(
 
 
 def _facts(opened: Sightline, *, skipped: bool, as_json: bool) -> None:
-    from service import tables
-
     facts, left_out = opened.info(), opened.skipped() if skipped else []
     if as_json:
         print_json(facts | ({"skipped_sources": [asdict(one) for one in left_out]} if skipped else {}))
@@ -86,12 +89,17 @@ def _facts(opened: Sightline, *, skipped: bool, as_json: bool) -> None:
     elif skipped:
         tables.show_skipped(tables.console(), left_out)
     else:
-        tables.show_info(tables.console(), facts)
+        out = tables.console()
+        show_info(out, facts)
+        if facts["migration"]:
+            first, *commands = halfway_of(facts["migration"], place_of(opened))
+            out.print(Text.assemble(("! ", "yellow"), plain(first)), soft_wrap=True)
+            for one in commands:  # to be copied: on a line that nothing folds
+                out.print(Text(f"  {plain(one)}"), soft_wrap=True)
 
 
 def _sources(opened: Sightline, outcome: str | None, *, as_json: bool, jsonl: bool) -> None:
     from indexer import Ledger
-    from service import tables
 
     with closing(Ledger(opened.folder)) as ledger:
         every = (one for one in ledger.register.sources() if outcome in (None, one.outcome))
@@ -107,7 +115,7 @@ def _sources(opened: Sightline, outcome: str | None, *, as_json: bool, jsonl: bo
 
 
 def _duplicates(opened: Sightline, *, as_json: bool, jsonl: bool) -> None:
-    from service import progress, tables
+    from service import progress
     from sightline.catalog_check import duplicates
 
     with progress.steps(tables.console(stderr=True)) as show:
@@ -125,13 +133,77 @@ def _lines(rows: Iterable[object]) -> None:
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def show_info(out: Console, info: Mapping[str, Any]) -> None:
+    """Print what is in a collection, what built it and how large it is."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = {
+        "items": f"{info['items']:,}",
+        "parts": f"{info['parts']:,} ({info['vectors']:,} with vectors)",
+        "collection": f"{info['collection']}  (of: {', '.join(info['collections'])})",
+        "encoder": f"{info['encoder']}" + (f", {info['dim']} numbers a vector" if info["dim"] else ""),
+        **({"adapter": _adapter(info["adapter"])} if info.get("adapter") else {}),
+        "licence": info["licence"],
+        "store": f"{info['store']}, {info['kind']}",
+        **({"because": info["why"]} if info["why"] else {}),
+        **{f"recall of {one['parts']}": Certificate.from_json(one).told() for one in info["recall"]},
+        **({"relevance": _relevance(info["relevance"])} if info.get("relevance") else {}),
+        "in memory": _memory(info),
+        "on disk": bytes_of(info["bytes_disk"]) + _each(info["bytes_disk"], info["vectors"], "with words and fields"),
+        **({"deleted": _removed(info)} if info.get("removed") else {}),
+        "skipped": f"{info['skipped']:,}" + ("  (see them with: sightline info --skipped)" if info["skipped"] else ""),
+        **({"snapshots": _snapshots(info["snapshots"])} if info.get("snapshots") else {}),
+    }
+    for name, value in rows.items():
+        table.add_row(name, Text(plain(value)))
+    fields = ", ".join(
+        f"{plain(one['name'])} ({one['count']}{', numbers' if one['numeric'] else ''})" for one in info["fields"]
+    )
+    table.add_row("fields", Text(fields or "none"))
+    out.print(table)
+
+
+def _memory(info: Mapping[str, Any]) -> str:
+    """What searches read, how much of it in files that the system may drop, and what that makes for each vector."""
+    mapped = f", {bytes_of(info['bytes_mapped'])} of it mapped from disk" if info["bytes_mapped"] else ""
+    if info["bytes_mapped"] and info["bytes_mapped"] == info["bytes_memory"]:
+        mapped = ", all mapped from disk: given back when memory is short"
+    return bytes_of(info["bytes_memory"]) + mapped + _each(info["bytes_memory"], info["vectors"])
+
+
+def _removed(info: Mapping[str, Any]) -> str:
+    """What deleted and replaced parts still take, and how that ends."""
+    room = f"about {bytes_of(info['bytes_removed'])} of it" if info["bytes_removed"] else "an unknown part of it"
+    return f"{room}, of {info['removed']:,} parts deleted or replaced  (removed for good by: sightline compact)"
+
+
+def _each(count: int, vectors: int, more: str = "") -> str:
+    return f"  ({count / vectors:,.0f} bytes a vector{', ' if more else ''}{more})" if vectors else ""
+
+
+def _snapshots(told: Sequence[Mapping[str, Any]]) -> str:
+    """How many there are, how large, and how old: they hold what they held."""
+    size = bytes_of(sum(one["bytes"] for one in told))
+    return f"{len(told)}, {size}, the oldest {told[0]['made_at'] or 'damaged'}  (sightline snapshot --list)"
+
+
+def _adapter(told: Mapping[str, Any]) -> str:
+    """The map that queries go through: what it is known by, and what it was made of."""
+    if "problem" in told:
+        return f"cannot be used: {told['problem']}"
+    return f"{told['digest'][:12]}, from {told['pairs']:,} pairs, for queries by {' and '.join(told['maps'])}"
+
+
+def _relevance(told: Mapping[str, Any]) -> str:
+    """What it was learned from, and below what nothing matches."""
+    source = f"learned from {told['queries']:,} queries of its own" if told["queries"] else "judged by pictures alone"
+    least = told["least"]
+    return f"{source}; below {least['name']:.0%} nothing matches ({least['description']:.0%} where it is described)"
+
+
 def show_sources(out: Console, seen: Sequence[Seen], outcome: str | None = None) -> None:
     """Print what became of every source: how many of each, then one by one, first what is not merely there."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from service.tables import plain
-
     counts = Counter[str](one.outcome for one in seen)
     told = ", ".join(f"{counts[name]:,} {name}" for name in OUTCOMES.split(", ") if counts[name])
     none = f"No source is {outcome} as it was last read." if outcome else "No source was ever seen."
@@ -142,20 +214,13 @@ def show_sources(out: Console, seen: Sequence[Seen], outcome: str | None = None)
             line.append(f"  item {plain(one.item_id)}", style="dim")
         if one.of:
             line.append(f"  {'of' if one.outcome == 'duplicate' else 'from'} {plain(one.of)}", style="dim")
-        if one.reason:
-            line.append(f": {plain(one.reason)}", style="dim")
-        out.print(Padding(line, (0, 0, 0, 2), expand=False))
+        record(out, line, plain(one.reason))
     if len(seen) > SHOWN:
         out.print(Text(f"  … {len(seen) - SHOWN:,} more: --jsonl lists all, --outcome NAME some", style="dim"))
 
 
 def show_duplicates(out: Console, groups: Sequence[Group]) -> None:
     """Print groups of items, the equal ones first, with how alike the pictures are."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from service.tables import plain
-
     if not groups:
         out.print("Nothing is there twice.")
         return
@@ -164,9 +229,9 @@ def show_duplicates(out: Console, groups: Sequence[Group]) -> None:
     for group in islice(groups, SHOWN):
         items = ", ".join(map(plain, group.items[:ITEMS_SHOWN]))
         more = f" and {len(group.items) - ITEMS_SHOWN:,} more" if len(group.items) > ITEMS_SHOWN else ""
-        line = Text.assemble((f"{group.kind:<15}", "cyan"), items, more)
+        line = Text.assemble("  ", (f"{group.kind:<15}", "cyan"), items, more)
         if group.cosine is not None:
             line.append(f"  cosine {group.cosine:.3f}, {group.bits} of 63 bits apart", style="dim")
-        out.print(Padding(line, (0, 0, 0, 2), expand=False))
+        hanging(out, line, indent=4)
     if len(groups) > SHOWN:
         out.print(Text(f"  … {len(groups) - SHOWN:,} more groups: --jsonl lists all", style="dim"))

@@ -5,13 +5,18 @@ Knows options and what is told afterwards; how it is done is `Sightline.migrate`
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from service.options import REPORTED, AsJson, Collection, IndexDir, open_index, print_json
-from service.tables import plain
+from service.options import REPORTED, AsJson, Collection, IndexDir, open_index, place_of, print_json
+from service.tables import console, hanging, plain
+
+if TYPE_CHECKING:
+    from sightline.engine import Sightline
 
 LOST_SHOWN = 5
 REASONS_SHOWN = 3
@@ -19,7 +24,12 @@ REASONS_SHOWN = 3
 
 def migrate_command(
     *,
-    encoder: Annotated[str, typer.Option("--encoder", metavar="SPEC", help="encoder to go to; see `sightline models`")],
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", metavar="SPEC", help="encoder to go to; see `sightline models`")
+    ] = None,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="give up a migration that has not ended, and drop what it embedded")
+    ] = False,
     index: IndexDir = None,
     collection: Collection = None,
     as_json: AsJson = False,
@@ -27,21 +37,62 @@ def migrate_command(
     """Embed everything again by another encoder. Searches go on with the old one until all is done, then change over.
 
     Also by the same one, where it no longer gives the vectors it gave. While another process writes, it waits.
-    Stopped half-way, it goes on from there the next time. Exit code 1: some parts could not be embedded again.
+    Stopped half-way, it goes on from there the next time; `sightline info` says how far it is, --cancel gives it up.
+    Exit code 1: some parts could not be embedded again.
 
     Examples:
 
       sightline migrate --encoder open_clip:ViT-B-32/laion2b_s34b_b79k
-    """
-    from service import progress, tables
 
-    err = tables.console(stderr=True)
-    with open_index(index, collection, create=False) as opened, progress.shown(err, doing="embedding") as show:
-        report = opened.migrate(encoder, progress=show)
+      sightline migrate --cancel
+    """
+    if (encoder is None) == (not cancel):
+        raise typer.BadParameter("give one of the two", param_hint="'--encoder' or '--cancel'")
+    with open_index(index, collection, create=False) as opened:
+        if encoder is None:
+            _cancel(opened, as_json=as_json)
+        else:
+            _migrate(opened, encoder, as_json=as_json)
+
+
+def halfway_of(told: Mapping[str, Any], place: str) -> list[str]:
+    """How far a migration is that has not ended, then by which commands it goes on or is given up, a line each."""
+    cancel = f"sightline migrate --cancel{place}"
+    if not told["to"]:
+        return [f"{told['done']:,} vectors of an encoder that is not in use are left over", f"removed by: {cancel}"]
+    return [
+        f"a migration to {told['to']} is {told['done']:,} of {told['parts']:,} parts done",
+        f"goes on with: sightline migrate --encoder {quote(told['to'])}{place}",
+        f"given up with: {cancel}",
+    ]
+
+
+def _cancel(opened: Sightline, *, as_json: bool) -> None:
+    before = opened.cancel_migration()
+    if as_json:
+        print_json({"cancelled": before.to_json() if before else None})
+        return
+    if before is None:
+        told = "no migration is half-done: there is nothing to give up"
+    else:
+        what = f"the migration to {before.to}" if before.to else "what was left over"
+        told = f"{what} is given up: {before.done:,} vectors dropped; searches go on with {opened.info()['encoder']}"
+    hanging(console(), Text(plain(told)))
+
+
+def _migrate(opened: Sightline, encoder: str, *, as_json: bool) -> None:
+    from service import progress
+
+    try:
+        with progress.shown(console(stderr=True), doing="embedding") as show:
+            report = opened.migrate(encoder, progress=show)
+    except KeyboardInterrupt:
+        told = opened.info()["migration"]
+        raise KeyboardInterrupt("\n  ".join(halfway_of(told, place_of(opened))) if told else "") from None
     if as_json:
         print_json(report.to_json())
     else:
-        out = tables.console()
+        out = console()
         out.print(
             f"From {plain(report.before)} to {plain(report.after)}: {report.pictures:,} pictures and "
             f"{report.texts:,} texts in {report.seconds:.1f} s"
@@ -51,12 +102,12 @@ def migrate_command(
             named = "; ".join(f"{report.reasons[reason]:,}: {plain(reason)}" for reason in often[:REASONS_SHOWN])
             more = " …" if len(often) > REASONS_SHOWN else ""
             told = f"{report.from_thumbnails:,} pictures were embedded from thumbnails ({named}{more})"
-            out.print(Text(told, style="yellow"))
+            hanging(out, Text(told, style="yellow"))
         if report.adapter_removed:
             told = "The adapter was taken out: it belongs to the old encoder. Fit a new one with: sightline adapt"
-            out.print(Text(told, style="yellow"))
+            hanging(out, Text(told, style="yellow"))
         for one in report.lost[:LOST_SHOWN]:
-            out.print(Text(f"left without a vector: {plain(one.source)}: {plain(one.reason)}", style="yellow"))
+            hanging(out, Text(f"left without a vector: {plain(one.source)}: {plain(one.reason)}", style="yellow"))
         if len(report.lost) > LOST_SHOWN:
             out.print(Text(f"… and {len(report.lost) - LOST_SHOWN:,} more (--json lists them)", style="yellow"))
     if report.lost:

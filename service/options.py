@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from itertools import takewhile
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from sightline.errors import InputError
 
@@ -53,11 +57,63 @@ Picture = Annotated[
 Where = Annotated[str | None, typer.Option("--where", metavar="EXPR", help=WHERE_HELP)]
 
 
-def open_index(index: Path | None, collection: str | None, *, create: bool = True, **settings: str | None) -> Sightline:
-    """Open the index a command was pointed at."""
+@contextmanager
+def open_index(
+    index: Path | None, collection: str | None, *, create: bool = True, **settings: str | None
+) -> Iterator[Sightline]:
+    """Open the index a command was pointed at; where it must be waited for at the end, that is said on stderr."""
     from sightline.engine import Sightline
 
-    return Sightline.open(index, collection=collection, create=create, **settings)
+    with Sightline.open(index, collection=collection, create=create, **settings) as opened:
+        try:
+            yield opened
+        finally:
+            opened.compactions.finish(_Said())
+
+
+class _Said:
+    """Says once, on stderr, why a command does not end yet."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def __call__(self, what: str, _done: int, _total: int | None) -> None:
+        if not self._said:
+            by_itself = "SIGHTLINE_AUTO_COMPACT=0 leaves that to `sightline compact`"
+            print(f"sightline: {what} … ({by_itself})", file=sys.stderr, flush=True)
+        self._said = True
+
+
+def needing(what: str = "") -> type[TyperCommand]:
+    """A command that says `what` is missing where nothing was given, and the name of an option with a dash too many."""
+
+    class Needing(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            if what and not args:
+                ctx.fail(f"Missing {what}.")
+            known = {name for one in self.params for name in one.opts}
+            for name in (one.partition("=")[0] for one in takewhile(lambda one: one != "--", args)):
+                if len(name) == 3 and name.startswith("--") and name not in known and name[1:] in known:
+                    ctx.fail(f"No such option: {name} (it is {name[1:]})")
+            return super().parse_args(ctx, args)
+
+    return Needing
+
+
+def trying(index: Path | None, collection: str | None) -> AbstractContextManager[None]:
+    """What a command makes here goes again where it fails and left nothing in it."""
+    from sightline.places import on_trial
+    from sightline.settings import Settings
+
+    settings = Settings.read(index=index, collection=collection)
+    return on_trial(settings.index, settings.collection)
+
+
+def place_of(opened: Sightline) -> str:
+    """The options by which a command is pointed at an index once more, as " --index DIR"; "" for the default one."""
+    defaults = type(opened.settings).model_fields
+    given = {name: str(getattr(opened.settings, name)) for name in ("index", "collection")}
+    return "".join(f" --{name} {quote(one)}" for name, one in given.items() if one != str(defaults[name].default))
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from service.tables import plain
-from sightline.errors import PassportMismatch
+from sightline.errors import ConfigError, PassportMismatch
 
 if TYPE_CHECKING:
     from sightline.certificate import Certificate
@@ -34,7 +34,7 @@ _LOOKS: dict[Verdict, str] = {"kept": "green", "nothing found": "green", "broken
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A check that could not be made, because the index and its encoder do not belong together."""
+    """A check that could not be made, because the encoder of the index is not there or is another one."""
 
     reason: str
     clean: bool = False
@@ -64,7 +64,7 @@ class PassportReport:
 class PassportCheck:
     """The encoder: its name, weights, settings and adapter against those on record, and its answers to the probes."""
 
-    def run(self, index: Sightline, seed: int, tell: Tell) -> PassportReport:
+    def run(self, index: Sightline, seed: int, tell: Tell) -> PassportReport | Undone:
         from indexer import Ledger
         from sightline import probes
 
@@ -78,6 +78,8 @@ class PassportCheck:
             now = probes.answers(index.plain_encoder)
         except PassportMismatch as exc:
             return PassportReport(passport.space, str(exc))
+        except ConfigError as exc:
+            return Undone(f"the encoder cannot be opened: {exc}")
         before = np.frombuffer(passport.probes, "<f4").reshape(-1, passport.dim)  # (16, dim); less in older indexes
         cosines = [float(one @ other) for one, other in zip(before, now, strict=False) if one.any()]
         return PassportReport(passport.space, "", len(cosines), round(min(cosines), 6) if cosines else None)
@@ -149,7 +151,10 @@ def show_undone(out: Console, name: str, report: Undone) -> None:
 
 
 def say(out: Console, name: str, verdict: Verdict, told: str) -> None:
-    """One line: what was looked at, whether the promise is kept, and what was measured."""
+    """What was looked at, whether the promise is kept, and what was measured: on a pipe one line."""
+    if not out.is_terminal:
+        out.print(Text(f"{name:<8}  {verdict:<13}  {plain(told)}"), soft_wrap=True)
+        return
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(width=8, style="bold")
     line.add_column(width=13)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,8 @@ class Shelf:
         """Make an empty collection; False when it was there already."""
         if is_collection(self._folder(name)):
             return False
-        self._open(name, create=True).close()
+        with suppress(NotFound):  # somebody deleted it as it came, which is as if it was made before that
+            self._open(name, create=True).close()
         return True
 
     def drop(self, name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sightline.certificate import Certificate
 from sightline.showing import Facet, Range
 from sightline.types import AddReport, Answer, FieldValue, Hit, Part, Results, Skipped
 
@@ -185,7 +185,7 @@ def _stacked(hit: Hit, names: Sequence[str]) -> RenderableType:
 def show_results(out: Console, results: Results) -> None:
     """Print a search's outcome with its warnings."""
     for warning in results.warnings:
-        out.print(Text(f"! {plain(warning)}", style="yellow"))
+        hanging(out, Text(f"! {plain(warning)}", style="yellow"))
     if results.no_match:
         out.print(Text("Nothing in this collection matches.", style="yellow"))
         if results.answered is not None:
@@ -222,7 +222,7 @@ def range_of(one: Range) -> str:
 def show_answer(out: Console, answer: Answer) -> None:
     """Print an answer, then what every marker in it points to."""
     for warning in answer.warnings:
-        out.print(Text(f"! {plain(warning)}", style="yellow"))
+        hanging(out, Text(f"! {plain(warning)}", style="yellow"))
     text = Text(style="yellow" if answer.abstained else "")
     for piece in re.split(r"(\[\d+\])", "\n".join(plain(line) for line in answer.text.splitlines())):
         text.append(piece, style="bold cyan" if re.fullmatch(r"\[\d+\]", piece) else None)
@@ -272,22 +272,60 @@ def show_report(out: Console, report: AddReport, *, where: str, shown: int = 5) 
     out.print(line)
     out.print(Text(f"  {where}", style="dim"))
     for note in report.notes:
-        out.print(Text.assemble(("! ", "yellow"), plain(note)))
+        hanging(out, Text.assemble(("! ", "yellow"), plain(note)))
     if report.skipped:
         out.print(Text(f"! {len(report.skipped):,} could not be indexed:", style="yellow"))
         show_skipped(out, report.skipped, most=shown)
         out.print(Text(f"  all of them: sightline info --skipped --index {where}", style="dim"))
 
 
+def record(out: Console, name: Text | str, told: Text | str = "") -> None:
+    """One record of a list, its name first: on a pipe one line.
+
+    On a terminal one that is too long goes on below, indented, but for a name: that is to be copied, and never folded.
+    """
+    head, rest = Text.assemble("  ", name), Text.assemble(": ", told, style="dim") if told else Text()
+    if not out.is_terminal or cell_len(head.plain + rest.plain) <= out.width:
+        out.print(head + rest, soft_wrap=True)
+        return
+    out.print(head, soft_wrap=True)
+    out.print(Padding(rest[2:], (0, 0, 0, 6), expand=False))
+
+
+def hanging(out: Console, told: Text, *, indent: int = 2) -> None:
+    """Print a sentence whose further lines on a terminal are indented; on a pipe it is one line."""
+    lines = told.wrap(out, max(1, out.width - indent)) if out.is_terminal else [told]
+    out.print(Text(f"\n{' ' * indent}").join(lines), soft_wrap=True)
+
+
+def folded(sentence: str, out: Console) -> str:
+    """A sentence as `hanging` prints it, but for what stands between backticks: commands, to be copied whole."""
+    if not out.is_terminal:
+        return sentence
+    whole = re.sub("`[^`]*`", lambda found: found[0].replace(" ", "\0"), sentence)
+    fitted = textwrap.wrap(whole, out.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(fitted).replace("\0", " ")
+
+
 def show_skipped(out: Console, skipped: Sequence[Skipped], *, most: int | None = None) -> None:
-    """Print sources that could not be indexed, those of one reason together; `most`: reasons, and sources of each."""
+    """Print sources that could not be indexed, those of one reason together; `most`: reasons, and sources of each.
+
+    All of them, on a pipe, are a line each.
+    """
     by_reason: dict[str, list[str]] = {}
     for one in skipped:
         by_reason.setdefault(one.reason, []).append(plain(one.source))
     for reason, sources in list(by_reason.items())[:most]:
-        more = f" and {len(sources[most:]):,} more" if most is not None and len(sources) > most else ""
-        told = Text.assemble(", ".join(sources[:most]) + more, (f": {plain(reason)}", "dim"))
-        out.print(Padding(told, (0, 0, 0, 2), expand=False))
+        if most is not None:
+            more = f" and {len(sources[most:]):,} more" if len(sources) > most else ""
+            hanging(out, Text.assemble("  ", ", ".join(sources[:most]) + more, (f": {plain(reason)}", "dim")))
+        elif len(sources) == 1 or not out.is_terminal:
+            for source in sources:
+                record(out, source, plain(reason))
+        else:
+            hanging(out, Text(f"  {plain(reason)}:", style="dim"), indent=4)
+            for source in sources:
+                out.print(Text(f"    {source}"), soft_wrap=True)
 
 
 def bytes_of(count: int) -> str:
@@ -298,67 +336,6 @@ def bytes_of(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1000
     raise AssertionError("unreachable: GB has no upper limit")
-
-
-def show_info(out: Console, info: Mapping[str, Any]) -> None:
-    """Print what is in a collection, what built it and how large it is."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    rows = {
-        "items": f"{info['items']:,}",
-        "parts": f"{info['parts']:,} ({info['vectors']:,} with vectors)",
-        "collection": f"{info['collection']}  (of: {', '.join(info['collections'])})",
-        "encoder": f"{info['encoder']}" + (f", {info['dim']} numbers a vector" if info["dim"] else ""),
-        **({"adapter": _adapter(info["adapter"])} if info.get("adapter") else {}),
-        "licence": info["licence"],
-        "store": f"{info['store']}, {info['kind']}",
-        **({"because": info["why"]} if info["why"] else {}),
-        **{f"recall of {one['parts']}": Certificate.from_json(one).told() for one in info["recall"]},
-        "in memory": _memory(info),
-        "on disk": bytes_of(info["bytes_disk"]) + _each(info["bytes_disk"], info["vectors"], "with words and fields"),
-        **({"deleted": _removed(info)} if info.get("removed") else {}),
-        "skipped": f"{info['skipped']:,}" + ("  (see them with: sightline info --skipped)" if info["skipped"] else ""),
-        **({"snapshots": _snapshots(info["snapshots"])} if info.get("snapshots") else {}),
-    }
-    for name, value in rows.items():
-        table.add_row(name, Text(plain(value)))
-    fields = ", ".join(
-        f"{plain(one['name'])} ({one['count']}{', numbers' if one['numeric'] else ''})" for one in info["fields"]
-    )
-    table.add_row("fields", Text(fields or "none"))
-    out.print(table)
-
-
-def _memory(info: Mapping[str, Any]) -> str:
-    """What searches read, how much of it in files that the system may drop, and what that makes for each vector."""
-    mapped = f", {bytes_of(info['bytes_mapped'])} of it mapped from disk" if info["bytes_mapped"] else ""
-    if info["bytes_mapped"] and info["bytes_mapped"] == info["bytes_memory"]:
-        mapped = ", all mapped from disk: given back when memory is short"
-    return bytes_of(info["bytes_memory"]) + mapped + _each(info["bytes_memory"], info["vectors"])
-
-
-def _removed(info: Mapping[str, Any]) -> str:
-    """What deleted and replaced parts still take, and how that ends."""
-    room = f"about {bytes_of(info['bytes_removed'])} of it" if info["bytes_removed"] else "an unknown part of it"
-    return f"{room}, of {info['removed']:,} parts deleted or replaced  (removed for good by: sightline compact)"
-
-
-def _each(count: int, vectors: int, more: str = "") -> str:
-    return f"  ({count / vectors:,.0f} bytes a vector{', ' if more else ''}{more})" if vectors else ""
-
-
-def _snapshots(told: Sequence[Mapping[str, Any]]) -> str:
-    """How many there are, how large, and how old: they hold what they held."""
-    size = bytes_of(sum(one["bytes"] for one in told))
-    return f"{len(told)}, {size}, the oldest {told[0]['made_at'] or 'damaged'}  (sightline snapshot --list)"
-
-
-def _adapter(told: Mapping[str, Any]) -> str:
-    """The map that queries go through: what it is known by, and what it was made of."""
-    if "problem" in told:
-        return f"cannot be used: {told['problem']}"
-    return f"{told['digest'][:12]}, from {told['pairs']:,} pairs, for queries by {' and '.join(told['maps'])}"
 
 
 def show_models(out: Console, cards: Sequence[Any]) -> None:

@@ -6,8 +6,8 @@ Knows options and what is told afterwards; how it is done is `sightline.transfer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -23,14 +23,14 @@ from service.options import (
     Where,
     open_index,
     print_json,
+    trying,
 )
 from service.tables import bytes_of, console, plain
-from sightline.errors import InputError, SightlineError
+from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sightline.engine import Sightline
     from sightline.transfer import ImportReport, Snapshot
 
 LOST_SHOWN = 5
@@ -74,6 +74,8 @@ def export_command(
         f"{report.items:,} items, {report.parts:,} parts, {report.vectors:,} vectors, {report.thumbnails:,} thumbnails "
         f"in {report.seconds:.1f} s: {bytes_of(report.bytes)} in {plain(report.folder)}"
     )
+    if where and not report.items:
+        con.print(Text(f"! nothing passes --where {plain(where)}: the export is empty", style="yellow"))
     _notes(con, report.notes)
 
 
@@ -104,19 +106,15 @@ def import_command(
     from service import progress
     from sightline.transfer.reading import Export
 
+    if not source.exists():
+        raise InputError(f"{source} does not exist")
     Export(source)  # refused before a collection is made
-    err = console(stderr=True)
-    made = not _is_there(index, collection)
     with (
+        trying(index, collection),
         open_index(index, collection, encoder=encoder, store=store) as opened,
-        progress.shown(err, doing="importing") as show,
+        progress.shown(console(stderr=True), doing="importing") as show,
     ):
-        try:
-            report = opened.transfer.take_in(source, embed=embed, progress=show)
-        except SightlineError:
-            if made and not opened.info()["items"]:
-                _erase(opened)
-            raise
+        report = opened.transfer.take_in(source, embed=embed, progress=show)
         folder = str(opened.settings.index)
     if as_json:
         print_json(report.to_json())
@@ -169,7 +167,9 @@ def snapshot_command(
     if as_json:
         print_json(made.to_json())
     else:
-        console().print(f"{plain(made.name)}: {made.items:,} items, {bytes_of(made.bytes)}")
+        out, at = console(), f" --index {quote(str(index))}" if index else ""
+        out.print(f"{plain(made.name)}: {made.items:,} items, {bytes_of(made.bytes)}")
+        out.print(Text(f"  put back with: sightline restore {made.name} --force{at}", style="dim"), soft_wrap=True)
 
 
 def restore_command(
@@ -202,22 +202,6 @@ def restore_command(
         print_json({"collection": target, "snapshot": restored.to_json()})
     else:
         console().print(f"{plain(target)} is as it was {plain(restored.made_at)}: {restored.items:,} items")
-
-
-def _is_there(index: Path | None, collection: str | None) -> bool:
-    from sightline.places import collection_folder, is_collection
-    from sightline.settings import Settings
-
-    settings = Settings.read(index=index, collection=collection)
-    return is_collection(collection_folder(settings.index, settings.collection))
-
-
-def _erase(opened: Sightline) -> None:
-    """Remove a collection, and its index where there is no other, as if it had not been asked for."""
-    opened.erase()
-    with suppress(OSError):  # not empty
-        opened.folder.parent.rmdir()
-        opened.settings.index.rmdir()
 
 
 def _show_import(out: Console, report: ImportReport, folder: str) -> None:

@@ -6,19 +6,19 @@ Knows which checks there are, their options, and how what they find looks on a t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from service.compacting import DeletedCheck
 from service.options import REPORTED, AsJson, Collection, EncoderSpec, IndexDir, open_index, print_json
 from service.promises import PassportCheck, RecallCheck, Tell, Undone, say, show_undone
-from service.tables import bar, plain
-from sightline.errors import PassportMismatch
+from service.tables import BAR_CELLS, bar, hanging, plain, record
+from sightline.errors import ConfigError, PassportMismatch
 
 if TYPE_CHECKING:
     from sightline.catalog_check import CatalogReport, Suspect
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SHOWN = 15  # rows of each list on a terminal; --json has all
 LONGEST = 5  # texts
+NEEDED = "it needs the encoder that built the index"
+DEEP = 6  # cells before what is said of an item
 TOLD = 3  # disagreements of one item
 
 
@@ -94,7 +96,8 @@ def verify_command(
     """Look an index over: which promise is broken, what is wrong. Without options: every check there is.
 
     Nothing is mended; the recall that was measured is kept with the index, and `sightline info` shows it.
-    Exit code 1: a promise is broken, or something was found; with --deleted or --gone also where something is left.
+    Exit code 1: a promise is broken, something was found, or what was asked for could not be looked at; with --deleted
+    or --gone also where something is left.
 
     Examples:
 
@@ -116,7 +119,7 @@ def verify_command(
     ):
         checks = {**CHECKS, "deleted": DeletedCheck(tuple(gone or ()), asked=asked["deleted"])}
         reports = run_checks(opened, chosen, seed, show, checks=checks)
-    clean = all(report.clean for name, report in reports.items() if name != "deleted" or asked[name])
+    clean = all(_holds(name, report, asked=asked[name]) for name, report in reports.items())
     if as_json:
         print_json({"clean": clean, **{name: report.to_json() for name, report in reports.items()}})
     else:
@@ -129,66 +132,70 @@ def verify_command(
         raise typer.Exit(REPORTED)
 
 
+def _holds(name: str, report: Report, *, asked: bool) -> bool:
+    """Whether nothing is wrong. That deleted things are gone must be proved where it is asked for, and only there."""
+    if name != "deleted":
+        return report.clean
+    return bool(getattr(report, "proved", report.clean)) or not asked
+
+
 def run_checks(
     index: Sightline, names: Sequence[str], seed: int, tell: Tell, *, checks: Mapping[str, Check] = CHECKS
 ) -> dict[str, Report]:
-    """What each check found. Where the passport was among them and is broken, those that need the encoder are undone.
+    """What each check found; where the encoder cannot be used, those that need it are undone, as far as they do.
 
-    Raises PassportMismatch where it was not among them.
+    Raises PassportMismatch or ConfigError where nothing else was to be looked at.
     """
     reports: dict[str, Report] = {}
     for name in names:
+        told = "passport" in reports and not reports["passport"].clean
         try:
-            reports[name] = checks[name].run(index, seed, tell)
-        except PassportMismatch:
-            if "passport" not in reports:
+            found = checks[name].run(index, seed, tell)
+        except (PassportMismatch, ConfigError) as exc:
+            if len(names) == 1:
                 raise
-            reports[name] = Undone("it needs the encoder that built the index")
+            reports[name] = Undone(NEEDED if told else str(exc))
+        else:
+            reports[name] = found
+            if name == "catalog" and told and (catalog := cast("CatalogReport", found)).undone:
+                reports[name] = replace(catalog, undone=NEEDED)
     return reports
 
 
 def show_catalog(out: Console, report: CatalogReport) -> None:
     """Print what a look at a catalog brought up, the most suspicious first."""
     looked = f"{report.items:,} items looked at in {report.seconds:.1f} s"
-    say(out, "catalog", "nothing found" if report.clean else "found", looked)
+    found = report.suspects or report.missing or report.duplicate_ids
+    if report.undone:
+        say(out, "catalog", "not looked at", f"nothing was compared, and no text measured: {report.undone}")
+        looked += ", for missing pictures and ids given twice only"
+    say(out, "" if report.undone else "catalog", "found" if found else "nothing found", looked)
     for note in report.notes:
-        out.print(Text(f"! {plain(note)}", style="yellow"))
+        hanging(out, Text(f"! {plain(note)}", style="yellow"))
     if report.suspects:
         out.print(Text(f"Pictures and words disagree: {_items(len(report.suspects))}", style="bold"))
-        out.print(_suspects(report.suspects[:SHOWN]))
+        for suspect in report.suspects[:SHOWN]:
+            _show_suspect(out, suspect)
         _more(out, len(report.suspects))
     if report.compared:
         told = ", ".join(f"{plain(one.about)} {one.noticed:.0%}" for one in report.compared)
-        out.print(Text(f"Of mistakes planted for trial it finds: {told}", style="dim"))
+        hanging(out, Text(f"Of mistakes planted for trial it finds: {told}", style="dim"))
     _missing(out, report.missing)
     _twice(out, report.duplicate_ids)
     _too_long(out, report.lengths)
 
 
-def _suspects(suspects: Sequence[Suspect]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), expand=True, header_style="bold dim")
-    table.add_column("Suspicion", width=9)
-    table.add_column("Item", ratio=2, overflow="fold")
-    table.add_column("About", ratio=2, overflow="fold", style="cyan")
-    table.add_column("Says", ratio=4, overflow="fold")
-    table.add_column("Score", justify="right", width=5)
-    table.add_column("Fits better", ratio=4, overflow="fold")
-    table.add_column("Score", justify="right", width=5)
-    for suspect in suspects:
-        share = suspect.suspicion
-        head: tuple[Text, Text] = (
-            Text.assemble(f"{share:.0%}", "\n", (bar(share), "red")),
-            Text(plain(suspect.item_id), style="bold"),
-        )
-        for one in suspect.disagreements[:TOLD]:
-            better = Text(plain(one.better))
-            if one.better_item:
-                better.append(f"  {plain(one.better_item)}", style="dim")
-            table.add_row(
-                *head, plain(one.about), Text(plain(one.says)), f"{one.score:.1f}", better, f"{one.better_score:.1f}"
-            )
-            head = (Text(), Text())
-    return table
+def _show_suspect(out: Console, suspect: Suspect) -> None:
+    """What of an item disagrees with its pictures; ids on lines that nothing folds."""
+    share = suspect.suspicion
+    drawn = (f"{bar(share):<{BAR_CELLS}}", "red")
+    out.print(Text.assemble(f"  {share:4.0%} ", drawn, "  ", (plain(suspect.item_id), "bold")), soft_wrap=True)
+    for one in suspect.disagreements[:TOLD]:
+        about = Text.assemble((plain(one.about), "cyan"), f" says {plain(one.says)} ", (f"{one.score:.1f}", "dim"))
+        fits = Text.assemble(f", fits {plain(one.better)} ", (f"{one.better_score:.1f}", "dim"))
+        out.print(Padding(about + fits, (0, 0, 0, DEEP), expand=False))
+        if one.better_item:
+            out.print(Text(f"{' ' * (DEEP + 2)}as {plain(one.better_item)}", style="dim"), soft_wrap=True)
 
 
 def _missing(out: Console, missing: Sequence[Missing]) -> None:
@@ -196,7 +203,7 @@ def _missing(out: Console, missing: Sequence[Missing]) -> None:
         out.print(Text(f"Missing or unreadable: {len(missing):,}", style="bold"))
         for one in missing[:SHOWN]:
             of = f" of {plain(one.item_id)}" if one.item_id and one.item_id != one.source else ""
-            out.print(Text.assemble(f"  {plain(one.source)}{of}", (f": {plain(one.reason)}", "dim")))
+            record(out, f"{plain(one.source)}{of}", plain(one.reason))
         _more(out, len(missing))
 
 
@@ -204,7 +211,7 @@ def _twice(out: Console, twice: Sequence[Skipped]) -> None:
     if twice:
         out.print(Text(f"Ids given twice: {len(twice):,}", style="bold"))
         for one in twice[:SHOWN]:
-            out.print(Text.assemble(f"  {plain(one.source)}", (f": {plain(one.reason)}", "dim")))
+            record(out, plain(one.source), plain(one.reason))
         _more(out, len(twice))
 
 
@@ -212,9 +219,9 @@ def _too_long(out: Console, lengths: Lengths) -> None:
     once = f", which reads about {lengths.read} words at once" if lengths.read else ""
     for told, texts in (("Not read to the end", lengths.cut), ("Read in pieces, as their mean,", lengths.pieces)):
         if texts:
-            out.print(Text(f"{told} by the encoder{once}: {_texts(len(texts))}", style="bold"))
+            hanging(out, Text(f"{told} by the encoder{once}: {_texts(len(texts))}", style="bold"))
             for one in texts[:LONGEST]:
-                out.print(Text(f"  {plain(one.part_id)}: {one.words} words"))
+                record(out, plain(one.part_id), f"{one.words} words")
             _more(out, len(texts), LONGEST)
     if lengths.untested:
         out.print(Text(f"  {lengths.untested:,} shorter texts were not asked about", style="dim"))

@@ -5,8 +5,9 @@ Knows when one is due; not how one is made.
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,12 +15,16 @@ from indexer import Ledger
 from retriever.calibration import Calibration, Manner
 from retriever.generated import Corpus, calibrated
 from sightline.compacting import Writing
-from sightline.errors import InputError
+from sightline.errors import InputError, SightlineError
 from sightline.passport import PassportControl
 from sightline.protocols import Store
 
+log = logging.getLogger("sightline.calibrating")
+
 GROWN = 1.5  # times as many items as it was made from, or as few
-_KEY = "calibration"
+LARGE = 10_000  # items: to count more takes time that not every small write should cost
+LOOK_EVERY_S = 60.0
+NOTE = "calibration"
 
 
 class Calibrations:
@@ -28,7 +33,9 @@ class Calibrations:
     def __init__(self, control: PassportControl, store: Store, ledger: Ledger, writing: Writing) -> None:
         self._control, self._store, self._ledger, self._writing = control, store, ledger, writing
         self._reading = threading.Lock()
-        self._read: tuple[str, Calibration | None] = ("", None)  # digest, what was read
+        self._looked = -LOOK_EVERY_S
+        self._in_vain = 0  # items there were when none could be made
+        self._read: tuple[str, Calibration | None] = ("", None)  # what is kept, and what it says
 
     def current(self) -> Calibration | None:
         """The calibration for the encoder and adapter in use; None where there is none, or none by this version."""
@@ -38,11 +45,19 @@ class Calibrations:
     def refresh(self) -> None:
         """Make one where it is due: none yet, another encoder or adapter, or half as many items more or fewer.
 
-        For whoever is writing.
+        For whoever has just written. What was written stands whether it can be made or not.
         """
-        found, items = self.current(), self._store.stats().items
-        if found is None or not found.items / GROWN <= items <= found.items * GROWN:
-            self._make()
+        found, now = self.current(), time.monotonic()
+        if found and found.items >= LARGE and now < self._looked + LOOK_EVERY_S:
+            return
+        self._looked, items = now, self._ledger.count()
+        made_of = found.items if found else self._in_vain
+        if made_of / GROWN <= items <= made_of * GROWN:
+            return
+        try:
+            self._in_vain = 0 if self._make() else items
+        except SightlineError as exc:
+            log.warning("what counts as a match was not learned (`sightline tune` tries again): %s", exc)
 
     def now(self) -> Calibration | None:
         """Make one now, for the items there are; bars that were set stay.
@@ -78,19 +93,13 @@ class Calibrations:
 
     def _kept(self) -> Calibration | None:
         with self._reading:
-            digest = self._ledger.noted_digest(_KEY)
-            if digest != self._read[0]:
-                text = self._ledger.noted(_KEY)
-                self._read = (_digest(text), Calibration.from_json(text) if text else None)
+            text = self._ledger.noted(NOTE)
+            if text != self._read[0]:
+                self._read = (text, Calibration.from_json(text) if text else None)
             return self._read[1]
 
     def _keep(self, made: Calibration | None) -> None:
-        text = made.to_json() if made else ""
-        self._ledger.note(_KEY, text, _digest(text))
+        self._ledger.note(NOTE, made.to_json() if made else "")
 
     def _key(self) -> str:
         return f"{self._ledger.built_by()} {self._ledger.adapter_state()[0]}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""

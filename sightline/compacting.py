@@ -28,6 +28,7 @@ SHARE = 0.25  # of all parts ever stored since the last compaction, deleted or r
 LEAST_BYTES = 32_000_000  # less room is not worth a rewrite
 MOST_BYTES = 1_000_000_000  # larger collections take minutes: when, the operator says
 LOOK_EVERY_S = 60.0  # while a process writes on
+TELL_EVERY_S = 0.2  # while somebody waits for one
 
 Writing: TypeAlias = Callable[[], AbstractContextManager[None]]
 
@@ -39,24 +40,32 @@ class Compactions:
         self._store, self._ledger, self._settings, self._writing = store, ledger, settings, writing
         self._looked = -LOOK_EVERY_S
         self._stopped = False
+        self._at_it = threading.Event()
         self._thread: threading.Thread | None = None
 
     def now(self, tell: Tell = silent) -> CompactReport:
-        """Remove for good what was deleted or replaced. Raises EngineError where the disk has too little room."""
+        """Remove for good what was deleted or replaced; where nothing was, nothing is written.
+
+        Raises EngineError where the disk has too little room.
+        """
         started = time.perf_counter()
         with self._writing():
             before = self._store.stats()
             bytes_before = before.bytes_disk + self._ledger.bytes_disk()
-            tell("clearing the ledger", 0, None)
-            self._ledger.forget(proving.begun(self._store, self._ledger))
-            forgotten = self._ledger.compact()
-            seen = self._store.compact(tell=tell)
+            tell("looking for what was deleted or replaced", 0, None)
+            lost = proving.begun(self._store, self._ledger)
+            seen = self._store.remains().and_of(self._ledger.remains())
+            needed, forgotten = bool(lost or before.removed or seen.left), 0
+            if needed:
+                tell("clearing the ledger", 0, None)
+                self._ledger.forget(lost)
+                forgotten = self._ledger.compact()
+                seen = self._store.compact(tell=tell)
             bytes_after = self._store.stats().bytes_disk + self._ledger.bytes_disk()
             self._looked = time.monotonic()
         older = tuple(one.name for one in snapshots(self._settings.index, self._settings.collection))
-        return CompactReport(
-            before.removed, forgotten, bytes_before, bytes_after, seen.unseen, older, time.perf_counter() - started
-        )
+        took = time.perf_counter() - started
+        return CompactReport(before.removed, forgotten, bytes_before, bytes_after, seen.unseen, older, took, needed)
 
     def proof(self, gone: Sequence[str] = (), tell: Tell = silent) -> Proof:
         """What is left of deleted things; the ids in `gone` are looked for in every byte of every file."""
@@ -78,18 +87,23 @@ class Compactions:
         self._stopped = True
         self.finish()
 
-    def finish(self) -> None:
-        """Wait for what is under way."""
-        if self._thread is not None:
-            self._thread.join()
+    def finish(self, tell: Tell = silent) -> None:
+        """Wait for what is under way; `tell` hears now and then that it is."""
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(TELL_EVERY_S)
+            if self._at_it.is_set():
+                tell("removing for good what was deleted", 0, None)
 
     def _look(self) -> None:
         try:
             if LEAST_BYTES <= self._bytes_disk() <= MOST_BYTES and is_due(self._store.stats()):
+                self._at_it.set()
                 report = self.now()
                 log.info("compacted by itself: %d parts removed for good in %.1f s", report.removed, report.seconds)
         except (SightlineError, OSError) as exc:  # nothing is lost, and it is tried again later
             log.warning("not compacted: %s", exc)
+        finally:
+            self._at_it.clear()
 
     def _bytes_disk(self) -> int:
         """What all files of the collection here take: quicker to tell than how much of them is dead."""

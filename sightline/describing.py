@@ -12,6 +12,7 @@ from sightline import places
 from sightline.compacting import share
 from sightline.encoders import licence_of
 from sightline.errors import ConfigError
+from sightline.migrating import halfway
 from sightline.passport import PassportControl
 from sightline.protocols import Store
 from sightline.settings import Settings
@@ -21,15 +22,17 @@ from sightline.transfer.snapshots import snapshots
 def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, settings: Settings) -> dict[str, Any]:
     """The document of `Sightline.info` and `sightline info --json`. Loads no encoder."""
     stats, passport, encoder = store.stats(), control.passport, control.encoder_spec
+    migration = halfway(store, ledger)
     return {
         "items": stats.items,
         "parts": stats.parts,
-        "vectors": stats.vectors,
+        "vectors": stats.vectors - (migration.done if migration else 0),  # of the encoder that is searched by
         "collection": settings.collection,
         "collections": places.collection_names(settings.index),
         "encoder": encoder,
         "dim": passport.dim if passport else None,
         "adapter": control.adaptation.told(),
+        "migration": migration.to_json() if migration else None,
         "licence": _licence(encoder),
         "store": control.store_spec,
         "kind": stats.kind,

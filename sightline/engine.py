@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import generator
 import indexer
 import retriever
-from sightline import decoding, filters, media, places
+from sightline import decoding, filters, places
 from sightline.asking import spoken
 from sightline.calibrating import Calibrations
 from sightline.certificate import Certificate
@@ -28,13 +28,13 @@ from sightline.compacting import Compactions
 from sightline.decoding import Picture
 from sightline.describing import describe
 from sightline.encoders.adapter import Adapter
-from sightline.errors import NotFound
+from sightline.errors import NotFound, UnreadableSource
 from sightline.explaining import Explainer
 from sightline.filters import Filter
 from sightline.lock import locked
-from sightline.migrating import migrate
+from sightline.migrating import Halfway, give_up, migrate
 from sightline.mllms import open_chat
-from sightline.passport import PassportControl, refuse_other_store, store_of
+from sightline.passport import PassportControl, note_store, store_of, store_to_open
 from sightline.protocols import ChatModel, Encoder, Reranker, Store
 from sightline.queries import Asked, Where, query_of
 from sightline.remains import CompactReport, Tell, silent
@@ -94,24 +94,15 @@ class Sightline:
         """
         config = Settings.read(index=path, collection=collection, **settings)
         folder = places.collection_folder(config.index, config.collection)
-        places.finish(config.index, config.collection)
-        if not places.is_collection(folder):
-            if not create:
-                raise NotFound(places.missing(config.index, config.collection))
-            places.make_folder(folder)
-        ledger = indexer.Ledger(folder)
-        try:
-            passport = ledger.passport()
-            store_spec = config.store or (passport.store if passport else "faiss")
-            refuse_other_store(passport, store_spec, folder)
+        with places.entering(config.index, config.collection, create=create) as ledger:
+            store_spec = store_to_open(ledger, folder, config.store)
             store = open_store(store_spec, folder, collection=config.collection)
             if ledger.replaced():
                 store.close()
                 raise NotFound(f"collection {config.collection!r} was deleted while it was being opened")
-        except BaseException:
-            ledger.close()
-            raise
-        return cls(config, store=store, store_spec=store_spec, ledger=ledger)
+            if create:
+                note_store(ledger, store_spec)
+            return cls(config, store=store, store_spec=store_spec, ledger=ledger)
 
     @property
     def gone(self) -> bool:
@@ -148,7 +139,7 @@ class Sightline:
         self.compactions.stop()
         with self._write():
             if not elsewhere:
-                self._store.close()
+                self._store.close(tidy=False)
             grave = places.bury(self.folder)  # from here on it is gone; what a kill leaves, the next `open` removes
             if elsewhere:
                 self._store.drop()
@@ -180,7 +171,7 @@ class Sightline:
         )
         with self._write():
             encoder = self.encoder
-            report = indexer.add(
+            return indexer.add(
                 sources,
                 encoder=encoder,
                 store=self._store,
@@ -189,8 +180,6 @@ class Sightline:
                 passport=self._control.issue(self.plain_encoder),
                 progress=progress,
             )
-            self.calibrations.refresh()
-        return report
 
     def migrate(self, encoder: str, *, progress: Callable[[Progress], None] | None = None) -> MigrationReport:
         """Embed everything by another encoder while this one keeps serving, then change over at once.
@@ -201,6 +190,10 @@ class Sightline:
         return migrate(
             self._control, self._store, self._ledger, self.settings, encoder, writing=self._write, progress=progress
         )
+
+    def cancel_migration(self) -> Halfway | None:
+        """Give up a migration that has not ended, and drop its vectors; how far it was, None where there was none."""
+        return give_up(self._store, self._ledger, writing=self._write)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many of them there were."""
@@ -301,7 +294,9 @@ class Sightline:
 
     def info(self) -> dict[str, Any]:
         """What is in the collection, what built it and how large it is."""
-        return describe(self._control, self._store, self._ledger, self.settings)
+        found = self.calibrations.current()
+        told = {"relevance": found.facts() if found else None}
+        return describe(self._control, self._store, self._ledger, self.settings) | told
 
     def verify(self, titles: Sequence[str] = ()) -> list[Certificate]:
         """Measure recall@10 against exact search, for text and picture queries apart, and keep it with the collection.
@@ -358,7 +353,9 @@ class Sightline:
 
     def _pixels(self, part: Part) -> Pixels | None:
         jpeg = self._ledger.thumbnail(part.digest) if part.modality == "image" else None
-        return media.decode(jpeg, source=part.id) if jpeg else None
+        with contextlib.suppress(UnreadableSource):  # it may have come with an export: then there is no picture
+            return decoding.decode(jpeg, source=part.id, limits=self.settings.limits) if jpeg else None
+        return None
 
     def _similarity(self, left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:
         a = self.plain_encoder.encode_queries([(text,) for text in left])  # (n, dim)
@@ -397,4 +394,6 @@ class Sightline:
             if self.gone:
                 raise NotFound(f"collection {self.settings.collection!r} was deleted after it was opened here")
             yield
+            if not self.gone:
+                self.calibrations.refresh()
             self.compactions.after()

@@ -25,6 +25,8 @@ from sightline.stores import place_of
 from sightline.types import DEVICE, Space, Vectors
 from sightline.versions import versions
 
+_STORE = "store"  # noted in the ledger
+_OF_SERVER = "qdrant_server.json"  # in the folder of a collection that a Qdrant server keeps
 _NAMED = 4  # differences told in one message
 _NO_DIFFERENCE = frozenset({EDITION_OF, DEVICE})  # in `made_of`, but not what the vectors are made by
 
@@ -136,12 +138,33 @@ class PassportControl:
 
 
 def store_of(folder: Path) -> str | None:
-    """The store a collection is kept in; None where nothing was added yet or there is no collection."""
+    """The store a collection is kept in, or was made with; None where that is not on record."""
     if not folder.is_dir():
         return None
     with closing(Ledger(folder)) as ledger:
         passport = ledger.passport()
-    return passport.store if passport else None
+        return passport.store if passport else ledger.noted(_STORE) or None
+
+
+def store_to_open(ledger: Ledger, folder: Path, asked: str | None) -> str:
+    """The store asked for, else the one on record, or noted when the collection was made, else `faiss`.
+
+    Raises PassportMismatch when the collection is kept elsewhere, ConfigError when it is of a Qdrant server whose
+    address is not on record.
+    """
+    passport = ledger.passport()
+    spec = asked or (passport.store if passport else ledger.noted(_STORE))
+    if not spec and (folder / _OF_SERVER).exists():
+        address = "whose address is not on record: say it with --store qdrant:URL"
+        raise ConfigError(f"{folder} is of a Qdrant server {address}")
+    refuse_other_store(passport, spec or "faiss", folder)
+    return spec or "faiss"
+
+
+def note_store(ledger: Ledger, spec: str) -> None:
+    """Keep which store a collection is made with, until something is added."""
+    if ledger.passport() is None and ledger.noted(_STORE) != place_of(spec):
+        ledger.note(_STORE, place_of(spec))
 
 
 def refuse_other_store(passport: Passport | None, spec: str, folder: Path) -> None:

@@ -8,19 +8,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-from indexer.ledger import FILE
-from sightline import disk
+from indexer.ledger import FILE, Ledger
+from sightline import disk, durable
 from sightline.errors import ConfigError, NotFound, SightlineError
 from sightline.lock import locked
 from sightline.passport import store_of
 from sightline.stores import is_elsewhere, open_store
+from sightline.stores.owned import OwnedElsewhere
 
 LOCK = "write.lock"
 _GRAVE = ".deleted-"  # no collection's name begins with a dot
+_TRIES = 5  # to open a collection while others take theirs back
 _OLD, _NEW = ".replaced-", ".restored-"  # of one replacement both end alike
 
 
@@ -41,19 +44,93 @@ def collection_names(index: Path) -> list[str]:
     return sorted(name for name in names if not name.startswith("."))
 
 
-def missing(index: Path, collection: str) -> str:
-    """What to say of a collection that is not there."""
-    if others := collection_names(index):
-        return f"no collection {collection!r} in {index}; it has: {', '.join(others)}"
-    return f"no index at {index}. Make one with: sightline index SOURCE --index {index}"
-
-
 def make_folder(folder: Path) -> None:
     """Make the folder of a collection. Raises ConfigError."""
     try:
         disk.make_folder(folder)
     except OSError as exc:
         raise ConfigError(f"cannot make the index folder {folder}: {exc.strerror}") from exc
+
+
+@contextlib.contextmanager
+def entering(index: Path, collection: str, *, create: bool) -> Iterator[Ledger]:
+    """The ledger of a collection, made with its folder where there is none and `create`.
+
+    Where the block fails it is closed, and what was made goes again. Raises NotFound, ConfigError.
+    """
+    finish(index, collection)
+    with on_trial(index, collection):
+        ledger = _ledger(index, collection, create=create)
+        try:
+            yield ledger
+        except BaseException:
+            ledger.close()
+            raise
+
+
+@contextlib.contextmanager
+def on_trial(index: Path, collection: str) -> Iterator[None]:
+    """What is made in this block goes again where it fails: an empty collection, and the folders above it.
+
+    It stays where items are in it, where it was there before, and while another process has it open.
+    """
+    folder = collection_folder(index, collection)
+    absent = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        yield
+    except BaseException:
+        if folder in absent:
+            with contextlib.suppress(SightlineError, sqlite3.Error, OSError):  # what cannot go stays: it does no harm
+                _take_back(folder)
+            with contextlib.suppress(OSError):  # others are in it by now
+                for each in absent[1:]:
+                    each.rmdir()
+        raise
+
+
+def _ledger(index: Path, collection: str, *, create: bool) -> Ledger:
+    """A ledger that is at its place: where another process takes an empty collection back, it is made again."""
+    folder = collection_folder(index, collection)
+    for last in [False] * (_TRIES - 1) + [True]:
+        if not is_collection(folder) and not create:
+            raise NotFound(_missing(index, collection))
+        try:
+            make_folder(folder)
+            ledger = Ledger(folder)
+        except (ConfigError, FileNotFoundError):
+            if last or folder.is_dir():
+                raise
+            continue
+        if last or not ledger.replaced():
+            break
+        ledger.close()
+    return ledger
+
+
+def _take_back(folder: Path) -> None:
+    """Remove a collection that is empty and that nobody else has open, with what a server keeps of it."""
+    with locked(folder / LOCK, wait_s=0.0):
+        if is_collection(folder):
+            store = store_of(folder)
+            with contextlib.closing(Ledger(folder)) as ledger:
+                items = ledger.ids()
+            with durable.alone(folder / FILE) as alone:
+                if items or not alone:
+                    return
+                grave = bury(folder)
+        else:
+            grave, store = bury(folder), None
+        if store is not None and is_elsewhere(store):
+            with contextlib.suppress(SightlineError):
+                open_store(store, grave, collection=folder.name).drop()
+        clear(grave)
+
+
+def _missing(index: Path, collection: str) -> str:
+    others = collection_names(index)
+    if others:
+        return f"no collection {collection!r} in {index}; it has: {', '.join(others)}"
+    return f"no index at {index}. Make one with: sightline index SOURCE --index {index}"
 
 
 def bury(folder: Path) -> Path:
@@ -147,7 +224,8 @@ def finish(index: Path, collection: str) -> None:
             must = elsewhere and name == collection
             with locked(grave / LOCK, wait_s=None if must else 0.0):
                 if store is not None and elsewhere:
-                    open_store(store, grave, collection=name).drop()
+                    with contextlib.suppress(OwnedElsewhere):  # the folder was a copy: what is there is another's
+                        open_store(store, grave, collection=name).drop()
                 clear(grave)
         except SightlineError:
             if must and grave.is_dir():

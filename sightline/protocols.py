@@ -186,7 +186,9 @@ class Store(Protocol):
         """Remove the whole collection, wherever it is kept. Nothing but `close` may be called after it."""
         ...
 
-    def close(self) -> None: ...
+    def close(self, *, tidy: bool = True) -> None:
+        """Release files and connections. Without `tidy`, which is for what is about to be removed, nothing is built."""
+        ...
 
 
 class Reranker(Protocol):

@@ -34,11 +34,18 @@ class Proof:
 
     @property
     def clean(self) -> bool:
+        """Whether nothing is left of what could be looked at."""
         return not self.remains.left
 
+    @property
+    def proved(self) -> bool:
+        """Whether nothing is left, and there was nothing that could not be looked at."""
+        return self.clean and not self.remains.unseen
+
     def to_json(self) -> dict[str, Any]:
-        told = {"left": list(self.remains.left), "unseen": list(self.remains.unseen), "facts": list(self.remains.facts)}
-        return {"clean": self.clean, **told, "snapshots": list(self.snapshots), "gone": list(self.gone)}
+        seen = {"left": list(self.remains.left), "unseen": list(self.remains.unseen), "facts": list(self.remains.facts)}
+        verdict = {"clean": self.clean, "proved": self.proved}
+        return verdict | seen | {"snapshots": list(self.snapshots), "gone": list(self.gone)}
 
 
 def begun(store: Store, ledger: indexer.Ledger) -> list[str]:

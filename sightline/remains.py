@@ -39,12 +39,14 @@ class CompactReport:
     unseen: tuple[str, ...] = ()  # what nobody can tell from here
     snapshots: tuple[str, ...] = ()  # made before: they hold what they held
     seconds: float = 0.0
+    needed: bool = True  # else nothing had been deleted or replaced, and nothing was written
 
     def to_json(self) -> dict[str, Any]:
         return {
             "removed": self.removed, "forgotten": self.forgotten,
             "bytes_before": self.bytes_before, "bytes_after": self.bytes_after,
             "unseen": list(self.unseen), "snapshots": list(self.snapshots), "seconds": round(self.seconds, 3),
+            "needed": self.needed,
         }  # fmt: skip
 
 

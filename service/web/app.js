@@ -147,7 +147,10 @@ function search(after = null) {
     if (!shown.length) {
       say("Nothing matches.");
       const tips = "Try other words, or fewer of them";
-      showNote($("results"), "Nothing matches", fields.where ? `${tips}, or loosen the filter.` : `${tips}.`);
+      const anyway = () => search({ fields: { ...fields, least: "0" }, picture, hits: [] });
+      const nearest = make("button", { type: "button", class: "more", onclick: anyway }, "Show what is nearest");
+      const told = fields.where ? `${tips}, or loosen the filter.` : `${tips}.`;
+      showNote($("results"), "Nothing matches", told, ...(found.answered === null ? [] : [nearest]));
       return;
     }
     const items = `${shown.length} ${shown.length === 1 ? "item" : "items"}`;

@@ -17,9 +17,10 @@ from indexer.readers import SAME_ID
 from sightline.catalog_check.disagreements import LEAST, Compared, Found, Suspect, disagreements
 from sightline.catalog_check.judging import LISTED
 from sightline.catalog_check.lengths import Lengths, long_texts
-from sightline.catalog_check.reading import Entry, Tell, colours, read
+from sightline.catalog_check.reading import Catalog, Entry, Tell, colours, read
 from sightline.engine import Sightline
-from sightline.types import Part, Skipped
+from sightline.errors import ConfigError, PassportMismatch
+from sightline.types import Modality, Part, Skipped
 
 _INSIDE = "!/"  # between an archive and the name of what is in it
 
@@ -48,11 +49,12 @@ class CatalogReport:
     lengths: Lengths
     notes: tuple[str, ...]
     seconds: float
+    undone: str = ""  # why nothing was compared and no text measured: the encoder cannot be used
 
     @property
     def clean(self) -> bool:
         """Whether nothing seems to be wrong. A text that is too long is no mistake of the catalog's."""
-        return not (self.suspects or self.missing or self.duplicate_ids)
+        return not (self.undone or self.suspects or self.missing or self.duplicate_ids)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -69,6 +71,7 @@ class CatalogReport:
             "words_read_at_once": self.lengths.read,
             "texts_untested": self.lengths.untested,
             "notes": list(self.notes),
+            "not_compared": self.undone or None,
             "seconds": round(self.seconds, 3),
         }
 
@@ -77,24 +80,15 @@ def check(
     index: Sightline, *, least: float = LISTED, seed: int = 0, tell: Tell = lambda what, done, total: None
 ) -> CatalogReport:
     """Look a collection over. Equal collections and seeds give equal reports. `least` is the suspicion (0-1) from which
-    an item is listed.
-
-    Raises PassportMismatch when another encoder built the index.
+    an item is listed. Where the encoder cannot be used, what needs none of it is looked at.
     """
     started = time.perf_counter()
-    catalog = read(index, tell)
-    shown = catalog.shown
-    modalities = index.plain_encoder.space.modalities
-    notes = []
-    found = Found((), ())
-    if "image" not in modalities:
-        notes.append("the encoder embeds no pictures: nothing was compared with them")
-    elif len(shown) < LEAST:
-        notes.append(f"{len(shown)} items have a picture; from {LEAST} on they are compared with their words")
-    else:
-        found = disagreements(shown, colours(shown, index, tell), index, least=least, seed=seed, tell=tell)
-        if "text" not in modalities:
-            notes.append("the encoder embeds no texts: pictures were compared with fields only")
+    try:
+        modalities, undone = index.plain_encoder.space.modalities, ""
+    except (PassportMismatch, ConfigError) as exc:
+        modalities, undone = frozenset[Modality](), str(exc)
+    catalog = read(index, tell, vectors=not undone)
+    found, notes = (Found((), ()), []) if undone else _compared(catalog, index, least, seed, tell)
     lengths = Lengths()
     if "text" in modalities:
         texts = [part for entry in catalog.entries for part in entry.item.parts]
@@ -104,15 +98,22 @@ def check(
     missing += _gone(catalog.entries)
     missing += _bare(catalog.entries, {one.item_id for one in missing})
     return CatalogReport(
-        len(catalog.entries),
-        found.suspects,
-        found.compared,
-        tuple(missing),
-        tuple(twice),
-        lengths,
-        tuple(notes),
-        time.perf_counter() - started,
-    )
+        len(catalog.entries), found.suspects, found.compared, tuple(missing), tuple(twice), lengths, tuple(notes),
+        time.perf_counter() - started, undone,
+    )  # fmt: skip
+
+
+def _compared(catalog: Catalog, index: Sightline, least: float, seed: int, tell: Tell) -> tuple[Found, list[str]]:
+    """What disagrees, and what could not be compared."""
+    shown, modalities = catalog.shown, index.plain_encoder.space.modalities
+    if "image" not in modalities:
+        return Found((), ()), ["the encoder embeds no pictures: nothing was compared with them"]
+    if len(shown) < LEAST:
+        return Found((), ()), [f"{len(shown)} items have a picture; from {LEAST} on they are compared with their words"]
+    found = disagreements(shown, colours(shown, index, tell), index, least=least, seed=seed, tell=tell)
+    return found, [] if "text" in modalities else [
+        "the encoder embeds no texts: pictures were compared with fields only"
+    ]
 
 
 def _unread(index: Sightline) -> tuple[list[Missing], list[Skipped]]:

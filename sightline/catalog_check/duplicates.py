@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer import Ledger
-from sightline import media
+from sightline import decoding
 from sightline.catalog_check.judging import Matrix
 from sightline.catalog_check.reading import Tell
 from sightline.engine import Sightline
+from sightline.errors import UnreadableSource
 from sightline.lookalikes import BITS_APART, Hashes, hashes_of, least_cosine
 
 _BLOCK = 1024
@@ -134,7 +135,10 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> list[set[str]]:
 
 def _hashes_of(ledger: Ledger, digest: str) -> Hashes | None:
     jpeg = ledger.thumbnail(digest)
-    return hashes_of(media.decode(jpeg, source=digest)) if jpeg else None
+    try:
+        return hashes_of(decoding.decode(jpeg, source=digest)) if jpeg else None
+    except UnreadableSource:  # a thumbnail that cannot be read shows nothing that could be the same
+        return None
 
 
 def _ones(words: Words) -> NDArray[np.uint8]:

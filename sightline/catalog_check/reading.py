@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer import Ledger
-from sightline import media
+from sightline import decoding, media
 from sightline.catalog_check.judging import Ids, Matrix
 from sightline.engine import Sightline
 from sightline.errors import UnreadableSource
@@ -55,8 +55,8 @@ class Catalog:
         return [entry for entry in self.entries if entry.pictures]
 
 
-def read(index: Sightline, tell: Tell) -> Catalog:
-    """Every item of a collection."""
+def read(index: Sightline, tell: Tell, *, vectors: bool = True) -> Catalog:
+    """Every item of a collection; without `vectors`, which need the encoder, nothing of it can be compared."""
     with closing(Ledger(index.folder)) as ledger:
         ids = ledger.ids()
     items = []
@@ -64,11 +64,11 @@ def read(index: Sightline, tell: Tell) -> Catalog:
         items.append(index.get(item_id))
         tell("reading items", number, len(ids))
     digests = list(dict.fromkeys(part.digest for item in items for part in item.parts if part.modality != "fields"))
-    vectors: dict[str, Matrix] = {}
-    for at in range(0, len(digests), _BATCH):
-        vectors |= index.known(digests[at : at + _BATCH])
+    known: dict[str, Matrix] = {}
+    for at in range(0, len(digests) if vectors else 0, _BATCH):
+        known |= index.known(digests[at : at + _BATCH])
         tell("reading vectors", at, len(digests))
-    return Catalog(tuple(_entry(item, vectors) for item in items))
+    return Catalog(tuple(_entry(item, known) for item in items))
 
 
 def colours(entries: Sequence[Entry], index: Sightline, tell: Tell) -> Matrix:
@@ -106,7 +106,7 @@ def _entry(item: Item, vectors: dict[str, Matrix]) -> Entry:
 def _glance(ledger: Ledger, part: Part) -> Pixels | None:
     jpeg = ledger.thumbnail(part.digest)
     try:
-        pixels = media.decode(jpeg, source=part.id) if jpeg else None
+        pixels = decoding.decode(jpeg, source=part.id) if jpeg else None
     except UnreadableSource:  # a thumbnail of ours that cannot be read tells no colours, and that is all
         return None
     return None if pixels is None else media.resize(pixels, _GLANCE, mode="squash", interpolation="bilinear")

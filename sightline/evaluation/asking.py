@@ -124,6 +124,7 @@ def _asked(case: Case, index: Sightline, setting: Setting, k: int, run: Run) -> 
             target=case.target,
             rerank=setting.rerank or None,
             channels=setting.asked,
+            least=0,  # the ranking is judged, not whether it would be shown
         )
     except UnreadableSource as exc:
         run.left_out[case.id] = Skipped(f"{case.label} (query)", exc.reason)

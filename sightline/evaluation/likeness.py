@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline import media
+from sightline import decoding
 from sightline.engine import Sightline
 from sightline.evaluation.cases import Case
 from sightline.types import Item, Vectors
@@ -71,7 +71,7 @@ def likeness(index: Sightline, cases: Sequence[Case], items: Mapping[str, Item],
 def _embedded(index: Sightline, parts: Sequence[str]) -> Vectors:
     rows = []
     for at in range(0, len(parts), AT_A_TIME):
-        pixels = [media.decode(index.picture(part), source=part) for part in parts[at : at + AT_A_TIME]]
+        pixels = [decoding.decode(index.picture(part), source=part) for part in parts[at : at + AT_A_TIME]]
         rows.append(index.encoder.encode_documents([(one,) for one in pixels]))
     return np.concatenate(rows)
 

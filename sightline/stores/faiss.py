@@ -237,9 +237,9 @@ class FaissStore:
         """What deleted and replaced things have left behind. Ids are written as they are: there are no other forms."""
         return faiss_compact.remains(self._database, self._folder)
 
-    def close(self) -> None:
-        """Release files and memory. What was written is already on disk."""
-        self._builds.finish()
+    def close(self, *, tidy: bool = True) -> None:
+        """Release files and memory. What was written is already on disk; an index that is due is built if `tidy`."""
+        self._builds.finish() if tidy else self._builds.stop()
         self._database.close()
         self._spaces.clear()
 

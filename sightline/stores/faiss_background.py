@@ -88,6 +88,12 @@ class Background:
         if self._changed:
             self._build()
 
+    def stop(self) -> None:
+        """Wait for the build that is under way, and let nothing more come due."""
+        self._changed.clear()
+        self.wait()
+        self._changed.clear()
+
     def _look(self) -> None:
         due = self._due()
         if due and self._plan.background:

@@ -16,9 +16,9 @@ from sightline.protocols import Store
 from sightline.queries import Where
 from sightline.settings import Settings
 from sightline.transfer import exporting, importing, snapshots
+from sightline.transfer.columns import Format
 from sightline.transfer.moment import Writing
 from sightline.transfer.reports import ExportReport, ImportReport, Snapshot
-from sightline.transfer.tables import Format
 from sightline.types import Progress
 
 

@@ -19,13 +19,14 @@ from sightline.errors import ConfigError, InputError
 from sightline.filters import Filter
 from sightline.protocols import Store
 from sightline.transfer import rows
+from sightline.transfer.columns import FORMATS, Column, Format, Row
 from sightline.transfer.folders import appearing
 from sightline.transfer.manifest import FILE, read_manifest, write_manifest
 from sightline.transfer.moment import Held, Writing, held
 from sightline.transfer.once import Once
 from sightline.transfer.reports import ExportReport
 from sightline.transfer.rows import Bundle
-from sightline.transfer.tables import FORMATS, Column, Format, Row, TableWriter, write_table
+from sightline.transfer.tables import TableWriter, write_table
 from sightline.types import Progress, Space
 from sightline.versions import versions
 

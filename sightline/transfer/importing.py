@@ -18,10 +18,9 @@ from indexer.ledger import Claim, Outcome
 from sightline import probes
 from sightline.encoders.adapter import Adapter
 from sightline.errors import ConfigError, InputError, PassportMismatch, SightlineError, UnreadableSource
-from sightline.passport import PassportControl
+from sightline.passport import PassportControl, refuse_other_encoder
 from sightline.protocols import Encoder, Store
 from sightline.settings import Settings
-from sightline.transfer.exporting import ADAPTER
 from sightline.transfer.moment import Writing
 from sightline.transfer.reading import Export
 from sightline.transfer.reports import ImportReport
@@ -50,10 +49,13 @@ def take_in(
     collection's encoder made them; with `embed` everything is embedded again. Killed, what was written is whole, and
     the same call goes on. Raises UnreadableSource naming the file, PassportMismatch for vectors of another encoder.
     """
-    importing = _Importing(
-        Export(folder), control=control, store=store, ledger=ledger, settings=settings, progress=progress
-    )
-    importing.look()
+    try:
+        importing = _Importing(
+            Export(folder), control=control, store=store, ledger=ledger, settings=settings, progress=progress
+        )
+        importing.look()
+    except UnreadableSource as exc:
+        raise UnreadableSource(exc.source, f"{exc.reason}. Nothing was written") from exc
     with writing():
         importing.prepare(embed=embed)
         importing.write(embed=embed)
@@ -78,6 +80,16 @@ class _Importing:
     def look(self) -> None:
         """Read all of the export once. Raises UnreadableSource."""
         self.export.check(self._tell)
+        here = self.control.passport
+        known = set(self.store.spaces())
+        for space in self.export.spaces:
+            searched = here is not None and (here.fingerprint, here.dim) == (space.fingerprint, space.dim)
+            if searched or space.fingerprint not in known:
+                continue
+            try:
+                self.store.search(space, np.eye(1, space.dim, dtype=np.float32), 1)  # so a store tells how wide it is
+            except InputError as exc:
+                raise UnreadableSource(str(self.export.folder), str(exc)) from exc
 
     def prepare(self, *, embed: bool) -> None:
         """Settle whose vectors go in, and put the passport on record. Raises PassportMismatch, ConfigError."""
@@ -92,13 +104,19 @@ class _Importing:
             raise InputError(f"{self.export.folder} does not say which encoder made it: embed it again, with --embed")
         if not self.export.with_vectors:
             raise InputError(f"{self.export.folder} was made without vectors: embed everything again, with --embed")
+        if not any(made.probes):
+            raise InputError(
+                f"{self.export.folder} does not say what its encoder answered to the probes, so that nobody can tell "
+                f"whether it gives the same vectors here. Nothing was written: embed everything again, with --embed"
+            )
         here, empty = self.control.passport, self.store.stats().items == 0
         if here is None or empty:
             self._adopt(made, here)
         else:
             self._refuse_others(made, here)
-        if self.export.adapter and self.ledger.adapter_state()[0] != made.adapter:
-            self._take_adapter(empty=empty)
+        adapter = self.export.adapter()
+        if adapter is not None and self.ledger.adapter_state()[0] != made.adapter:
+            self._take(adapter, empty=empty)
 
     def write(self, *, embed: bool) -> None:
         """Write it all."""
@@ -136,6 +154,13 @@ class _Importing:
                 f"{exc}. Embed everything again by another encoder: --embed --encoder SPEC"
             ) from exc
         self._refuse_others(made, mine)
+        try:
+            refuse_other_encoder(made, self.control.other(spec).space, self.export.folder)
+        except PassportMismatch as exc:
+            raise PassportMismatch(
+                f"{self.export.folder} tells other things of {made.space!r} than are so here. Nothing was written: "
+                f"embed everything again, with --embed"
+            ) from exc
         passport = replace(made, space=mine.space, store=self.control.store_spec, adapter="")
         if here is None:
             self.ledger.set_passport(passport)
@@ -143,14 +168,11 @@ class _Importing:
             self.ledger.migrate(passport)
             self.control.follow()
 
-    def _take_adapter(self, *, empty: bool) -> None:
-        if not empty:
+    def _take(self, adapter: Adapter, *, empty: bool) -> None:
+        if empty:
+            self.control.adaptation.install(adapter)
+        else:
             self.notes.append("the adapter of the export was left out: it would change how this collection is searched")
-            return
-        try:
-            self.control.adaptation.install(Adapter.from_bytes(self.export.adapter))
-        except ConfigError as exc:
-            raise UnreadableSource(str(self.export.folder / ADAPTER), str(exc)) from exc
 
     def _refuse_others(self, made: Passport, here: Passport) -> None:
         """Raise PassportMismatch unless both say the same encoder, and it gave the same answers."""

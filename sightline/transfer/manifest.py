@@ -13,6 +13,8 @@ from typing import Any
 
 from sightline.disk import sync
 from sightline.errors import InputError, UnreadableSource
+from sightline.transfer.columns import MOST_NAME, text_fault
+from sightline.transfer.jsonl import parsed
 
 FILE = "manifest.json"
 MOST_BYTES = 64_000_000
@@ -40,11 +42,11 @@ def read_manifest(folder: Path, kind: str, version: int) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise UnreadableSource(str(path), "too large for a manifest")
-        document = json.loads(path.read_bytes())
+        document = parsed(path.read_bytes())
     except OSError as exc:
         raise UnreadableSource(str(path), f"cannot be read: {exc.strerror}") from exc
-    except (ValueError, RecursionError) as exc:
-        raise UnreadableSource(str(path), "not JSON: it was torn or changed") from exc
+    except ValueError as exc:
+        raise UnreadableSource(str(path), f"{exc}: it was torn or changed") from exc
     if not isinstance(document, dict) or document.get("format") != kind:
         raise UnreadableSource(str(path), f"not the manifest of a {kind}")
     if document.get("version") != version:
@@ -53,7 +55,20 @@ def read_manifest(folder: Path, kind: str, version: int) -> dict[str, Any]:
         )
     if document.get("sha256") != _own_digest(document):
         raise UnreadableSource(str(path), "it was changed after it was written")
+    if not _are_entries(document.get("files")):
+        raise UnreadableSource(str(path), "makes no sense: a file without its size and digest, or of an odd name")
     return document
+
+
+def _are_entries(files: Any) -> bool:
+    """Whether these are files by name, each with what is told of it."""
+    return isinstance(files, dict) and all(
+        not text_fault(name, most=MOST_NAME)
+        and isinstance(entry, dict)
+        and type(entry.get("bytes")) is int
+        and isinstance(entry.get("sha256"), str)
+        for name, entry in files.items()
+    )
 
 
 def check_files(folder: Path, manifest: dict[str, Any], tell: Callable[[int, int], None] | None = None) -> None:

@@ -5,6 +5,7 @@ Knows the columns of every table and which values they may hold; knows no file.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,31 +14,33 @@ from typing import Any
 import numpy as np
 
 from indexer.carrying import Carried, Unread
-from indexer.register import Event
+from indexer.register import OUTCOMES, Event
 from sightline.errors import InputError
-from sightline.stores.checks import check_text, check_upsert
-from sightline.transfer.tables import Column, Row
-from sightline.types import Item, Locator, Part, PartVectors, Space, Stored
+from sightline.stores.checks import check_added, check_upsert
+from sightline.transfer.columns import INTEGERS, MOST_NAME, MOST_TEXT, Column, Row, text_fault, time_fault
+from sightline.transfer.jpegs import check_thumbnail
+from sightline.types import Fields, Item, Locator, Part, PartVectors, Space, Stored
 
-ITEMS = (Column("id"), Column("title", required=False), Column("digest"), Column("fields", "json"))
+ITEMS = (Column("id"), Column("title", required=False, most=MOST_TEXT), Column("digest"), Column("fields", "json"))
 PARTS = (
     Column("item"), Column("part"), Column("modality"), Column("digest"), Column("uri", required=False),
-    Column("text", required=False), Column("page", "int", required=False), Column("box", "numbers", required=False),
-    Column("chars", "numbers", required=False), Column("time_s", "numbers", required=False),
-    Column("field", required=False), Column("derived_by", required=False),
+    Column("text", required=False, most=MOST_TEXT), Column("page", "int", required=False),
+    Column("box", "numbers", required=False, dim=4), Column("chars", "numbers", required=False, dim=2),
+    Column("time_s", "numbers", required=False, dim=2), Column("field", required=False, most=MOST_TEXT),
+    Column("derived_by", required=False),
 )  # fmt: skip
 THUMBNAILS = (Column("item"), Column("digest"), Column("jpeg", "bytes"))
 LEDGER = (
-    Column("item"), Column("source"), Column("digest"), Column("stamp"), Column("label"), Column("place"),
-    Column("content"), Column("outcome"), Column("was"), Column("absent", "bool"), Column("first_at", "float"),
-    Column("at", "float"), Column("history", "json"),
+    Column("item"), Column("source"), Column("digest"), Column("stamp"), Column("label", most=MOST_TEXT),
+    Column("place"), Column("content"), Column("outcome"), Column("was"), Column("absent", "bool"),
+    Column("first_at", "time"), Column("at", "time"), Column("history", "json"),
 )  # fmt: skip
 UNREAD = (
-    Column("source"), Column("label"), Column("reason"), Column("item", required=False), Column("at", "float"),
+    Column("source"), Column("label", most=MOST_TEXT), Column("reason", most=MOST_TEXT), Column("item", required=False),
+    Column("at", "time"),
 )  # fmt: skip
 
-MOST_JPEG_BYTES = 4_000_000  # of a thumbnail, which has 320 px
-_JPEG = b"\xff\xd8\xff"
+MOST_EVENTS = 1000  # of one item; some thirty are kept
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -104,28 +107,45 @@ def unread_row(one: Unread) -> Row:
 
 
 # -- and back: every function raises InputError for values that nothing here wrote -------------------------------------
+# What a cell may hold is looked at before, as its column says: texts are texts, times times, vectors of their width.
 
 
-def item_of(row: Row, parts: Sequence[Row]) -> Item:
+def fields_of(row: Row) -> Fields:
+    """The fields of an item."""
+    name, told = row["id"], row["fields"]
+    if not isinstance(told, dict):
+        raise InputError(f"the fields of item {name!r} are not an object")
+    for key, value in told.items():
+        if not key:
+            raise InputError(f"item {name!r} has a field without a name")
+        for one in (key, *value) if isinstance(value, list) else (key, value):
+            if reason := _fault(one):
+                raise InputError(f"field {key[:200]!r} of item {name!r} {reason}")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+
+
+def item_of(row: Row, fields: Fields, parts: Sequence[Row]) -> Item:
     """An item and its parts, checked as a store would."""
     name = row["id"]
-    if not isinstance(row["fields"], dict):
-        raise InputError(f"the fields of item {name!r} are not an object")
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in row["fields"].items()}
     item = Item(name, fields, tuple(_part_of(name, one) for one in parts), row["digest"])
-    check_text(item.digest, f"the digest of item {name!r}")
+    check_upsert([item], ())
     return item
 
 
 def stored_of(item: Item, vectors: Mapping[Space, Sequence[Row]]) -> Stored:
     """An item with its vectors, in the order of its parts; checked as a store would."""
+    place = {part.id: number for number, part in enumerate(item.parts)}
     found: dict[tuple[str, Space], list[Any]] = {}
     for space, rows in vectors.items():
         for row in rows:
+            if row["part"] not in place:
+                raise InputError(f"vectors were given for part {row['part']!r}, which is of none of the items")
             found.setdefault((row["part"], space), []).append(row["vector"])
-    given = [PartVectors(part, space, np.stack(rows)) for (part, space), rows in found.items()]
-    check_upsert([item], given)
-    place = {part.id: number for number, part in enumerate(item.parts)}
+    given = [
+        PartVectors(part, space, np.stack(rows) if len(rows) > 1 else rows[0][None].copy())  # nearly all have one
+        for (part, space), rows in found.items()
+    ]
+    check_added(given)
     return Stored(item, tuple(sorted(given, key=lambda one: place[one.part_id])))
 
 
@@ -136,52 +156,77 @@ def thumbnails_of(item: Item, rows: Sequence[Row]) -> dict[str, bytes]:
         digest, jpeg = row["digest"], row["jpeg"]
         if digest not in ours:
             raise InputError(f"item {item.id!r} shows no picture {digest!r}, of which there is a thumbnail")
-        if not jpeg.startswith(_JPEG) or len(jpeg) > MOST_JPEG_BYTES:
-            raise InputError(f"the thumbnail of {digest!r} is no JPEG of at most {MOST_JPEG_BYTES / 1e6:.0f} MB")
+        try:
+            check_thumbnail(jpeg)
+        except ValueError as exc:
+            raise InputError(f"the thumbnail of {digest!r} {exc}") from exc
     return {row["digest"]: row["jpeg"] for row in rows}
 
 
 def carried_of(row: Row) -> Carried:
+    """What is on record of an item."""
     try:
-        history = tuple(Event(float(at), str(outcome), str(was)) for at, outcome, was in row["history"])
         told = {name: row[name] for name in Carried.__slots__ if name not in ("item_id", "history")}
-        found = Carried(row["item"], **told, history=history)
+        return Carried(row["item"], **told, history=tuple(map(_event_of, _listed(row["history"]))))
     except (TypeError, ValueError) as exc:
         raise InputError(f"what is on record of item {row['item']!r} makes no sense: {exc}") from exc
-    for text in (found.source, found.digest, found.label, found.place, found.content, found.was):
-        check_text(text, f"what is on record of item {found.item_id!r}")
-    return found
 
 
 def unread_of(row: Row) -> Unread:
-    for name in ("source", "label", "reason", "item"):
-        check_text(row[name] or "", f"what is on record of {row['label']!r}")
+    """A source that could not be indexed."""
     return Unread(row["source"], row["label"], row["reason"], row["item"], row["at"])
 
 
+def _listed(history: Any) -> list[Any]:
+    if not isinstance(history, list) or len(history) > MOST_EVENTS:
+        raise ValueError(f"a history is a list of at most {MOST_EVENTS:,} events")
+    return history
+
+
+def _event_of(told: Any) -> Event:
+    at, outcome, was = told
+    if reason := time_fault(at):
+        raise ValueError(f"an event at {at!r}, {reason}")
+    if outcome not in OUTCOMES or not isinstance(was, str) or text_fault(was, most=MOST_NAME):
+        raise ValueError(f"no such event: {str(outcome)[:40]!r}, before {str(was)[:40]!r}")
+    return Event(at, outcome, was)
+
+
+def _fault(value: Any) -> str:
+    """What keeps the name or the value of a field from being stored as any other."""
+    if isinstance(value, str):
+        reason = text_fault(value)
+    elif isinstance(value, int):
+        reason = "" if value in INTEGERS else "a number that is too large: whole ones have 64 bits"
+    elif isinstance(value, float):
+        reason = "" if math.isfinite(value) else "a number that is not finite"
+    else:
+        return f"must hold texts, numbers or booleans, not {type(value).__name__}"
+    return f"holds {reason}" if reason else ""
+
+
 def _part_of(item: str, row: Row) -> Part:
-    name = row["part"]
-    check_text(name, f"the part id {name!r}")
+    name, modality, text = row["part"], row["modality"], row["text"]
     if name.rpartition("#")[0] != item:  # an id that another item's part could have, too
         raise InputError(f"the part {name!r} cannot be of item {item!r}: its id should begin with {item + '#'!r}")
-    if row["modality"] == "image" and not _DIGEST.fullmatch(row["digest"]):
+    if modality == "image" and not _DIGEST.fullmatch(row["digest"]):
         raise InputError(f"the digest of the picture {name!r} is not a SHA-256 in hex")
-    for one in ("digest", "field", "derived_by"):
-        check_text(row[one] or "", f"{one} of part {name!r}")
+    if modality in ("text", "fields") and not (text or "").strip():
+        raise InputError(f"the part {name!r} holds no words: nothing like it could be embedded")
     box, chars, time_s = (_tuple(row, key, count) for key, count in (("box", 4), ("chars", 2), ("time_s", 2)))
     if chars is not None:
-        if any(one != int(one) for one in chars):
+        if any(one != int(one) or not 0 <= one < 2**53 for one in chars):
             raise InputError(f"'chars' of part {name!r} should be two whole numbers")
         chars = int(chars[0]), int(chars[1])
     place = Locator(page=row["page"], box=box, chars=chars, time_s=time_s, field=row["field"])
-    return Part(name, item, row["modality"], row["digest"], row["uri"], row["text"], place, row["derived_by"])
+    return Part(name, item, modality, row["digest"], row["uri"], text, place, row["derived_by"])
 
 
 def _tuple(row: Row, key: str, count: int) -> Any:
     values = row[key]
     if values is None:
         return None
-    if len(values) != count or not np.isfinite(values).all():
+    if len(values) != count or not all(map(math.isfinite, values)):
         raise InputError(f"{key!r} of part {row['part']!r} should be {count} finite numbers")
     return tuple(values)
 

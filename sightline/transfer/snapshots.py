@@ -16,7 +16,7 @@ from sightline.errors import InputError, NotFound, UnreadableSource
 from sightline.protocols import Store
 from sightline.scanning import bytes_disk
 from sightline.transfer.folders import appearing, disappear, sweep
-from sightline.transfer.manifest import inside, read_manifest, write_manifest
+from sightline.transfer.manifest import FILE, inside, read_manifest, write_manifest
 from sightline.transfer.moment import Writing, held
 from sightline.transfer.reports import Snapshot
 from sightline.versions import versions
@@ -72,7 +72,11 @@ def told_of(place: Path) -> Snapshot:
     try:
         manifest = read_manifest(place, KIND, VERSION)
         size = sum(bytes_disk(inside(place, name)) for name in manifest["files"])
-        told = {key: manifest[key] for key in ("collection", "made_at", "items", "store", "encoder")}
+        told: dict[str, Any] = {
+            key: manifest.get(key) for key in ("collection", "made_at", "items", "store", "encoder")
+        }
+        if any(not isinstance(value, int if key == "items" else str) for key, value in told.items()):
+            raise InputError(f"{place / FILE} makes no sense: it does not say of what it is a snapshot")
         return Snapshot(place.name, bytes=size, **told)
     except InputError as exc:
         return Snapshot(place.name, place.parent.name, "", 0, 0, "", "", problem=str(exc))

@@ -243,6 +243,16 @@ def test_filter_target_mistake_and_nothing_found(page_at: Callable[..., Any], ur
     assert again.input_value("#where") == "price > 1000"
 
 
+def test_what_is_nearest_can_be_seen_where_nothing_matches(page_at: Callable[..., Any], url: str) -> None:
+    page = page_at(url)
+    page.fill("#query", "nuclear submarine")
+    page.press("#query", "Enter")
+    page.wait_for_selector("text=Nothing matches")
+    page.locator("button", has_text="Show what is nearest").click()
+    page.wait_for_selector(".card .score")
+    assert {score.strip()[-1] for score in page.locator(".card .score").all_inner_texts()} == {"%"}
+
+
 def test_what_a_catalog_says_is_shown_as_text(page_at: Callable[..., Any], url: str) -> None:
     page = page_at(url)
     search(page, "teapot")

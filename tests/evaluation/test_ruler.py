@@ -226,11 +226,13 @@ def test_likeness_tells_true_pairs_from_mismatched_ones(sample: Path) -> None:
 
 def test_relevance_that_is_told_is_drawn_as_a_reliability_curve(index: Path, tmp_path: Path) -> None:
     report = evaluate(Task("queries", (Case("q", {"bowl-red": 1}, text="red bowl"),)), Setting(index=str(index)))
-    assert report.tried[0].reliability == ()  # nothing is calibrated here
+    assert report.tried[0].reliability
+    assert sum(one.hits for one in report.tried[0].reliability) == 8
     bins = tuple(Reliability(told, min(1, told * 1.2), 10 + int(50 * told)) for told in (0.05, 0.25, 0.5, 0.8, 0.95))
     calibrated = replace(report, tried=(replace(report.tried[0], reliability=bins),))
     widths = []
-    for name, one in (("bare", report), ("calibrated", calibrated)):
+    bare = replace(report, tried=(replace(report.tried[0], reliability=()),))
+    for name, one in (("bare", bare), ("calibrated", calibrated)):
         one.write(tmp_path / name)
         with Image.open(tmp_path / name / "report.png") as picture:
             widths.append(picture.width)

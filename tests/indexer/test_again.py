@@ -154,9 +154,42 @@ def test_nothing_is_pruned_while_part_of_the_source_cannot_be_read(collection: C
     catalog.write_text('{"id": "a", "title": "A"}\n{"id": "b", "title": "B"\n')
     report = collection.add(catalog, prune=True)
     assert counts(report) == (0, 0, 1, 0, 2)
-    assert "nothing was pruned" in report.skipped[-1].reason
+    assert "nothing was pruned: what could not be read (c.jsonl:2) may be the 1 it no longer has" in (
+        report.skipped[-1].reason
+    )
     catalog.write_text('{"id": "a", "title": "A"}\n')
     assert counts(collection.add(catalog, prune=True)) == (0, 0, 1, 1, 0)
+
+
+@pytest.mark.parametrize("prefix", ["", "shop/"])
+def test_a_row_that_cannot_be_read_but_for_its_id_does_not_keep_others_from_being_pruned(
+    collection: Collection, tmp_path: Path, prefix: str
+) -> None:
+    rows = [{"id": name, "title": name.upper()} for name in "abc"]
+    catalog = write_rows(tmp_path / "c.jsonl", *rows)
+    collection.add(catalog, prefix=prefix)
+    write_rows(catalog, rows[0], {"id": "b"})  # of b there is nothing else; c is gone
+    report = collection.add(catalog, prefix=prefix, prune=True)
+    assert counts(report) == (0, 0, 1, 1, 1)
+    there = [item.id for item in collection.store.get([prefix + name for name in "abc"])]
+    assert there == [f"{prefix}a", f"{prefix}b"]
+
+
+def test_an_id_of_another_source_in_a_row_that_cannot_be_read_is_nobodys_claim(
+    collection: Collection, tmp_path: Path
+) -> None:
+    collection.add(write_rows(tmp_path / "one.jsonl", {"id": "a", "title": "A"}))
+    report = collection.add(write_rows(tmp_path / "two.jsonl", {"id": "a"}, {"id": "b", "title": "B"}), prune=True)
+    assert counts(report) == (1, 0, 0, 0, 1)
+    assert len(collection.store.get(["a", "b"])) == 2
+
+
+def test_many_places_that_cannot_be_read_are_named_as_far_as_that_helps(collection: Collection, tmp_path: Path) -> None:
+    catalog = write_rows(tmp_path / "c.jsonl", {"id": "a", "title": "A"}, {"id": "b", "title": "B"})
+    collection.add(catalog)
+    catalog.write_text('{"id": "a", "title": "A"}\n' + "{broken\n" * 9)
+    told = collection.add(catalog, prune=True).skipped[-1].reason
+    assert "(c.jsonl:2, c.jsonl:3, c.jsonl:4, c.jsonl:5, c.jsonl:6 and 4 more)" in told
 
 
 def test_a_second_source_may_not_take_an_id(collection: Collection, photos: Path, tmp_path: Path) -> None:

@@ -130,8 +130,8 @@ def test_a_search_follows_it_and_keeps_the_first_order_where_it_fails(tmp_path: 
         Image.new("RGB", (64, 64), rgb).save(tmp_path / f"{name}.png")
     with Sightline.open(tmp_path / "index") as opened:
         opened.add(*(tmp_path / f"{name}.png" for name in ("red", "blue", "green")))
-        plain = opened.search("a red ball")
-        made = opened.search("a red ball", rerank=f"vlm:{folder}")
+        plain = opened.search("a red ball", least=0)
+        made = opened.search("a red ball", rerank=f"vlm:{folder}", least=0)
         seen = {hit.id: opened._pixels(hit.parts[0]) for hit in plain}
         odds = dict(zip(seen, open_local(folder).match("a red ball", list(seen.values())), strict=True))  # type: ignore[arg-type]
         weighed = {hit.id: log_odds(odds[hit.id]) - math.log(hit.rank) for hit in plain}

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 
+from retriever.calibration import priors
 from retriever.generated import CONCEPTS, Corpus, backgrounds, calibrated, concepts, made, sampled
 from sightline.protocols import Store
 from tests.retriever.colours import ColourEncoder
@@ -114,6 +115,16 @@ def test_what_is_not_there_is_told_from_what_is(store: Store, shelve_all: Shelve
     assert gone is not None
     assert min(there) > 0.7
     assert gone < min(there) - 0.3
+
+
+def test_where_nothing_can_be_made_absent_the_prior_stands(
+    store: Store, shelve_all: ShelveAll, encoder: ColourEncoder
+) -> None:
+    colours = [{"id": c, "pictures": [f"{c} tall"], "texts": [c], "fields": {"title": c}} for c in COLOURS]
+    shelve_all(colours)
+    told = calibrated(store, encoder, key="k")
+    assert told is not None
+    assert told.weights["image text words"] == tuple(priors()[0]["image text words"].mean)
 
 
 def test_backgrounds_are_of_the_kinds_there_are(store: Store, shelve_all: ShelveAll, encoder: ColourEncoder) -> None:

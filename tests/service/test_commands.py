@@ -280,3 +280,60 @@ def test_a_source_that_is_not_there_makes_no_index(sightline: Run, tmp_path: Pat
     code, out, err = sightline("index", tmp_path / "nope.jsonl", "--index", tmp_path / "index")
     assert (code, out, err) == (2, "", f"sightline: {tmp_path / 'nope.jsonl'} does not exist\n")
     assert not (tmp_path / "index").exists()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--store", "qdrat"),
+        ("--store", "qdrant:http://127.0.0.1:9"),
+        ("--encoder", "onnx:/nowhere"),
+        ("--map", "nonsense"),
+    ],
+)
+def test_a_first_command_that_fails_leaves_nothing_behind(
+    sightline: Run, shop: Path, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    code, _, err = sightline("index", shop, "--index", tmp_path / "new" / "index", *argv)
+    assert (code, list(tmp_path.iterdir())) == (2, [])
+    assert argv[1].removeprefix("onnx:") in err or "Qdrant server" in err
+
+
+def test_a_folder_with_nothing_to_index_leaves_nothing_behind(sightline: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    code, _, err = sightline("index", tmp_path / "empty", "--index", tmp_path / "index")
+    assert code == 2
+    assert "there is no picture and no text file" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "missing"),
+    [
+        (("index",), "argument 'SOURCE'"),
+        (("search",), "argument 'TEXT' or option '--image'"),
+        (("ask",), "argument 'QUESTION'"),
+        (("delete",), "argument 'ID'"),
+        (("export",), "argument 'OUT'"),
+        (("import",), "argument 'IN'"),
+        (("restore",), "argument 'NAME'"),
+        (("eval",), "option '--pairs', '--catalog' or '--queries'"),
+        (("adapt",), "option '--pairs' or '--remove'"),
+        (("migrate",), "option '--encoder' or '--cancel'"),
+    ],
+)
+def test_what_is_missing_is_named_with_a_line_of_usage(sightline: Run, argv: tuple[str, ...], missing: str) -> None:
+    code, out, err = sightline(*argv)
+    assert (code, out) == (2, "")
+    assert f"Missing {missing}." in err
+    assert f" {argv[0]} [OPTIONS]" in err
+    assert len(err.splitlines()) < 8
+
+
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_an_option_with_a_dash_too_many_is_named(sightline: Run, command: str) -> None:
+    for given in ("--k", "--k=5"):
+        code, _, err = sightline(command, "red", given, "5")
+        assert code == 2
+        assert "No such option: --k (it is -k)" in err
+    assert "No such option: --x" in sightline(command, "red", "--x")[2]

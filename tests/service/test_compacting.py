@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sightline import Sightline
+from sightline import Sightline, compacting
+from sightline.remains import CompactReport
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -75,11 +77,66 @@ def test_an_index_that_only_grew_has_nothing_left(tmp_path: Path, sightline: Run
     assert sightline("verify", "--deleted", "--index", tmp_path / "i")[0] == 0
 
 
+def test_with_nothing_deleted_there_is_nothing_to_compact(tmp_path: Path, folder: Path, sightline: Run) -> None:
+    (tmp_path / "one.txt").write_text("one and only")
+    sightline("index", tmp_path / "one.txt", "--index", tmp_path / "other")
+    for index in (tmp_path / "other", folder):
+        if index == folder:
+            assert "gone for good" in sightline("compact", "--index", index)[1]
+        before = files_of(index)
+        code, out, _ = sightline("compact", "--index", index)
+        assert (code, out) == (0, "nothing to do: nothing was deleted or replaced since the last time\n")
+        assert json.loads(sightline("compact", "--json", "--index", index)[1])["needed"] is False
+        assert files_of(index) == before
+
+
+def files_of(index: Path) -> dict[str, int]:
+    """What a compaction writes anew: databases and Qdrant's segments, and which file or folder each is."""
+    found = [*index.rglob("*.db"), *index.rglob("*.sqlite"), *index.rglob("segments/*")]
+    return {str(path): path.stat().st_ino for path in found}
+
+
 def test_an_id_that_is_there_is_said_to_be(folder: Path, sightline: Run) -> None:
     sightline("compact", "--index", folder)
     code, out, _ = sightline("verify", "--gone", "kept.txt", "--index", folder)
     assert code == 1
     assert "'kept.txt' was not deleted: it is in the collection" in " ".join(out.split())
+
+
+def test_what_could_not_be_looked_at_is_no_proof(tmp_path: Path, sightline: Run) -> None:
+    with Sightline.open(tmp_path / "i") as index:
+        index.add({"id": "a", "title": "red"}, {"id": "b", "title": "redder than a brick"})
+        index.delete(["a"])
+        index.compact()
+    code, out, _ = sightline("verify", "--gone", "a", "--index", tmp_path / "i")
+    assert code == 1
+    assert "deleted not measured" in " ".join(out.split())
+    code, out, _ = sightline("verify", "--gone", "a", "--json", "--index", tmp_path / "i")
+    told = json.loads(out)
+    assert (code, told["clean"], told["deleted"]["left"]) == (1, False, [])
+    assert told["deleted"]["unseen"]
+    assert (told["deleted"]["clean"], told["deleted"]["proved"]) == (True, False)
+
+
+def test_a_command_that_waits_for_a_compaction_says_so(
+    folder: Path, sightline: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacting, "TELL_EVERY_S", 0.01)
+    code, _, err = sightline("delete", "kept.txt", "--index", folder)  # too small to be compacted by itself
+    assert (code, err) == (0, "")
+    monkeypatch.setattr(compacting, "LEAST_BYTES", 1)
+    real = compacting.Compactions.now
+
+    def slowly(self: compacting.Compactions) -> CompactReport:
+        time.sleep(0.2)
+        return real(self)
+
+    monkeypatch.setattr(compacting.Compactions, "now", slowly)
+    code, out, err = sightline("delete", "changed.txt", "--json", "--index", folder)
+    assert (code, json.loads(out)["deleted"]) == (0, 1)
+    assert err.count("\n") == 1
+    assert err.startswith("sightline: removing for good what was deleted …")
+    assert sightline("verify", "--deleted", "--index", folder)[0] == 0
 
 
 def test_without_an_index_it_says_so(tmp_path: Path, sightline: Run) -> None:

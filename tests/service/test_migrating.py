@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from indexer.migration import Reembedding
 from service import progress
 from sightline import Sightline
-from sightline.types import Progress
+from sightline.types import Part, PartVectors, Progress
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -58,6 +59,44 @@ def test_without_an_index_it_says_how_to_make_one(tmp_path: Path, sightline: Run
     code, _, err = sightline("migrate", "--index", tmp_path / "none", "--encoder", "starter")
     assert code == 2
     assert "no index at" in err
+
+
+def test_interrupted_it_says_how_far_it_is_and_info_says_it_again(
+    index: Path, other: str, sightline: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Reembedding._embedded
+
+    def interrupted(self: Reembedding, parts: Sequence[Part]) -> list[PartVectors]:
+        if self.pictures:
+            raise KeyboardInterrupt
+        return real(self, parts)
+
+    monkeypatch.setattr(Reembedding, "_embedded", interrupted)
+    monkeypatch.setenv("SIGHTLINE_BATCH_SIZE", "1")
+    code, _, err = sightline("migrate", "--index", index, "--encoder", other)
+    assert code == 130
+    on, off = f"sightline migrate --encoder {other} --index {index}", f"sightline migrate --cancel --index {index}"
+    told = [f"a migration to {other} is 1 of 2 parts done", f"  goes on with: {on}", f"  given up with: {off}"]
+    assert err.splitlines() == [f"sightline: interrupted; {told[0]}", *told[1:]]
+    monkeypatch.undo()
+    code, out, _ = sightline("info", "--index", index)
+    assert code == 0
+    assert out.splitlines()[-3:] == [f"! {told[0]}", *told[1:]]
+    assert "2 (2 with vectors)" in out
+    assert json.loads(sightline("info", "--index", index, "--json")[1])["migration"]["done"] == 1
+
+    code, out, _ = sightline("migrate", "--index", index, "--cancel")
+    given_up = f"the migration to {other} is given up: 1 vectors dropped; searches go on with starter"
+    assert (code, " ".join(out.split())) == (0, given_up)
+    assert "migration" not in sightline("info", "--index", index)[1]
+    assert json.loads(sightline("migrate", "--index", index, "--cancel", "--json")[1]) == {"cancelled": None}
+
+
+@pytest.mark.parametrize("argv", [(), ("--cancel", "--encoder", "starter")])
+def test_it_goes_somewhere_or_is_given_up(index: Path, sightline: Run, argv: tuple[str, ...]) -> None:
+    code, _, err = sightline("migrate", "--index", index, *argv)
+    assert code == 2
+    assert "'--encoder' or '--cancel'" in err
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +14,7 @@ import pytest
 
 from indexer.ledger import FILE
 from service.promises import titles_of
+from sightline import passport
 from sightline.asking import PHRASES
 from sightline.engine import Sightline
 from sightline.places import collection_folder
@@ -114,9 +116,42 @@ def test_other_answers_to_the_probes_break_the_passport(own_index: Path, sightli
     told = json.loads(sightline("verify", "--json", "--index", own_index)[1])
     assert "comes out differently" in told["passport"]["problem"]
     assert told["recall"] == {"clean": False, "not_looked_at": "it needs the encoder that built the index"}
-    code, _, err = sightline("verify", "--catalog", "--index", own_index)  # there it is in the way, and not the answer
+    code, _, err = sightline("verify", "--recall", "--index", own_index)  # there it is in the way, and not the answer
     assert code == 2
     assert "comes out differently" in err
+    code, out, _ = sightline("verify", "--catalog", "--index", own_index)
+    assert code == 1
+    assert "comes out differently" in out
+
+
+def test_without_its_encoder_all_is_looked_at_that_needs_none(
+    tmp_path: Path, shop: Path, other: str, sightline: Run
+) -> None:
+    index, source = tmp_path / "i", shutil.copytree(shop, tmp_path / "shop")
+    assert sightline("index", source / "catalog.jsonl", "--index", index, "--encoder", other)[0] == 0
+    (source / "bowl-red.png").unlink()
+    shutil.rmtree(other.removeprefix("onnx:"))
+    passport._opened.cache_clear()  # as in a new process
+    code, out, _ = sightline("verify", "--index", index)
+    assert code == 1
+    told = words(out)
+    assert f"passport not looked at the encoder cannot be opened: no encoder in {other.removeprefix('onnx:')}" in told
+    assert "recall not looked at it needs the encoder that built the index" in told
+    assert "deleted kept" in told
+    assert "catalog not looked at nothing was compared, and no text measured: it needs the encoder" in told
+    assert "found 8 items looked at" in told
+    assert "bowl-red.png of bowl-red: the file is no longer there" in told
+    code, out, _ = sightline("verify", "--json", "--index", index)
+    document = json.loads(out)
+    assert (code, document["clean"], document["deleted"]["clean"]) == (1, False, True)
+    assert "no encoder in" in document["passport"]["not_looked_at"]
+    assert document["catalog"]["not_compared"] == document["recall"]["not_looked_at"]
+    code, out, _ = sightline("verify", "--catalog", "--index", index)
+    assert code == 1
+    assert "no text measured: no encoder in" in words(out)
+    code, _, err = sightline("verify", "--recall", "--index", index)
+    assert code == 2
+    assert "no encoder in" in err
 
 
 def test_other_weights_break_the_passport(own_index: Path, sightline: Run) -> None:

@@ -89,3 +89,13 @@ def test_a_place_in_words() -> None:
 )
 def test_sizes(count: int, said: str) -> None:
     assert tables.bytes_of(count) == said
+
+
+def test_commands_in_a_sentence_are_never_folded() -> None:
+    said = "sightline: they cannot be compared: embed everything with `sightline migrate --encoder starter` now"
+    terminal = Console(file=io.StringIO(), width=40, force_terminal=True)
+    lines = tables.folded(said, terminal).splitlines()
+    assert [line for line in lines if "`sightline migrate --encoder starter`" in line]
+    assert all(line.startswith("  ") for line in lines[1:])
+    assert " ".join(line.strip() for line in lines) == said
+    assert tables.folded(said, Console(file=io.StringIO(), width=40)) == said

@@ -74,7 +74,7 @@ def test_what_is_refused_leaves_nothing(shop: Path, capsys: pytest.CaptureFixtur
     assert "there already" in refused(capsys, "export", "out")
     run(capsys, "export", "out", "--force")
     assert "no export" in refused(capsys, "import", "mugs.jsonl", "--collection", "new")
-    assert "no export" in refused(capsys, "import", "nowhere", "--collection", "new")
+    assert "nowhere does not exist" in refused(capsys, "import", "nowhere", "--collection", "new")
     assert "--embed" in refused(capsys, "import", "out", "--collection", "new", "--encoder", other)
     assert "cannot be opened here" in refused(capsys, "import", "out", "--collection", "new", "--encoder", "onnx:none")
     shutil.copy("mugs.jsonl", "out/items.parquet")
@@ -101,3 +101,21 @@ def test_a_day_with_snapshots(shop: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "no snapshot 'morning'" in refused(capsys, "restore", "morning")
     assert "one at a time" in refused(capsys, "snapshot", "--list", "--name", "x")
     assert "name is made of" in refused(capsys, "snapshot", "--name", "../x")
+
+
+def test_an_export_of_nothing_says_so(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nothing passes --where price > 100" in told(capsys, "export", "out", "--where", "price > 100")
+
+
+def test_a_snapshot_says_how_it_is_put_back(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = told(capsys, "snapshot", "--name", "now").splitlines()[-1].partition("put back with: ")[2]
+    assert command == "sightline restore now --force"
+    assert "is as it was" in told(capsys, *command.split()[1:])
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a command says to a person."""
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments])
+    assert ended.value.code in (0, None), capsys.readouterr().err
+    return capsys.readouterr().out

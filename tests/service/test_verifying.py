@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from indexer.register import Became, Seen
 from service import informing, verifying
 from service.informing import OUTCOMES, show_duplicates, show_sources
+from service.tables import show_skipped
 from service.verifying import show_catalog
 from sightline.catalog_check import CatalogReport, Disagreement, Group, Suspect
 from sightline.catalog_check.checking import Missing
@@ -145,6 +147,33 @@ def test_a_long_report_is_cut_and_says_so(width: int) -> None:
     assert "Read in pieces, as their mean, by the encoder, which reads about 52 words at once: 1 text item-2" in flat
     assert "7 shorter texts were not asked about" in flat
     assert "title 93%" in flat
+
+
+def test_ids_are_never_folded() -> None:
+    name = "a-folder-with-a-long-name/" * 4 + "front.jpeg"
+    one = Disagreement("title", "A red bowl", 0.1, "Blue cup", 3.2, 0.97, "a#image-0", f"better/{name}")
+    report = CatalogReport(
+        9, (Suspect(name, (one,)),), (), (Missing("mug", f"gone/{name}", "there is no such file"),),
+        (Skipped(f"twice/{name}", "the id is taken"),), Lengths(), (), 0.1,
+    )  # fmt: skip
+    out = Console(file=StringIO(), width=80, force_terminal=True, color_system=None)
+    show_catalog(out, report)
+    lines = out.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    for whole in (name, f"better/{name}", f"gone/{name} of mug", f"twice/{name}"):
+        assert any(line.rstrip().endswith(whole) for line in lines)
+    assert "      there is no such file" in [line.rstrip() for line in lines]
+
+
+def test_skipped_sources_are_a_line_each_on_a_pipe_and_on_a_terminal_under_their_reason() -> None:
+    skipped = [Skipped(f"{n}/{'long-' * 30}{n}.png", "it is broken " * 9) for n in range(3)]
+    pipe, terminal = (Console(file=StringIO(), width=80, force_terminal=one, color_system=None) for one in (None, True))
+    for out in (pipe, terminal):
+        show_skipped(out, skipped)
+    told = pipe.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert told == [f"  {one.source}: {one.reason.strip()}" for one in skipped]
+    lines = [line.rstrip() for line in terminal.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    assert [line for line in lines if "long-" in line] == [f"    {one.source}" for one in skipped]
+    assert all(line.startswith("  ") for line in lines)
 
 
 def test_long_lists_are_cut_and_say_so() -> None:

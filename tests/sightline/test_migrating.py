@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -140,11 +142,104 @@ def test_killed_it_goes_on_where_it_stopped(tmp_path: Path, shop: Path, other: s
     assert ended.returncode == -signal.SIGKILL
     with Sightline.open(tmp_path / "index") as opened:
         assert opened.info()["encoder"] == "starter"
-        assert opened.info()["vectors"] == whole + 3
+        assert opened.info()["vectors"] == whole
+        assert opened.info()["migration"] == {"to": other, "done": 3, "parts": whole}
         assert opened.search("painted by hand", channels=["dense"])[0].item.id == "note.txt"
         report = opened.migrate(other)
         assert report.pictures + report.texts == whole - 3
         assert opened.info()["vectors"] == whole
+        assert opened.info()["migration"] is None
+
+
+def stopped(opened: Sightline, other: str, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    """Stop a migration before one more than `after` batches are embedded."""
+    encoder, calls = opened._control.other(other), []
+    opened._control.issue(encoder)
+    real = type(encoder).encode_documents
+
+    def failing(self: object, contents: list[object]) -> object:
+        calls.append(len(contents))
+        if len(calls) > after:
+            raise KeyboardInterrupt
+        return real(self, contents)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(encoder), "encode_documents", failing)
+        with pytest.raises(KeyboardInterrupt):
+            opened.migrate(other)
+
+
+def test_given_up_nothing_of_it_is_left(
+    tmp_path: Path, index: Path, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = f"onnx:{shutil.copytree(other.removeprefix('onnx:'), tmp_path / 'third')}"
+    config = json.loads((tmp_path / "third" / "config.json").read_text())
+    config["image"]["mean"] = [0.3, 0.2, 0.1]
+    (tmp_path / "third" / "config.json").write_text(json.dumps(config))
+    with Sightline.open(index, batch_size=1) as opened:
+        before = opened.info()
+        assert opened.cancel_migration() is None
+        stopped(opened, other, monkeypatch, after=2)
+        with pytest.raises(InputError, match=r"migrate --encoder .*goes on.*--cancel` gives it up"):
+            opened.migrate(third)
+        halfway = opened.cancel_migration()
+        assert halfway is not None
+        assert (halfway.to, halfway.done) == (other, 2)
+        after = opened.info()
+        assert (after["vectors"], after["encoder"], after["migration"]) == (before["vectors"], "starter", None)
+        assert opened._store.spaces() == [opened._ledger.built_by()]
+        assert opened._store.stats().vectors == before["vectors"]
+        assert opened.search("painted by hand", channels=["dense"])[0].item.id == "note.txt"
+        assert opened.migrate(other).pictures == 4
+
+
+def test_who_is_at_it_stops_when_another_gives_it_up(index: Path, other: str) -> None:
+    with Sightline.open(index, batch_size=1) as opened:
+
+        def give_up(progress: Progress) -> None:
+            if progress.done == 2:
+                opened.cancel_migration()
+
+        with pytest.raises(EngineError, match="gave this migration up"):
+            opened.migrate(other, progress=give_up)
+        assert opened._store.spaces() == [opened._ledger.built_by()]
+        assert opened.info()["migration"] is None
+
+
+def test_giving_up_can_be_killed_and_done_again(index: Path, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def dies(*_: object) -> None:
+        raise Killed
+
+    with Sightline.open(index, batch_size=1) as opened:
+        for at in ("forget_space", "note"):
+            stopped(opened, other, monkeypatch, after=2)
+            with monkeypatch.context() as patched:
+                patched.setattr(opened._store if at == "forget_space" else opened._ledger, at, dies)
+                with pytest.raises(Killed):
+                    opened.cancel_migration()
+            assert opened.info()["migration"] == {"to": other, "done": 2 * (at == "forget_space"), "parts": 5}
+            assert opened.cancel_migration() is not None
+            assert opened.info()["migration"] is None
+
+
+def test_what_a_kill_left_after_the_change_is_told_and_can_be_removed(
+    index: Path, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sightline.open(index) as opened:
+        whole = opened.info()["vectors"]
+        with monkeypatch.context() as patched:
+            patched.setattr(opened._store, "forget_space", lambda _: None)
+            opened.migrate(other)
+        assert opened.info()["migration"] == {"to": "", "done": whole, "parts": whole}
+        assert opened.info()["vectors"] == whole
+        halfway = opened.cancel_migration()
+        assert halfway is not None
+        assert opened.info()["migration"] is None
+        assert opened._store.stats().vectors == whole
+        assert opened.info()["encoder"] == other
 
 
 def test_others_who_have_it_open_follow(tmp_path: Path, shop: Path, other: str) -> None:

@@ -91,7 +91,8 @@ class Server:
         return DONE
 
     def upsert(self, name: str, body: Body) -> Body:
-        self._client.upsert(name, [models.PointStruct.model_validate(one) for one in body["points"]])
+        given = models.PointsList.model_validate(body)
+        self._client.upsert(name, given.points, update_filter=given.update_filter, update_mode=given.update_mode)
         return DONE
 
     def update_vectors(self, name: str, body: Body) -> Body:

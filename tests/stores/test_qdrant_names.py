@@ -16,7 +16,7 @@ from sightline import Sightline
 from sightline.errors import ConfigError
 from sightline.protocols import Store
 from sightline.stores import open_store
-from sightline.stores.qdrant.server_name import FILE, server_name
+from sightline.stores.qdrant.server_name import FILE, LOCK, server_name
 from tests.contracts.catalogs import SPACE, found, pictures, unit
 from tests.stores.qdrant_rest import Server, serving
 
@@ -87,7 +87,7 @@ def test_a_copy_of_a_folder_is_refused_while_the_other_is_there(server: Server, 
 
 def test_a_damaged_note_of_the_name_is_said_to_be(tmp_path: Path) -> None:
     assert server_name(tmp_path, "shop").startswith("shop-")
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, LOCK}
     for torn in ("", "[]", '{"collection": "shop"}', "\x00"):
         (tmp_path / FILE).write_text(torn)
         with pytest.raises(ConfigError, match="damaged; it named the collection on the Qdrant server"):

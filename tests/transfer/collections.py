@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import pytest
 
 from indexer.carrying import Carried
 from indexer.ledger import Claim, Outcome
+from sightline.errors import SightlineError
+from sightline.transfer import manifest
 from sightline.types import Item, Stored, Vectors
 from tests.indexer.indexing import png
 from tests.soak.shop import Opened
@@ -75,3 +80,36 @@ def unit(rows: int, dim: int, seed: int) -> Vectors:
     """(rows, dim) random unit rows."""
     made = np.random.default_rng(seed).standard_normal((rows, dim)).astype(np.float32)
     return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+
+# -- exports that somebody else made -----------------------------------------------------------------------------------
+
+Rows: TypeAlias = list[dict[str, Any]]
+
+
+def sign(folder: Path, **changed: Any) -> None:
+    """Write the manifest anew over what the files are now, as whoever makes exports by hand would."""
+    told = json.loads((folder / manifest.FILE).read_text()) | changed
+    told["files"] = {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": manifest.digest(folder / name)}
+        for name in told["files"]
+    }
+    del told["sha256"]
+    told["sha256"] = manifest._own_digest(told)
+    (folder / manifest.FILE).write_text(json.dumps(told))
+
+
+def refused(index: Opened, folder: Path, error: type[SightlineError], match: str, **how: Any) -> None:
+    before = contents(index)
+    with pytest.raises(error, match=match):
+        index.transfer.take_in(folder, **how)
+    assert contents(index) == before
+
+
+def edit(folder: Path, table: str, change: Callable[[Rows], object]) -> None:
+    """Change the rows of a table in JSONL, and sign it."""
+    path = folder / f"{table}.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    change(rows)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sign(folder)

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline.errors import ConfigError, InputError, PassportMismatch, SightlineError, UnreadableSource
-from sightline.transfer import manifest, reading, tables
-from sightline.transfer.exporting import KIND, VERSION
+from sightline.errors import ConfigError, InputError, PassportMismatch, UnreadableSource
+from sightline.transfer import jsonl, manifest, reading
 from tests.soak.shop import TURNED, Opened
-from tests.transfer.collections import contents, opened, shop
+from tests.transfer.collections import Rows, contents, edit, opened, refused, shop, sign
+
+BAD = "\ud800"  # half of a pair
 
 
 @pytest.fixture
@@ -34,22 +35,6 @@ def filled(tmp_path: Path, source: Path) -> Iterator[Opened]:
 def export(request: pytest.FixtureRequest, tmp_path: Path, filled: Opened) -> Path:
     filled.transfer.export(tmp_path / "out", format=request.param)
     return tmp_path / "out"
-
-
-def sign(folder: Path, **changed: Any) -> None:
-    """Write the manifest anew over what the files are now, as whoever makes exports by hand would."""
-    told = json.loads((folder / manifest.FILE).read_text()) | changed
-    files = [folder / name for name in told["files"]]
-    for name in ("files", "sha256", "format", "version"):
-        told.pop(name)
-    manifest.write_manifest(folder, KIND, VERSION, told, files)
-
-
-def refused(index: Opened, folder: Path, error: type[SightlineError], match: str, **how: Any) -> None:
-    before = contents(index)
-    with pytest.raises(error, match=match):
-        index.transfer.take_in(folder, **how)
-    assert contents(index) == before
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -100,8 +85,16 @@ def test_a_manifest_that_is_torn_or_changed_is_refused(export: Path, filled: Ope
         ({"spaces": [{"name": "grid", "dim": 49, "fingerprint": "9", "table": "../../etc/vectors"}]}, "a table"),
         ({"spaces": [{"name": "grid", "dim": 49, "fingerprint": "9", "table": "nowhere"}]}, "no file nowhere"),
         ({"spaces": 7}, "TypeError"),
+        ({"spaces": [{"name": BAD, "dim": 49, "fingerprint": "9", "table": "vectors"}]}, "not valid Unicode"),
+        ({"spaces": [{"name": "g", "dim": 0, "fingerprint": "9", "table": "vectors"}]}, "0 numbers a vector"),
+        ({"spaces": [{"name": "g", "dim": 2.5, "fingerprint": "9", "table": "vectors"}]}, "is '2.5'"),
+        ({"spaces": [{"name": "g", "dim": 5, "fingerprint": "9" * 64, "table": "vectors"}]}, "encoder that gives 49"),
+        ({"spaces": [{"name": "g", "dim": 49, "fingerprint": str(n), "table": f"v-{n}"} for n in range(9)]}, "than 8"),
         ({"passport": {"space": "grid"}}, "KeyError"),
-        ({"counts": {"items": "many"}}, "ValueError"),
+        ({"counts": {"items": "many"}}, "count of items is 'many'"),
+        ({"counts": {"items": -1}}, "count of items is '-1'"),
+        ({"readings": [["s", 1e300, 1]]}, "no time between 1970 and 9999"),
+        ({"readings": [[BAD, 1, 1]]}, "not valid Unicode"),
         ({"table_format": "pickle"}, "of tables"),
         ({"readings": [[1]]}, "ValueError"),
     ],
@@ -119,12 +112,16 @@ def test_a_manifest_cannot_name_files_elsewhere(export: Path) -> None:
             manifest.inside(export, name)
 
 
-Rows = list[dict[str, Any]]
-
-
 def first(name: str, value: Any) -> Callable[[Rows], None]:
     def change(rows: Rows) -> None:
         rows[0][name] = value
+
+    return change
+
+
+def last(name: str, value: Any) -> Callable[[Rows], None]:
+    def change(rows: Rows) -> None:
+        rows[-1][name] = value
 
     return change
 
@@ -133,27 +130,49 @@ def twice(rows: Rows) -> None:
     rows.append(dict(rows[0]))
 
 
-BAD = "\ud800"
+UNREAD = {"source": "/shop", "label": "x.png", "reason": "is damaged", "at": 1.0}
 EDITS: list[tuple[str, Callable[[Rows], None], str]] = [
     ("items", twice, "is there twice"),
     ("items", lambda rows: rows.pop(), "no item, or out of order"),
     ("items", lambda rows: rows.reverse(), "no item, or out of order"),
     ("items", first("id", ""), "must not be empty"),
     ("items", first("id", BAD), "not valid Unicode"),
-    ("items", first("id", 7), "'id' is not a text"),
+    ("items", first("id", 7), "row 1 has a value of 'id' that is not a text"),
     ("items", first("id", None), "row 1 has no 'id'"),
     ("items", first("fields", [1]), "not an object"),
     ("items", first("fields", {"a": {"b": 1}}), "must hold texts, numbers or booleans"),
     ("items", first("fields", {"": 1}), "field without a name"),
     ("items", first("fields", {"a": 10**400}), "too large"),
+    ("items", first("fields", {"a": 2**63}), "too large"),
+    ("items", first("fields", {"a": ["x", None]}), "not NoneType"),
+    ("items", first("fields", {"a": BAD}), "row 1: field 'a' of item '0.png' holds .*not valid Unicode"),
+    ("items", first("fields", {"a\0b": 1}), "NUL"),
+    ("items", first("title", BAD), "row 1 has .*not valid Unicode in 'title'"),
+    ("items", first("id", "a\0b"), "row 1 has a NUL character in 'id'"),
+    ("items", first("id", "x" * 70_000), "row 1 has 70,000 characters, of which it may have 65,536 in 'id'"),
     ("parts", first("part", "1.png#image-0"), "cannot be of item '0.png'"),
     ("parts", first("part", "no number sign"), "cannot be of item '0.png'"),
     ("parts", first("item", "nobody"), "which is of none of the items"),
     ("parts", first("modality", "smell"), "smell"),
     ("parts", first("digest", "../../etc/passwd"), "not a SHA-256"),
     ("parts", first("box", [0.0, 1.0]), "4 finite numbers"),
-    ("parts", first("page", 1.5), "'page' is not a whole number"),
+    ("parts", first("page", 1.5), "value of 'page' that is not a whole number"),
     ("parts", first("chars", [0.5, 2.0]), "two whole numbers"),
+    ("parts", first("chars", [0, 1e300]), "two whole numbers"),
+    ("parts", first("chars", [-1, 4]), "two whole numbers"),
+    ("parts", first("box", [1e999] * 4), "not JSON"),
+    ("parts", first("box", [2**70] * 4), "not a list of numbers"),
+    ("parts", first("box", [0.0] * 5), "not a list of numbers, at most 4"),
+    ("parts", first("page", 2**63), "whole number of 64 bits"),
+    ("parts", first("uri", "/a\0b"), "row 1 has a NUL character in 'uri'"),
+    ("parts", first("uri", "/" + "x" * 2_000_000), "row 1 has 2,000,001 characters, of which it may have 65,536"),
+    ("parts", last("text", " \u3000\n"), "parts.jsonl: row 6: the part '2.txt#text-0' holds no words"),
+    ("parts", last("text", None), "holds no words"),
+    ("parts", last("text", "a\0b"), "NUL"),
+    ("parts", last("text", BAD), "not valid Unicode"),
+    ("parts", last("field", BAD), "not valid Unicode"),
+    ("parts", last("derived_by", BAD), "not valid Unicode"),
+    ("parts", last("digest", BAD), "not valid Unicode"),
     ("parts", twice, "no item, or out of order"),
     ("vectors", first("vector", [2.0] + [0.0] * 48), "length 1"),
     ("vectors", first("vector", [1.0] * 48), "vector of 49 numbers"),
@@ -163,8 +182,25 @@ EDITS: list[tuple[str, Callable[[Rows], None], str]] = [
     ("thumbnails", first("digest", "a" * 64), "shows no picture"),
     ("thumbnails", first("jpeg", base64.b64encode(b"GIF89a").decode()), "no JPEG"),
     ("thumbnails", first("jpeg", "not base64!"), "not base64"),
+    ("thumbnails", first("jpeg", "é"), "not base64"),
     ("ledger", first("outcome", "stolen"), "no outcome"),
-    ("ledger", first("history", [[1]]), "makes no sense"),
+    ("ledger", first("history", [[1]]), "ledger.jsonl: row 1: .*makes no sense"),
+    ("ledger", first("history", {"a": 1}), "makes no sense"),
+    ("ledger", first("history", [[1.0, "added", ""]] * 1001), "at most 1,000 events"),
+    ("ledger", first("history", [[1.0, "stolen", ""]]), "no such event"),
+    ("ledger", first("history", [[1.0, "added", BAD]]), "no such event"),
+    ("ledger", first("history", [[1.0, ["added"], ""]]), "no such event"),
+    ("ledger", first("history", [[1e300, "added", ""]]), "no time between 1970 and 9999"),
+    ("ledger", first("history", [[True, "added", ""]]), "no time"),
+    ("ledger", first("at", 1e18), "row 1 has no time between 1970 and 9999 in 'at'"),
+    ("ledger", first("at", -1), "no time"),
+    ("ledger", first("at", 10**400), "no time"),
+    ("ledger", first("first_at", 1e300), "no time"),
+    ("ledger", first("at", True), "not a number"),
+    ("ledger", first("stamp", BAD), "not valid Unicode"),
+    ("ledger", first("source", "a\0b"), "NUL"),
+    ("unread", lambda rows: rows.append(dict(UNREAD, at=1e300)), "unread.jsonl: row 1 has no time"),
+    ("unread", lambda rows: rows.append(dict(UNREAD, reason=BAD)), "not valid Unicode in 'reason'"),
     ("ledger", twice, "no item, or out of order"),
 ]
 
@@ -175,11 +211,7 @@ def test_rows_that_nothing_here_wrote_are_refused_though_signed(
 ) -> None:
     folder = tmp_path / "out"
     filled.transfer.export(folder, format="jsonl")
-    path = folder / f"{table}.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    change(rows)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    sign(folder)
+    edit(folder, table, change)
     refused(filled, folder, UnreadableSource, reason)
 
 
@@ -203,7 +235,7 @@ def test_lines_that_are_no_rows_are_refused(tmp_path: Path, filled: Opened, line
 
 def test_a_row_without_end_is_refused(tmp_path: Path, filled: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     filled.transfer.export(tmp_path / "out", format="jsonl")
-    monkeypatch.setattr(tables, "MOST_LINE_BYTES", 300)
+    monkeypatch.setattr(jsonl, "MOST_LINE_BYTES", 300)
     refused(filled, tmp_path / "out", UnreadableSource, "longer than")
 
 

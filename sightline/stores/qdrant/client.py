@@ -21,8 +21,10 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 
 from sightline.errors import ConfigError, EngineError, EngineTimeout, SightlineError
 from sightline.remains import Remains, Tell
+from sightline.stores.owned import OwnedElsewhere
 from sightline.stores.qdrant import server_settings
-from sightline.stores.qdrant.points import MANY, WORDS, Json, Kind, Nearest, Point, Sparse, Vector
+from sightline.stores.qdrant.owner import Claim, Owner
+from sightline.stores.qdrant.points import MANY, WORDS, Json, Kind, Nearest, Point, Sparse, Vector, point_id
 from sightline.stores.qdrant.settings import CollectionSettings, keep, kept_by, search_params
 
 PAGE = 1000  # points read or written in one request; a server takes 32 MB
@@ -31,14 +33,19 @@ TIMEOUT_S = 60
 SETTLE_S = 2.0  # it takes a moment until a server begins
 VACUUM_S = 300.0  # a server that takes longer to rewrite its segments goes on by itself
 OLDEST = [1, 18]  # the first that takes new vector names into a collection
+_OWNER = point_id("owner", "collection")
 _SCHEMAS = {"keyword": models.PayloadSchemaType.KEYWORD, "float": models.PayloadSchemaType.FLOAT}
 
 
 class ClientEngine:
     """One collection of a Qdrant server. What is `asked` of it holds from then on, for whoever opens it."""
 
-    def __init__(self, location: str, collection: str, asked: CollectionSettings) -> None:
+    def __init__(
+        self, location: str, collection: str, asked: CollectionSettings, *, claim: Claim | None = None
+    ) -> None:
+        """`claim`: of the folder that a server's collection is to belong to. Raises ConfigError."""
         self.place = location
+        self._claim = claim
         self.settings = asked
         self._remote = location != ":memory:"
         if asked and not self._remote:
@@ -64,20 +71,40 @@ class ClientEngine:
     def exact(self) -> bool:
         return not self._remote
 
+    @property
+    def takes_all_or_none(self) -> bool:
+        return False
+
+    def owner(self) -> Owner | None:
+        """Whose the collection is; None where nobody has said so."""
+        with self._errors():
+            found, _ = self._client.scroll(self._name, scroll_filter=_filter({"has_id": [_OWNER]}), limit=1)
+        return Owner.of(found[0].payload or {}) if found else None
+
+    def give(self, to: Owner, *, over: str) -> None:
+        """Let the collection be another's where it is nobody's or its word is `over`; else nothing happens."""
+        with self._errors():
+            if "word" not in self._indexed:
+                self._client.create_payload_index(self._name, "word", _SCHEMAS["keyword"])
+                self._indexed.add("word")
+            given = models.PointStruct(id=_OWNER, vector={}, payload=to.to_json())
+            same = _filter({"key": "word", "match": {"value": over}})
+            self._client.upsert(self._name, [given], wait=True, update_filter=same)
+
     def make_vectors(self, name: str, dim: int) -> None:
         several = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
         for full_name, multivector in ((name, None), (name + MANY, several)):
             dense = models.DenseVectorConfig(size=dim, distance=models.Distance.DOT, multivector_config=multivector)
-            with self._errors():
+            with self._ours(write=True):
                 self._client.create_vector_name(self._name, full_name, models.DenseVectorNameConfig(dense=dense))
         if self.settings.on_disk is not None:  # a name is made without it
             places = server_settings.placed(self.settings.on_disk, [name, name + MANY])
-            with self._errors():
+            with self._ours(write=True):
                 self._client.update_collection(self._name, vectors_config=places)
 
     def make_index(self, key: str, kind: Kind) -> None:
         if self._remote and key not in self._indexed:  # in memory there is nothing to index
-            with self._errors():
+            with self._ours(write=True):
                 self._client.create_payload_index(self._name, key, _SCHEMAS[kind])
             self._indexed.add(key)
 
@@ -87,7 +114,7 @@ class ClientEngine:
             for one in points
         ]
         for start in range(0, len(given), PAGE):
-            with self._errors():
+            with self._ours(write=True):
                 self._client.upsert(self._name, given[start : start + PAGE], wait=True)
 
     def update_vectors(self, points: Sequence[Point]) -> None:
@@ -95,17 +122,17 @@ class ClientEngine:
             models.PointVectors(id=one.id, vector={k: _given(v) for k, v in one.vectors.items()}) for one in points
         ]
         for start in range(0, len(given), PAGE):
-            with self._errors():
+            with self._ours(write=True):
                 self._client.update_vectors(self._name, given[start : start + PAGE], wait=True)
 
     def delete_vectors(self, filter: Json, names: Sequence[str]) -> None:
-        with self._errors():
+        with self._ours(write=True):
             self._client.delete_vectors(
                 self._name, list(names), models.FilterSelector(filter=_filter(filter)), wait=True
             )
 
     def delete(self, filter: Json) -> None:
-        with self._errors():
+        with self._ours(write=True):
             self._client.delete(self._name, models.FilterSelector(filter=_filter(filter)), wait=True)
 
     def nearest(self, searches: Sequence[Nearest], payload: Sequence[str]) -> list[list[Point]]:
@@ -120,14 +147,14 @@ class ClientEngine:
             )
             for one in searches
         ]
-        with self._errors():
+        with self._ours():
             found = self._client.query_batch_points(self._name, requests)
         return [[Point(str(one.id), one.payload or {}, {}, one.score) for one in row.points] for row in found]
 
     def scroll(self, filter: Json, payload: Sequence[str] | None, vectors: Sequence[str] = ()) -> Iterator[Point]:
         offset: Any = None
         while True:
-            with self._errors():
+            with self._ours():
                 found, offset = self._client.scroll(
                     self._name,
                     scroll_filter=_filter(filter),
@@ -142,11 +169,11 @@ class ClientEngine:
                 return
 
     def count(self, filter: Json) -> int:
-        with self._errors():
+        with self._ours():
             return int(self._client.count(self._name, count_filter=_filter(filter), exact=True).count)
 
     def facet(self, key: str, filter: Json) -> dict[str, int]:
-        with self._errors():
+        with self._ours():
             found = self._client.facet(self._name, key, facet_filter=_filter(filter), limit=MOST_VALUES, exact=True)
         return {str(hit.value): hit.count for hit in found.hits}
 
@@ -160,7 +187,7 @@ class ClientEngine:
         """Have the server rewrite every segment that holds anything deleted, as far as its settings go."""
         if not self._remote:
             return
-        with self._errors():
+        with self._ours(write=True):
             before = self._client.get_collection(self._name).config.optimizer_config
             now, later = server_settings.vacuuming(before)
             self._client.update_collection(self._name, optimizers_config=now)
@@ -188,11 +215,14 @@ class ClientEngine:
     def bytes_disk(self) -> int:
         return 0
 
-    def close(self) -> None:
+    def close(self, *, tidy: bool = True) -> None:
         self._client.close()
 
     def drop(self) -> None:
-        with self._errors():
+        """Delete the collection, if it still belongs to this folder, and close."""
+        with contextlib.suppress(OwnedElsewhere), self._errors():
+            if self._claim is not None and self._client.collection_exists(self._name):
+                self._claim.check(self, write=True)
             self._client.delete_collection(self._name)
         self.close()
 
@@ -214,20 +244,27 @@ class ClientEngine:
         with self._errors():
             if self._remote:
                 self._refuse_old(self._client.info().version)
-            there = self._client.collection_exists(self._name)
-            kept = kept_by(self) if there else CollectionSettings()
+            kept = CollectionSettings()
+            info = self._client.get_collection(self._name) if self._client.collection_exists(self._name) else None
+            if info is not None:
+                self._indexed = set(info.payload_schema)
+                self._make_claim()
+                kept = kept_by(self)
             self.settings = asked.over(kept)
             changed = self.settings.changed(kept)
-            if there:
-                info = self._client.get_collection(self._name)
-                self._indexed = set(info.payload_schema)
+            if info is not None:
                 self._change(changed, info.config.params)
             else:
                 words = models.SparseVectorParams(modifier=models.Modifier.IDF)
                 made = server_settings.creation(self.settings)
                 self._client.create_collection(self._name, {}, sparse_vectors_config={WORDS: words}, **made)
+                self._make_claim()
             if changed:
                 keep(self, self.settings)
+
+    def _make_claim(self) -> None:
+        if self._claim is not None:
+            self._claim.make(self)
 
     def _change(self, changed: CollectionSettings, params: models.CollectionParams) -> None:
         if changed.shards not in (None, params.shard_number):
@@ -243,6 +280,14 @@ class ClientEngine:
         numbers = [int(digits) for digits in re.findall(r"\d+", version)[:2]]
         if numbers < OLDEST:
             raise ConfigError(f"the Qdrant server at {self.place} is version {version}; 1.18 or later is needed")
+
+    @contextlib.contextmanager
+    def _ours(self, *, write: bool = False) -> Iterator[None]:
+        """Where the collection still belongs to the folder it was opened for."""
+        with self._errors():
+            if self._claim is not None:
+                self._claim.check(self, write=write)
+            yield
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -73,6 +73,10 @@ class EdgeEngine:
     def exact(self) -> bool:
         return edge_settings.threshold(self.settings) == edge_settings.NEVER
 
+    @property
+    def takes_all_or_none(self) -> bool:
+        return True  # it is one entry of the log
+
     def make_vectors(self, name: str, dim: int) -> None:
         several = edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim)
         self._update(edge.UpdateOperation.create_dense_vector(name, dim, edge.Distance.Dot))
@@ -167,13 +171,13 @@ class EdgeEngine:
     def remains(self, ids: Sequence[str]) -> Remains:
         return edge_compact.remains(self._folder, ids)
 
-    def close(self) -> None:
+    def close(self, *, tidy: bool = True) -> None:
         shard, self._shard = self._shard, None
         with self._guard:
             if shard is None:
                 return
             try:
-                if self._wrote and not self.exact and _has_room(self._folder, more=self.bytes_disk()):
+                if tidy and self._wrote and not self.exact and _has_room(self._folder, more=self.bytes_disk()):
                     shard.optimize()  # codes and a graph for what came since it was opened, else at the next opening
             except Exception as exc:
                 raise _translated(exc, self.place) from exc
@@ -181,8 +185,7 @@ class EdgeEngine:
                 shard.close()
 
     def drop(self) -> None:
-        self._wrote = False
-        self.close()
+        self.close(tidy=False)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _copy_points(self, copy: EdgeEngine, vectors: Mapping[str, int], tell: Tell) -> None:

@@ -23,9 +23,9 @@ def count(engine: Engine) -> int:
     return int(engine.count({"must": [any_of("kind", ["item"])]}) > 0)
 
 
-def going(engine: Engine, filter: Json) -> list[Point]:
-    """The point that says how many there are with those that pass, which are about to go; none where none does."""
-    more = engine.count(filter)
+def going(engine: Engine, filter: Json, *, more: int = 0) -> list[Point]:
+    """The point that says how many there are with those that pass, which are about to go, and `more`; none for none."""
+    more += engine.count(filter)
     return [_counted(count(engine) + more)] if more or _kept(engine) is None else []
 
 

@@ -1,70 +1,79 @@
-"""The name of a collection on a Qdrant server: its own, and an end that belongs to the one folder it is used from.
+"""What an index folder keeps of its collection on a Qdrant server: the name, drawn once, and whose it said it is.
 
 Does not know the server. Two index folders may both have a collection `default`, and other programs too: on the server
-none of them is another's. The end is drawn once and kept in the folder, so it moves with it.
+none of them is another's. The note moves with its folder.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import uuid
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sightline.disk import make_folder, move, sync
 from sightline.errors import ConfigError
+from sightline.lock import locked
 
 FILE = "qdrant_server.json"
+LOCK = "qdrant_server.lock"
+WAIT_S = 60.0  # another process that opens the same folder is done within this
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What `FILE` says. Earlier versions wrote the first two only."""
+
+    collection: str  # its name on the server
+    folder: str  # where the folder was when it was last opened
+    place: str = ""  # which folder of which machine that was, whatever it is called
+    words: tuple[str, ...] = ()  # by which this folder has said that the collection is its own, the latest last
+    opened: int = 0  # how often; the server may have heard of one time less
 
 
 def server_name(folder: Path, collection: str) -> str:
-    """The name for the collection of this folder, drawn at the first call.
+    """The name for the collection of this folder, drawn at the first call. Raises ConfigError."""
+    note = read_note(folder)
+    if note is not None:
+        return note.collection
+    try:
+        make_folder(folder)
+    except OSError as exc:
+        raise ConfigError(f"cannot use the folder {folder}: {exc.strerror}") from exc
+    with locked(folder / LOCK, wait_s=WAIT_S):
+        note = read_note(folder)  # another process may have been quicker
+        if note is None:
+            note = Note(f"{collection}-{uuid.uuid4().hex[:12]}", str(folder.resolve()))
+            write_note(folder, note)
+        return note.collection
 
-    Raises ConfigError for a folder that cannot be written, and for a copy of a folder that is still there: both would
-    write to one collection, each with a ledger that knows nothing of the other.
-    """
+
+def read_note(folder: Path) -> Note | None:
+    """The note of a folder; None where there is none. Raises ConfigError."""
     file = folder / FILE
     try:
-        if file.is_file():
-            kept = json.loads(file.read_text(encoding="utf-8"))
-            name, home = str(kept["collection"]), Path(kept["folder"])
-            if _is_copy(home, folder):
-                raise ConfigError(
-                    f"{folder} is a copy of {home}, and both would write to the collection {name!r} of the Qdrant "
-                    f"server. Use one of them; for a second catalog, index into a folder of its own."
-                )
-            if home != folder.resolve():
-                move(_written(file, name), file)
-            return name
-        make_folder(folder)
-        return _draw(file, f"{collection}-{uuid.uuid4().hex[:12]}")
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return Note(
+            str(kept["collection"]),
+            str(kept["folder"]),
+            str(kept.get("place", "")),
+            tuple(map(str, kept.get("words", ()))),
+            int(kept.get("opened", 0)),
+        )
+    except FileNotFoundError:
+        return None
     except OSError as exc:
         raise ConfigError(f"cannot use the folder {folder}: {exc.strerror}") from exc
     except (ValueError, KeyError, TypeError) as exc:
         raise ConfigError(f"{file} is damaged; it named the collection on the Qdrant server") from exc
 
 
-def _is_copy(home: Path, folder: Path) -> bool:
-    """Whether `home`, where the name was last used, is still there with it and is another folder than this one."""
-    there = home / FILE
-    return there.is_file() and not home.samefile(folder) and there.read_bytes() == (folder / FILE).read_bytes()
-
-
-def _draw(file: Path, name: str) -> str:
-    """Keep a new name, unless another process was quicker: then it is that one's."""
-    new = _written(file, name)
+def write_note(folder: Path, note: Note) -> None:
+    """Put a note in place of the one there, on disk afterwards; call with the lock held. Raises ConfigError."""
+    new = folder / f"{FILE}.new"
     try:
-        os.link(new, file)
-        sync(file.parent)
-    except FileExistsError:
-        return str(json.loads(file.read_text(encoding="utf-8"))["collection"])
-    finally:
-        new.unlink()
-    return name
-
-
-def _written(file: Path, name: str) -> Path:
-    new = file.with_name(f"{FILE}.{uuid.uuid4().hex}")
-    new.write_text(json.dumps({"collection": name, "folder": str(file.parent.resolve())}), encoding="utf-8")
-    sync(new)
-    return new
+        new.write_text(json.dumps(asdict(note)), encoding="utf-8")
+        sync(new)
+        move(new, folder / FILE)
+    except OSError as exc:
+        raise ConfigError(f"cannot write in {folder}: {exc.strerror}") from exc

@@ -4,9 +4,8 @@ Does not know whether Qdrant runs in this process or on a server. Words are rank
 inverse document frequency: BM25 with a constant for the average length, since no client can know the true one, so long
 and short passages weigh a little differently than in the `faiss` store.
 
-An upsert is two writes: the new points with a note of what is written, then the removal of the note and of parts an
-item no longer has. Killed in between, the note is there for the next to open the folder, or to write on a server, who
-finishes what it says.
+An upsert is noted with the collection while it is under way. Killed in between, the note is there for the next to open
+the folder, or to write on a server, who finishes what it says (`underway`).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from sightline.filters import Filter
 from sightline.remains import Remains, Tell, silent
 from sightline.stores.aggregates import check_plan, evaluate
 from sightline.stores.checks import check_added, check_k, check_upsert, check_vectors
-from sightline.stores.qdrant import certifying, points, removed
+from sightline.stores.qdrant import certifying, points, removed, underway
 from sightline.stores.qdrant.moment import QdrantMoment
 from sightline.stores.qdrant.points import MANY, WORDS, Engine, Json, Nearest, Point, Vector, point_id, vector_name
 from sightline.stores.qdrant.where import any_of, where_json
@@ -46,7 +45,6 @@ from sightline.types import (
 SPARE = 16  # points asked for beyond k, so that ties at the end are seen without a second look
 MOST_TIES = 1000  # among more equal scores than these at the end, the order is Qdrant's own
 SLACK = 1e-5  # scores closer than this may be a tie that Qdrant computed in two ways
-_NOTE, _END = point_id("note", "begin"), point_id("note", "end")  # the first and last point of an upsert under way
 _INDEXED = ("kind", "item", "names", "numeric", "unnumeric", "digest", "modality")
 
 
@@ -80,6 +78,7 @@ class QdrantStore:
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many there were."""
         with self._writing:
+            self._finish()  # else what was put aside of one of them would come back
             count = self._engine.count(_items(any_of("item", ids)))
             removed.note(self._engine, {"must": [any_of("item", ids)]})
             self._engine.delete({"must": [any_of("item", ids)]})
@@ -125,6 +124,7 @@ class QdrantStore:
         """Give parts that are there vectors in one more space. Killed in between, a part may keep those it had, too."""
         check_added(vectors)
         with self._writing:
+            self._finish()
             spaces = self._make_spaces(vectors)
             ids = {"has_id": [point_id("part", one.part_id) for one in vectors]}
             there = {point.payload["part"] for point in self._engine.scroll({"must": [ids]}, ("part",))}
@@ -149,6 +149,7 @@ class QdrantStore:
     def forget_space(self, fingerprint: str) -> None:
         """Remove all vectors of a space; its place in Qdrant's settings stays, empty."""
         with self._writing:
+            self._finish()
             name = vector_name(fingerprint)
             for one in (name, name + MANY):
                 if self._engine.count(having := {"must": [{"has_vector": one}]}):
@@ -273,9 +274,9 @@ class QdrantStore:
         """What deleted and replaced things have left behind, as far as it can be seen from here."""
         return removed.remains(self._engine, ids)
 
-    def close(self) -> None:
-        """Release the folder or the connection. What was written is already kept."""
-        self._engine.close()
+    def close(self, *, tidy: bool = True) -> None:
+        """Release the folder or the connection. What was written is already kept; a graph is built if `tidy`."""
+        self._engine.close(tidy=tidy)
 
     def drop(self) -> None:
         """Delete the collection with everything in it, and close."""
@@ -293,18 +294,13 @@ class QdrantStore:
         spaces, fresh = self._make_spaces(vectors), points_of(items, vectors)
         for key, kind in {key: kind for point in fresh for key, kind in points.indexes(point.payload).items()}.items():
             self._engine.make_index(key, kind)
-        ids, kept = [item.id for item in items], [point.id for point in fresh]
-        note = Point(_NOTE, {"kind": "note", "items": ids, "points": kept}, {})
-        going = removed.going(self._engine, {"must": [any_of("item", ids)]})
-        self._engine.upsert([note, *spaces, *going, *fresh, Point(_END, {"kind": "note"}, {})])
-        self._engine.delete(_left_over(ids, kept))
+        ids = [item.id for item in items]
+        aside = underway.put_aside(self._engine, fresh)
+        going = removed.going(self._engine, {"must": [any_of("item", ids)]}, more=aside)
+        underway.write(self._engine, ids, spaces=spaces, going=going, fresh=fresh)
 
     def _finish(self) -> None:
-        """Remove the old parts of items that were written whole; items that were not, altogether."""
-        for note in self._engine.scroll({"must": [{"has_id": [_NOTE]}]}, ("items", "points")):
-            ids, kept = note.payload["items"], note.payload["points"]
-            whole = self._engine.count({"must": [{"has_id": [_END]}]}) > 0
-            self._engine.delete(_left_over(ids, kept if whole else []))
+        underway.finish(self._engine)
 
     def _best(
         self, queries: Sequence[Sequence[tuple[str, Vector]]], k: int, condition: Json, *, exact: bool = False
@@ -376,12 +372,6 @@ class QdrantStore:
                 raise InputError(
                     f"the part id {point.payload['part']!r} belongs to item {point.payload['item']!r} already"
                 )
-
-
-def _left_over(items: Sequence[str], kept: Sequence[str]) -> Json:
-    """The points of these items that are not to be kept, and the notes."""
-    old = {"must": [any_of("item", items)], "must_not": [{"has_id": list(kept)}]}
-    return {"should": [old, {"has_id": [_NOTE, _END]}]}
 
 
 def _items(*conditions: Json) -> Json:

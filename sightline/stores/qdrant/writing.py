@@ -20,7 +20,7 @@ AVERAGE_WORDS = 32  # the length BM25 takes for average: titles are shorter, pas
 def in_requests(items: Sequence[Item]) -> Iterator[list[Item]]:
     """Items that go into one request together, so that a server has all of them or none: at most MOST_POINTS points.
 
-    An item of more parts is alone; its points take several requests, and a failure between them costs this item.
+    An item of more parts is alone.
     """
     some: list[Item] = []
     count = 0

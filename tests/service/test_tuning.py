@@ -1,0 +1,91 @@
+"""Relevance at the doors: `sightline tune`, `--least`, and the same over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+Run = Callable[..., tuple[int, str, str]]
+KINDS = ("mug", "teapot", "kettle", "lamp", "clock", "vase", "basket", "ladder", "bucket", "broom", "candle", "mirror")
+COLOURS = ("red", "green", "blue")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, sightline: Run) -> Path:
+    """An index of 24 products in words: each kind in two of three colours; and queries that name some of them."""
+    rows, queries = [], []
+    for at, kind in enumerate(KINDS):
+        for colour in (one for n, one in enumerate(COLOURS) if n != at % 3):
+            rows.append({"id": f"{kind}-{colour}", "title": f"{colour.title()} {kind}", "colour": colour, "kind": kind})
+            queries.append({"query": f"a {colour} {kind}", "relevant": [f"{kind}-{colour}"]})
+    (tmp_path / "shop.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (tmp_path / "queries.json").write_text(json.dumps(queries), encoding="utf-8")
+    (tmp_path / "few.json").write_text(json.dumps(queries[:5]), encoding="utf-8")
+    assert sightline("index", tmp_path / "shop.jsonl", "--index", tmp_path / "index")[0] == 0
+    return tmp_path
+
+
+def test_what_is_not_there_is_said_and_how_to_see_what_is_nearest(folder: Path, sightline: Run) -> None:
+    at = ("--index", folder / "index")
+    code, out, _ = sightline("search", "nuclear submarine", *at)
+    assert code == 0
+    assert "Nothing in this collection matches." in out
+    assert "--least 0" in out
+    code, out, _ = sightline("search", "nuclear submarine", "--least", "0", "-k", "2", "--json", *at)
+    told = json.loads(out)
+    assert (code, told["no_match"], len(told["hits"])) == (0, False, 2)
+    assert all(0 <= hit["relevance"] < 0.5 for hit in told["hits"])
+    assert told["answered"] < 0.3
+
+
+def test_learning_anew_says_what_it_learned_from(folder: Path, sightline: Run) -> None:
+    code, out, _ = sightline("tune", "--index", folder / "index")
+    assert code == 0
+    assert "queries made of 24 items" in out
+    assert "called by name 30%, described 10%" in out
+
+
+def test_judged_queries_raise_the_bar_where_that_costs_nothing(folder: Path, sightline: Run) -> None:
+    at = ("--index", folder / "index")
+    code, out, _ = sightline("tune", "--queries", folder / "queries.json", "--dry-run", "--json", *at)
+    (bar,) = json.loads(out)["bars"]
+    assert code == 0
+    assert (bar["manner"], bar["queries"], bar["why"]) == ("name", 24, "")
+    assert bar["after"] > bar["before"] == 0.3
+    assert bar["lost"] <= 0.03
+    assert bar["empty"] >= bar["empty_before"]
+    assert "called by name 30%" in sightline("tune", "--index", folder / "index")[1]  # a dry run changed nothing
+    code, out, _ = sightline("tune", "--queries", folder / "queries.json", *at)
+    assert code == 0
+    assert f"called by name {bar['after']:.0%}" in out
+    assert "R@10 lost" in out
+
+
+def test_few_queries_move_nothing_and_that_is_reported(folder: Path, sightline: Run) -> None:
+    code, out, _ = sightline("tune", "--queries", folder / "few.json", "--index", folder / "index")
+    assert code == 1
+    assert "left at 30%: fewer than 20 queries of this kind" in out
+
+
+def test_bars_by_hand(folder: Path, sightline: Run) -> None:
+    at = ("--index", folder / "index")
+    code, out, _ = sightline("tune", "--name", "0.65", "--json", *at)
+    assert (code, json.loads(out)["calibration"]["least"]) == (0, {"name": 0.65, "description": 0.1})
+    code, _, err = sightline("tune", "--name", "0.65", "--queries", folder / "queries.json", *at)
+    assert (code, "either --queries" in err) == (2, True)
+    code, _, err = sightline("tune", "--qrels", folder / "queries.json", *at)
+    assert (code, "give both" in err) == (2, True)
+
+
+def test_the_service_takes_and_tells_it(client: TestClient) -> None:
+    asked = {"query": "nuclear submarine", "least": 0, "k": 2}
+    told = client.post("/v1/collections/default/search", json=asked).json()
+    assert len(told["hits"]) == 2
+    assert all(0 <= hit["relevance"] <= 1 for hit in told["hits"])
+    assert 0 <= told["answered"] <= 1
+    asked["least"] = 1.5
+    assert client.post("/v1/collections/default/search", json=asked).status_code == 422

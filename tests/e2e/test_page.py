@@ -191,21 +191,6 @@ def test_a_dropped_picture_finds_its_item_and_more_like_another(
     page.wait_for_selector("body.landing")
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_why_tells_channels_words_and_places(page_at: Callable[..., Any], url: str, size: str) -> None:
-    page = page_at(url, size)
-    search(page, "red bowl hat")
-    page.click('.why[aria-label="Why Red bowl"]')
-    page.wait_for_selector("#detail .layer")
-    channels = page.locator(".channel > :first-child").all_text_contents()
-    assert channels == ["Words", "Picture", "Meaning"]
-    assert page.locator(".word:not(.unsaid) span").all_text_contents() == ["red", "bowl"]
-    assert page.locator(".unsaid span").all_text_contents() == ["hat"]
-    page.click("#detail >> text=No map")
-    assert page.locator("#detail .layer").is_hidden()
-    assert page.evaluate("document.querySelector('#detail').scrollWidth <= innerWidth")
-
-
 def test_an_answer_cites_what_can_be_opened(page_at: Callable[..., Any], url: str) -> None:
     page = page_at(url, "phone")
     page.fill("#query", "How much does the green bowl cost?")

@@ -18,6 +18,7 @@ BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "retrieval": (("data", "out"), "how well it finds"),
     "showing": (("data", "out"), "what folding, diversity and sorting do to the first hits"),
     "negatives": (("data", "out"), "how far what is not wanted is pushed away"),
+    "explain": (("data", "out"), "whether the map of an explanation points at what is named"),
     "relevance": (("data", "out"), "does it know when nothing matches"),
     "answers": (("data",), "how well it answers"),
     "adapt": (("data", "out"), "what pairs teach it"),

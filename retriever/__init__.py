@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retriever.accounts import Account
 from retriever.retrieval import search
 
-__all__ = ["search"]
+__all__ = ["Account", "search"]

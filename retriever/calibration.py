@@ -30,6 +30,7 @@ LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all
 _VERSION = 1
+_UNTOLD = (0.0, 1.0)  # the background of a kind of which there are too few pairs
 _FULL = 0.999
 _STEPS = 50
 
@@ -40,6 +41,15 @@ class Prior:
 
     mean: NDArray[np.float64]
     precision: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One feature of a probability, its value, and what it added to the log-odds."""
+
+    name: str
+    value: float
+    added: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,17 @@ class Calibration:
         rows = (gap_features(evidence, self.background, answered, item, rank) for rank, item in enumerate(ids, start=1))
         return [_sigmoid(float(np.dot(row, weights))) for row in rows]
 
+    def reasons(self, evidence: Evidence) -> list[Reason]:
+        """What adds up to the log-odds of `answered`; nothing where it cannot be told."""
+        evidence = self._as_seen(evidence)
+        return _reasons(_features(evidence, self.background), self.weights.get(sight_of(evidence)))
+
+    def reasons_of(self, evidence: Evidence, item: str, rank: int) -> list[Reason]:
+        """What adds up to the log-odds of the `relevance` of the item at a rank, from 1."""
+        evidence = self._as_seen(evidence)
+        answered, weights = self.answered(evidence), self.gaps.get(sight_of(evidence))
+        return _reasons(_gap_features(evidence, self.background, answered or 0.0, item, rank), weights)
+
     def _as_seen(self, evidence: Evidence) -> Evidence:
         """Silence says nothing where nobody speaks."""
         return evidence if self.worded else replace(evidence, covers=None)
@@ -105,6 +126,12 @@ class Calibration:
         )
 
 
+def _reasons(row: Mapping[str, float], weights: Sequence[float] | None) -> list[Reason]:
+    if weights is None:
+        return []
+    return [Reason(name, value, value * weight) for (name, value), weight in zip(row.items(), weights, strict=True)]
+
+
 def manner(text: str) -> Manner:
     return "name" if is_name(text) else "description"
 
@@ -117,32 +144,47 @@ def sight_of(evidence: Evidence) -> str:
 
 def features(evidence: Evidence, background: Mapping[Modality, tuple[float, float]]) -> NDArray[np.float64]:
     """(n,) for a logistic regression, n by the sight: the best cosine of each kind, shares of the words, products."""
+    return np.asarray(list(_features(evidence, background).values()))
+
+
+def _features(evidence: Evidence, background: Mapping[Modality, tuple[float, float]]) -> dict[str, float]:
     above = {kind: _above(best, kind, background) for kind in KINDS if (best := evidence.best(kind)) is not None}
-    row = [1.0, *(above[kind] for kind in above)]
+    row = {"always": 1.0, **{f"best {kind}": above[kind] for kind in above}}
     if evidence.covers is not None:
         named = evidence.named
-        row += [evidence.cover, evidence.known, named, named**2, float(named > _FULL)]
+        row |= {"words said": evidence.cover, "words known here": evidence.known, "words in a title or field": named}
+        row |= {"words in a title or field, squared": named**2, "all words in a title or field": float(named > _FULL)}
         if "text" in above:
-            row += [named * above["text"], evidence.known * above["text"]]
+            row |= {"best text x named": named * above["text"], "best text x known": evidence.known * above["text"]}
         if "image" in above:
-            row += [(1 - named) * above["image"]]
-    return np.asarray(row)
+            row |= {"best image x not named": (1 - named) * above["image"]}
+    return row
 
 
 def gap_features(
     evidence: Evidence, background: Mapping[Modality, tuple[float, float]], answered: float, item: str, rank: int
 ) -> NDArray[np.float64]:
     """(n,) for the hit at a rank: the odds that anything answers, and how far it is behind the best."""
+    return np.asarray(list(_gap_features(evidence, background, answered, item, rank).values()))
+
+
+def _gap_features(
+    evidence: Evidence, background: Mapping[Modality, tuple[float, float]], answered: float, item: str, rank: int
+) -> dict[str, float]:
     behind: dict[Modality, float] = {}
     for kind in KINDS:
         found = evidence.cosines.get(kind)
         if found and item in found:
-            behind[kind] = (max(found.values()) - found[item]) / background[kind][1]
+            behind[kind] = (max(found.values()) - found[item]) / background.get(kind, _UNTOLD)[1]
     elsewhere = min(behind.values(), default=FAR)  # an item without a picture is not behind for that
-    row = [1.0, _logit(answered), *(behind.get(kind, elsewhere) for kind in KINDS if evidence.cosines.get(kind))]
+    row = {"always": 1.0, "something here answers": _logit(answered)}
+    row |= {f"behind the best {kind}": behind.get(kind, elsewhere) for kind in KINDS if evidence.cosines.get(kind)}
     if evidence.covers is not None:
-        row += [evidence.cover - evidence.covers.get(item, 0.0), evidence.named - evidence.names.get(item, 0.0)]
-    return np.asarray([*row, math.log(rank)])
+        row |= {
+            "words less than the most": evidence.cover - evidence.covers.get(item, 0.0),
+            "words in a title or field less": evidence.named - evidence.names.get(item, 0.0),
+        }
+    return {**row, "rank": math.log(rank)}
 
 
 def fit(
@@ -202,7 +244,7 @@ def background_of(cosines: Iterable[NDArray[np.float32]]) -> tuple[float, float]
 
 
 def _above(cosine: float, kind: Modality, background: Mapping[Modality, tuple[float, float]]) -> float:
-    mean, spread = background.get(kind, (0.0, 1.0))
+    mean, spread = background.get(kind, _UNTOLD)
     return (cosine - mean) / spread
 
 

@@ -6,6 +6,7 @@ Knows stores by their protocol; knows nothing of words or fusion, and no channel
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -51,11 +52,11 @@ def nearest(
     """
     wide = WIDER * pool if len(aim.unwanted) else pool
     hits = _enough(store, space, aim.wanted, modality=modality, pool=wide + len(hidden), where=where)
-    hits = [hit for hit in hits if hit.item_id not in hidden]
-    if len(aim.unwanted) and hits:
-        hits = _pushed_away(store, space, aim, hits, modality=modality, where=where)
-    kept = frozenset(islice(dict.fromkeys(hit.item_id for hit in hits), pool))
-    return [Vote(hit.part_id, hit.item_id, hit.score) for hit in hits if hit.item_id in kept]
+    votes = [Vote(hit.part_id, hit.item_id, hit.score) for hit in hits if hit.item_id not in hidden]
+    if len(aim.unwanted) and votes:
+        votes = _pushed_away(store, space, aim, votes, modality=modality, where=where)
+    kept = frozenset(islice(dict.fromkeys(vote.item_id for vote in votes), pool))
+    return [vote for vote in votes if vote.item_id in kept]
 
 
 def _enough(
@@ -71,8 +72,8 @@ def _enough(
 
 
 def _pushed_away(
-    store: Store, space: Space, aim: Aim, hits: Sequence[PartHit], *, modality: Modality, where: Filter | None
-) -> list[PartHit]:
+    store: Store, space: Space, aim: Aim, votes: Sequence[Vote], *, modality: Modality, where: Filter | None
+) -> list[Vote]:
     """Re-order a pool so that parts showing what is unwanted go back.
 
     score = z(wanted) - sum over unwanted of weight * SIGMA * max(0, z(contrast) - bound), where z counts standard
@@ -81,23 +82,26 @@ def _pushed_away(
     to the pool, because a cosine means nothing absolutely: every picture lies at much the same small angle to every
     text. Only what is suspect is punished: being unlike red is no merit in itself.
     """
-    chosen = HasId(tuple(sorted({hit.item_id for hit in hits})))
+    chosen = HasId(tuple(sorted({vote.item_id for vote in votes})))
     narrowed = chosen if where is None else And((where, chosen))
-    likeness = store.search(space, aim.unwanted, len(hits) + 1, where=narrowed, modalities=frozenset({modality}))
-    plain = np.asarray([hit.score for hit in hits])
+    likeness = store.search(space, aim.unwanted, len(votes) + 1, where=narrowed, modalities=frozenset({modality}))
+    plain = np.asarray([vote.score for vote in votes])
     wanted = _standard(plain)
-    score = wanted.copy()
-    for found, refusal in zip(likeness, aim.refusals, strict=True):
+    costs = np.zeros((len(votes), len(aim.refusals)))
+    for at, (found, refusal) in enumerate(zip(likeness, aim.refusals, strict=True)):
         known = {hit.part_id: hit.score for hit in found}
         least = min(known.values(), default=0.0)
-        alike = np.asarray([known.get(hit.part_id, least) for hit in hits])
+        alike = np.asarray([known.get(vote.part_id, least) for vote in votes])
         unwanted = _standard(alike)
         explains = max(0.0, float(np.mean(unwanted * wanted)))  # least squares: both have mean 0, variance 1
         forgiven = float(np.interp(explains, CORRELATION, FORGIVEN)) if refusal.one_word else 1.0
         contrast = _standard(unwanted - forgiven * explains * wanted)
-        score -= refusal.weight * SIGMA * (contrast - _bound(refusal, alike, plain)).clip(min=0)
-    order = sorted(range(len(hits)), key=lambda at: (-score[at], hits[at].part_id))
-    return [PartHit(hits[at].part_id, hits[at].item_id, float(score[at])) for at in order]
+        costs[:, at] = refusal.weight * SIGMA * (contrast - _bound(refusal, alike, plain)).clip(min=0)
+    pushed = [
+        replace(vote, score=float(score), costs=tuple(map(float, row)))
+        for vote, score, row in zip(votes, wanted - costs.sum(axis=1), costs, strict=True)
+    ]
+    return sorted(pushed, key=lambda vote: (-vote.score, vote.part_id))
 
 
 def _bound(refusal: Refusal, unwanted: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:

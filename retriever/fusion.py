@@ -22,6 +22,7 @@ PICTURE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "dense": 0.45, "words": 0.0
 # An item is compared picture with picture and text with text. More like this in the sample catalog, the first
 # two of the same kind: 0.78 with both alike, 0.75 with dense at 0.45, 0.59 and 0.73 with pictures and texts alone.
 LIKE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "dense": 1.0, "words": 0.0}
+FIRST, LAST = "first", "last"  # in what a score is made of: what puts an item before, or behind, all others
 PEERS: Mapping[str, str] = {"clip": "dense", "dense": "clip"}  # channels that ask the same of another modality
 
 
@@ -33,6 +34,7 @@ class Vote:
     item_id: str
     score: float  # the channel's own; used for one thing only: equal scores share a place
     strength: float = 1.0  # 0-1: how much of the query the part accounts for
+    costs: tuple[float, ...] = ()  # what each unwanted term took off the score
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Fused:
     score: float
     part_scores: Mapping[str, float]  # part id -> what the part alone would score, for the parts that were found
     places: Mapping[str, int]  # channel -> the item's place in it, from 1
+    shares: Mapping[str, float]  # what the score is the sum of, in order: by channel, then FIRST and LAST
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -70,7 +73,7 @@ def fuse(
     in its peer, at the lower of both weights, so that a product without a picture is not behind for lack of one.
     Items in `first` go before, items in `last` behind all others, each group in its own order.
     """
-    scores: dict[str, float] = dict.fromkeys(first, 0.0)
+    shares: dict[str, dict[str, float]] = {item_id: {} for item_id in first}
     part_scores: dict[str, dict[str, float]] = {item_id: {} for item_id in first}
     places: dict[str, dict[str, int]] = {item_id: {} for item_id in first}
     for channel in sorted(rankings):  # sorted: sums of floats do not depend on the order of channels
@@ -85,10 +88,14 @@ def fuse(
             if item_place:
                 places.setdefault(item_id, {})[channel] = item_place
                 weight = weights[channel] + (lent if item_id in lent_to else 0.0)
-                scores[item_id] = scores.get(item_id, 0.0) + weight * vote.strength / (RRF_K + item_place)
+                shares.setdefault(item_id, {})[channel] = weight * vote.strength / (RRF_K + item_place)
+    for item_id in first:
+        shares[item_id][FIRST] = 1.0
+    for item_id in last & shares.keys():
+        shares[item_id][LAST] = -1.0
     fused = [
-        Fused(item_id, score + (item_id in first) - (item_id in last), part_scores[item_id], places[item_id])
-        for item_id, score in scores.items()
+        Fused(item_id, sum(made_of.values()), part_scores[item_id], places[item_id], made_of)
+        for item_id, made_of in shares.items()
     ]
     return sorted(fused, key=lambda one: (-one.score, one.item_id))
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from retriever import evidence as proof
+from retriever.accounts import Account, Asked, Pool
 from retriever.calibration import Calibration
 from retriever.channels import SEES, nearest
 from retriever.cursors import MOST_SHOWN, Place
@@ -50,6 +51,7 @@ class Plan:
     calibration: Calibration | None = None  # none: not made, or not made for such a query
     least: float | None = None
     count: int = 0  # hits to come out of fusion
+    account: Account = field(default_factory=Account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def search(
     picture: Picture = lambda part: None,
     calibration: Calibration | None = None,
     least: float | None = None,
+    account: Account | None = None,
 ) -> Results:
     """The k items that answer a query best, one hit an item, its matching parts best first; all n when k is over n.
 
@@ -82,7 +85,8 @@ def search(
     `weights` ("clip", "dense", "words") replaces the chosen ones; a channel of weight 0 is not asked, nor is one that
     `channels` does not name. `show` says how they are shown, `picture` opens a part for folding. Hits that are sorted
     are not reranked. `calibration` gives hits of words alone their relevance, and none at all where nothing here
-    answers; `least` (0-1) leaves out hits that are less relevant: 0 shows what is nearest, come what may.
+    answers; `least` (0-1) leaves out hits that are less relevant: 0 shows what is nearest, come what may. `account` is
+    told what was done.
     Raises InputError for an empty query, k < 1, an unknown channel or a cursor that is not of this search,
     UnsupportedModality when the encoder can serve no part of the query.
     """
@@ -103,7 +107,9 @@ def search(
     if reranker and terms.items:
         warnings += ("Rerankers do not know what an item is like, so the first order stands.",)
     known = calibration if terms.text_share == 1 else None
-    plan = Plan(query, terms, counted, aims, store, encoder, first, rerank_depth, known, least)
+    account = account or Account()
+    account.asked = Asked(query, terms, counted, aims)
+    plan = Plan(query, terms, counted, aims, store, encoder, first, rerank_depth, known, least, account=account)
     page = turned(
         lambda depth: _ranked(plan, depth, place), show, place, k=k, store=store, encoder=encoder, picture=picture
     )
@@ -118,7 +124,10 @@ def _ranked(plan: Plan, depth: int, place: Place) -> Ranked:
     """The first `depth` hits, those a reranker reads in its order; none is read that was shown with all before it."""
     hits, more, evidence = _fused(replace(plan, count=max(depth, plan.rerank_depth) if plan.reranker else depth))
     answered = _answered(plan, evidence, hits)
-    if plan.calibration and answered is not None and answered < _bar(plan, plan.calibration):
+    account = plan.account
+    account.evidence, account.answered, account.fusion, account.ranking = evidence, answered, tuple(hits), ()
+    account.bar = _bar(plan, plan.calibration) if plan.calibration else None
+    if answered is not None and account.bar is not None and answered < account.bar:
         return Ranked([], False, answered=answered)
     failed: tuple[str, ...] = ()
     if plan.reranker and not all(place.has(hit.id) for hit in hits[: plan.rerank_depth]):
@@ -131,6 +140,7 @@ def _ranked(plan: Plan, depth: int, place: Place) -> Ranked:
         if plan.least:
             kept = [hit for hit in hits if (hit.relevance or 0.0) >= plan.least]
             hits, more = kept, more and len(kept) == len(hits)
+    account.ranking = tuple(hits)
     return Ranked(hits, more, failed, answered)
 
 
@@ -169,14 +179,16 @@ def _fused(plan: Plan) -> tuple[list[Hit], bool, Evidence | None]:
     """The first `plan.count` hits, or all, whether there may be more, and the evidence of the first pool."""
     hits: list[Hit] = []
     evidence: Evidence | None = None
+    plan.account.pools.clear()
     for pool in POOLS:
         deep = replace(plan, count=min(plan.count, pool))
         asked = _asked_channels(deep, pool)
-        rankings = asked.rankings
+        rankings, plan.account.said = asked.rankings, asked.said
         if plan.calibration and evidence is None:
             evidence = _evidence(plan, asked)
         known = {hit.id for hit in hits}
         found = [hit for hit in _hits(deep, rankings) if hit.id not in known][: deep.count - len(hits)]
+        plan.account.pools[-1].hits.extend(hit.id for hit in found)
         lowest = hits[-1].score if hits else math.inf
         hits += [
             replace(hit, rank=rank, score=min(hit.score, lowest)) for rank, hit in enumerate(found, start=len(hits) + 1)
@@ -240,6 +252,7 @@ def _hits(plan: Plan, rankings: Mapping[str, Sequence[Vote]]) -> list[Hit]:
         lists["dense"] = [vote for vote in lists["dense"] if vote.item_id in without["clip"]]
     last = _refused(plan, frozenset(items))
     fused = fuse(lists, plan.weights, without=without, first=first, last=last)
+    plan.account.pools.append(Pool(lists, fused))
     read = [one for one in fused if one.item_id in items]
     return [
         _hit(one, items[one.item_id], rank, plan, exact=one.item_id in first)

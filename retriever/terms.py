@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class Aim:
     wanted: Vectors  # (1, dim)
     unwanted: Vectors  # (m, dim), m >= 0
     refusals: tuple[Refusal, ...]  # m of them
+    terms: tuple[Term, ...] = ()  # t of them: all that have a vector
+    rows: Vectors = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # (t, dim), one a term
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def aim(
         wanted = unit((weights.clip(min=0) @ rows)[None])  # (t,) @ (t, dim) -> (1, dim)
         if not wanted.any():
             raise InputError("the terms of the query cancel each other out")
-        aims[kind] = Aim(wanted, rows[weights < 0], refusals)
+        aims[kind] = Aim(wanted, rows[weights < 0], refusals, tuple(usable), rows)
     return aims, warnings
 
 

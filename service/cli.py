@@ -17,7 +17,18 @@ from typing import Annotated
 
 import typer
 
-from service import adapting, compacting, informing, measure, migrating, searching, transfer, tuning, verifying
+from service import (
+    adapting,
+    compacting,
+    explaining,
+    informing,
+    measure,
+    migrating,
+    searching,
+    transfer,
+    tuning,
+    verifying,
+)
 from service.options import (
     ACT,
     DONE,
@@ -116,6 +127,7 @@ def index_command(
 
 
 app.command("search", cls=needing("argument 'TEXT' or option '--image'"))(searching.search_command)
+app.command("explain", cls=needing("argument 'ID' or option '--replay'"))(explaining.explain_command)
 
 
 @app.command(cls=needing())

@@ -107,6 +107,18 @@ class SearchRequest(_Shown):
     rerank: bool | None = Field(None, description="true asks for the service's reranker; it is an error without one")
 
 
+class ExplainRequest(SearchRequest):
+    """A search, and the item whose place in it is to be explained."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"id": "mug-014", "query": "blue mug", "map": True}]}
+    )
+
+    id: str = Field(min_length=1, max_length=1000, description="the item, shown or not")
+    map: bool = Field(False, description="look where in its picture each term is answered")
+    trace: bool = Field(False, description="return all it takes to ask the same again")
+
+
 class AskRequest(_Body):
     """A question, and what to restrict the evidence to."""
 

@@ -14,9 +14,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from service import failures
+from service import drawing, failures
 from service.models import (
     AskRequest,
+    ExplainRequest,
     ItemsRequest,
     Name,
     SearchRequest,
@@ -147,21 +148,41 @@ def search(
     As `sightline search --json` says it, and for each hit its `title` and the id of the `picture` to show for it. The
     next page is asked for with all of this and the `cursor` that came; null: there is none.
     """
-    rerank = _reranker(body, shelf)
+    asked = _options(body, shelf)
     with shelf.using(name) as opened:
-        found = opened.search(
-            sought_of(body),
-            image=picture_of(body),
-            negative=body.negative,
-            exclude=body.exclude,
-            k=body.k,
-            where=_where(body),
-            target=None if body.target == "any" else body.target,
-            rerank=rerank,
-            least=body.least,
-            show=shown_of(body),
-        )
+        found = opened.search(sought_of(body), **asked)
     return found.to_json() | {"hits": [hit_json(hit) for hit in found]}
+
+
+@router.post(
+    "/v1/collections/{name}/explain",
+    tags=["search"],
+    summary="Why an item is where it is among the hits of a search, or is none",
+    openapi_extra=described(ExplainRequest, files="the picture to search with"),
+    responses={200: {"content": {"image/png": {}}}},
+)
+def explain(
+    name: Name,
+    shelf: Collections,
+    request: Request,
+    body: Annotated[ExplainRequest, Depends(body_of(ExplainRequest))],
+) -> Response:
+    """As `sightline explain --json` says it; each of its `maps` also as a see-through `layer` for the picture.
+
+    With `Accept: image/png` the picture comes with the map drawn over it, and nothing else.
+    """
+    as_picture, asked = "image/png" in request.headers.get("accept", ""), _options(body, shelf)
+    with shelf.using(name) as opened:
+        found = opened.explain(sought_of(body), body.id, maps=body.map or as_picture, **asked)
+        pixels = opened.explain.picture(found) if as_picture else None
+    if not as_picture:
+        told = found.to_json() | ({"trace": found.trace} if body.trace else {})
+        for one in told["maps"]:
+            one["layer"] = drawing.layer(one["values"])
+        return JSONResponse(told)
+    if pixels is None:
+        raise NotFound(f"item {body.id!r} has no picture to draw a map over")
+    return Response(drawing.drawn(pixels, found.maps[0].values), media_type="image/png")
 
 
 @router.post(
@@ -205,6 +226,21 @@ def _where(body: SearchRequest | AskRequest) -> str | dict[str, Any] | None:
     if body.where and body.filter:
         raise InputError("give `where` or `filter`, not both")
     return body.where or body.filter
+
+
+def _options(body: SearchRequest, shelf: Shelf) -> dict[str, Any]:
+    """What a search takes beside what is sought. Raises InputError."""
+    return {
+        "image": picture_of(body),
+        "negative": body.negative,
+        "exclude": body.exclude,
+        "k": body.k,
+        "where": _where(body),
+        "target": None if body.target == "any" else body.target,
+        "rerank": _reranker(body, shelf),
+        "least": body.least,
+        "show": shown_of(body),
+    }
 
 
 def _reranker(body: SearchRequest, shelf: Shelf) -> str | None:

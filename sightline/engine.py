@@ -29,6 +29,7 @@ from sightline.decoding import Picture
 from sightline.describing import describe
 from sightline.encoders.adapter import Adapter
 from sightline.errors import NotFound, UnreadableSource
+from sightline.explaining import Explainer
 from sightline.filters import Filter
 from sightline.lock import locked
 from sightline.migrating import Halfway, give_up, migrate
@@ -144,7 +145,7 @@ class Sightline:
                 self._store.drop()
             places.clear(grave)
 
-    # -- the four calls
+    # -- the four calls, and why they give what they give
 
     def add(
         self,
@@ -215,6 +216,7 @@ class Sightline:
         channels: Collection[str] | None = None,
         show: Show | None = None,
         least: float | None = None,
+        account: retriever.Account | None = None,
     ) -> Results:
         """The k items that match words, a picture, or both together, best first.
 
@@ -224,8 +226,8 @@ class Sightline:
         `channels` ("clip", "dense", "words") are the only ones asked; `show` says in what order, how far folded and
         which page (`Show(sort="-price", fold=True, cursor=page.cursor)`), and which fields to count.
         Words alone give hits their `relevance`, and none where nothing here answers (`no_match`); `least` leaves out
-        hits of less relevance: 0 shows what is nearest, come what may.
-        Raises InputError for an empty query or an unknown field.
+        hits of less relevance: 0 shows what is nearest, come what may. `account` is told what was done. Raises
+        InputError for an empty query or an unknown field.
         """
         started = time.perf_counter()
         asked = query_of(
@@ -247,10 +249,16 @@ class Sightline:
                 picture=self._pixels,
                 calibration=self.calibrations.current(),
                 least=least,
+                account=account,
             )
             if self._control.passport == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
                 break
         return replace(found, took_ms=(time.perf_counter() - started) * 1000)
+
+    @property
+    def explain(self) -> Explainer:
+        """`index.explain(query, item_id, …)`: why an item is where it is among the hits, or why it is not one."""
+        return Explainer(self, self._control, self._store, self._pixels)
 
     def ask(self, question: str, *, image: Picture | None = None, where: Where = None, k: int = 8) -> Answer:
         """Answer from the retrieved items only, every `[n]` a citation that opens, or say that nothing here answers."""

@@ -63,6 +63,9 @@ function form(fields, image) {
 export const search = (collection, fields, image, signal) =>
   json(`${base(collection)}/search`, { method: "POST", body: form(fields, image), signal });
 
+export const explain = (collection, fields, image) =>
+  json(`${base(collection)}/explain`, { method: "POST", body: form(fields, image) });
+
 // Calls on[event](data) for every event of the answer's stream.
 export async function ask(collection, fields, image, signal, on) {
   const response = await call(`${base(collection)}/ask`, {

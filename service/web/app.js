@@ -6,6 +6,7 @@ import { openDetail } from "./detail.js";
 import { make } from "./dom.js";
 import { countable, named, orders, others, showFacets } from "./facets.js";
 import { showError, showHits, showLoading, showNote } from "./gallery.js";
+import { openWhy } from "./why.js";
 
 const VARIED = "varied!"; // in the place of a field to sort by: hits unlike each other
 const PAGE = 24; // hits a page: fills whole rows of 2, 3, 4 and 6
@@ -156,7 +157,8 @@ function search(after = null) {
     say([`${items} in ${Math.round(found.took_ms)} ms`, ...found.warnings].join(" · "));
     const onMore = found.cursor ? () => search({ fields, picture, hits: shown, cursor: found.cursor }) : null;
     const onOpen = (hit) => open(hit.id, { hit });
-    showHits($("results"), found.hits, { collection: page.collection, onOpen, onMore, after: after?.hits });
+    const onWhy = (hit) => why(hit, fields, picture);
+    showHits($("results"), found.hits, { collection: page.collection, onOpen, onWhy, onMore, after: after?.hits });
   };
   return run("search", next, { remembered: Boolean(after) });
 }
@@ -211,6 +213,14 @@ async function open(id, { hit, citation } = {}) {
     await openDetail($("detail"), id, { collection: page.collection, hit, citation, onLike, onOpen: open });
   } catch (error) {
     showError($("results"), error.message);
+  }
+}
+
+async function why(hit, asked, picture) {
+  try {
+    await openWhy($("detail"), hit, { collection: page.collection, asked, image: picture });
+  } catch (error) {
+    say(`It cannot be explained: ${error.message}`);
   }
 }
 

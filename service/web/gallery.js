@@ -59,7 +59,7 @@ function copies(hit) {
   return make("span", { class: "alike", title }, `+${count} alike`);
 }
 
-function card(hit, { collection, names, onOpen }) {
+function card(hit, { collection, names, onOpen, onWhy }) {
   const shown = names.filter((name) => name in hit.fields);
   const parted = shown.flatMap((name, n) => [n ? " · " : null, fact(name, hit.fields[name])]);
   const facts = make("span", { class: "facts" }, ...parted);
@@ -84,13 +84,14 @@ function card(hit, { collection, names, onOpen }) {
         make("span", { class: "found" }, ...via, copies(hit), make("span", { class: "score", title: known ? "relevance" : "score" }, score)),
       ),
     ),
+    make("button", { type: "button", class: "why", "aria-label": `Why ${hit.title}`, onclick: () => onWhy(hit) }, "Why?"),
   );
 }
 
 // The first page takes the place of what was there; a later one, with `after` (the pages before), is added to it.
-export function showHits(where, hits, { collection, onOpen, onMore, after = [] }) {
+export function showHits(where, hits, { collection, onOpen, onWhy, onMore, after = [] }) {
   const names = keyFields(after.length ? after : hits);
-  const cards = hits.map((hit) => card(hit, { collection, names, onOpen }));
+  const cards = hits.map((hit) => card(hit, { collection, names, onOpen, onWhy }));
   if (after.length) {
     where.querySelector(".more")?.remove();
     where.querySelector(".gallery").append(...cards);

@@ -176,6 +176,7 @@ def test_every_command_has_an_example_or_needs_none(sightline: Run) -> None:
     assert commands == {
         "index",
         "search",
+        "explain",
         "ask",
         "serve",
         "info",

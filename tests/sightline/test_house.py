@@ -20,7 +20,7 @@ PUBLIC = {
     "sightline": "AddReport Answer Citation Hit Item Locator Part Query Results Show Sightline SightlineError "
     "Term image like text",
     "indexer": "IndexOptions Ledger Passport Reembedding add delete",
-    "retriever": "search",
+    "retriever": "Account search",
     "generator": "answer stream",
 }
 

@@ -3,9 +3,9 @@ It knows numpy and Pillow only: no model, no index, no network."""
 
 from __future__ import annotations
 
-from training.renderer.picture import render, scene
+from training.renderer.picture import render, scene, silhouette
 from training.renderer.products import Product, sample_product
 from training.renderer.scene import Scene
 from training.renderer.wording import captions, name
 
-__all__ = ["Product", "Scene", "captions", "name", "render", "sample_product", "scene"]
+__all__ = ["Product", "Scene", "captions", "name", "render", "sample_product", "scene", "silhouette"]

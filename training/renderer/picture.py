@@ -3,6 +3,8 @@ It joins the other modules and holds no shapes, colours or words of its own."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
@@ -14,7 +16,7 @@ from training.renderer.scene import Scene, choose_scene, compose
 from training.renderer.shapes import SHAPES
 from training.renderer.surfaces import Surface
 
-__all__ = ["render", "scene"]
+__all__ = ["render", "scene", "silhouette"]
 
 _DETAIL = 2  # the product is drawn this many times larger than the picture, then reduced
 
@@ -64,13 +66,49 @@ def _reduced(a: Field) -> Field:
 
 def render(product: Product, *, seed: int, view: int = 0, size: int = 224) -> Image.Image:
     """A square RGB picture of a product, the same for the same arguments; views differ in angle and surroundings."""
+    drawing = _drawn(product, seed, view, size)
+    frame, alpha = drawing.pen.frame, _reduced(drawing.pen.alpha)
+    glows = []
+    for x, y, radius, strength in drawing.pen.glows:
+        px, py = frame.to_pixels(np.array([[x, y]]))[0] / (size * _DETAIL)
+        glows.append((float(px), float(py), radius * frame.unit / (size * _DETAIL), strength))
+    covered = np.flatnonzero((alpha > 0.5).any(axis=1))
+    return compose(
+        _reduced(drawing.pen.rgb),
+        alpha,
+        glows,
+        scene=drawing.around,
+        setting=drawing.setting,
+        ground=float(covered[-1] + 1) / size - 0.01 if len(covered) else drawing.ground,
+        horizon=drawing.horizon,
+        rng=drawing.rng,
+    )
+
+
+def silhouette(product: Product, *, seed: int, view: int = 0, size: int = 224) -> Field:
+    """(size, size), 0-1: where in the picture that `render` makes of the same arguments the product is."""
+    return _reduced(_drawn(product, seed, view, size).pen.alpha)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawing:
+    """A product drawn large, and what else its picture takes."""
+
+    pen: Pen
+    around: Scene
+    setting: str
+    ground: float
+    horizon: float
+    rng: np.random.Generator
+
+
+def _drawn(product: Product, seed: int, view: int, size: int) -> _Drawing:
     kind = KINDS[product.kind]
     around = scene(product, seed, view)
     rng = np.random.default_rng([product.seed, seed, view, 3])
     setting = "stand" if (product.kind, product.form) == ("clock", "alarm") else kind.setting
     ground, horizon = float(rng.uniform(0.85, 0.89)), float(rng.uniform(0.56, 0.68))
-    n = size * _DETAIL
-    frame = _frame(setting, kind, n, ground, rng)
+    frame = _frame(setting, kind, size * _DETAIL, ground, rng)
     yaw = float(rng.uniform(0.35, 0.7)) * (1 if rng.random() < 0.5 else -1)
     pen = Pen(
         frame,
@@ -82,20 +120,4 @@ def render(product: Product, *, seed: int, view: int = 0, size: int = 224) -> Im
         pitch=float(rng.uniform(0.24, 0.40)),
     )
     SHAPES[kind.shape or kind.name](pen)
-    glows = []
-    for x, y, radius, strength in pen.glows:
-        px, py = frame.to_pixels(np.array([[x, y]]))[0] / n
-        glows.append((float(px), float(py), radius * frame.unit / n, strength))
-    alpha = _reduced(pen.alpha)
-    covered = np.flatnonzero((alpha > 0.5).any(axis=1))
-    ground = float(covered[-1] + 1) / size - 0.01 if len(covered) else ground
-    return compose(
-        _reduced(pen.rgb),
-        alpha,
-        glows,
-        scene=around,
-        setting=setting,
-        ground=ground,
-        horizon=horizon,
-        rng=rng,
-    )
+    return _Drawing(pen, around, setting, ground, horizon, rng)

@@ -1,0 +1,48 @@
+"""What one search did, kept while it is done, for whoever asks why an item is where it is.
+
+Holds what it is told and decides nothing; what it amounts to is `explaining`'s to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from retriever.evidence import Evidence
+from retriever.fusion import Fused, Vote
+from retriever.terms import Aim, Terms
+from retriever.words import Said
+from sightline.types import Hit, Modality, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was looked for, and how much each channel counts."""
+
+    query: Query
+    terms: Terms
+    weights: Mapping[str, float]
+    aims: Mapping[Modality, Aim]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What the channels put forward at one depth, and what fusion made of it."""
+
+    rankings: Mapping[str, Sequence[Vote]]
+    fused: Sequence[Fused]
+    hits: list[str] = field(default_factory=list)  # ids of those that came out of it first
+
+
+@dataclass(slots=True)
+class Account:
+    """Filled by one search; where that looked deeper a second time, by the last look."""
+
+    asked: Asked | None = None
+    pools: list[Pool] = field(default_factory=list)  # the smallest first
+    said: Said | None = None  # None: words were not asked
+    evidence: Evidence | None = None  # None: relevance was not told
+    answered: float | None = None
+    bar: float | None = None  # what `answered` must reach
+    fusion: tuple[Hit, ...] = ()  # the hits in the order of fusion
+    ranking: tuple[Hit, ...] = ()  # the same after a reranker, and with those of too little relevance left out

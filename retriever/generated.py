@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -244,7 +244,7 @@ def backgrounds(store: Store, encoder: Encoder, sample: Sequence[Item]) -> dict[
     return by_kind
 
 
-@cache
+@lru_cache(maxsize=8)
 def everyday(encoder: Encoder) -> NDArray[np.float32]:
     """(t, dim): everyday things, embedded once an encoder."""
     return encoder.encode_queries([(thing,) for thing in THINGS])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import closing
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,18 @@ from sightline.versions import versions
 
 _STORE = "store"  # noted in the ledger
 _OF_SERVER = "qdrant_server.json"  # in the folder of a collection that a Qdrant server keeps
+ENCODERS = 8  # kept open in a process, the last used: each takes tens of megabytes and more
 _NAMED = 4  # differences told in one message
 _NO_DIFFERENCE = frozenset({EDITION_OF, DEVICE})  # in `made_of`, but not what the vectors are made by
 
 
-@cache
+@lru_cache(maxsize=ENCODERS)
 def _opened(spec: str, threads: int | None) -> Encoder:
     """One loaded encoder a process, however many collections use it."""
     return open_encoder(spec, threads=threads)
 
 
-@cache
+@lru_cache(maxsize=ENCODERS)
 def _probed(encoder: Encoder) -> Vectors:
     """(16, dim): what an encoder answers to the probes, asked once a process."""
     return probes.answers(encoder)

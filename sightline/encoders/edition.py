@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 
 from sightline.protocols import Encoder
 from sightline.types import Content, Space, Vectors
@@ -45,7 +45,7 @@ class Edition:
         return self._encoder.encode_queries(contents, instruction=instruction)
 
 
-@cache
+@lru_cache(maxsize=16)
 def under(encoder: Encoder, fingerprint: str) -> Encoder:
     """The encoder with its vectors under this fingerprint, itself where that is its own; the same one every time."""
     return encoder if encoder.space.fingerprint == fingerprint else Edition(encoder, fingerprint)

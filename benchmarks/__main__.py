@@ -18,6 +18,7 @@ BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "retrieval": (("data", "out"), "how well it finds"),
     "showing": (("data", "out"), "what folding, diversity and sorting do to the first hits"),
     "negatives": (("data", "out"), "how far what is not wanted is pushed away"),
+    "feedback": (("data", "out"), "what liked and disliked hits add, round by round"),
     "answers": (("data",), "how well it answers"),
     "adapt": (("data", "out"), "what pairs teach it"),
     "reranking": (("data", "out"), "what a second look by a vision-language model adds"),

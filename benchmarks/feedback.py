@@ -1,4 +1,5 @@
-"""What feedback adds: nDCG@10 after 0, 1, 3 and 5 rounds in which somebody marks a hit that is right and one that is not.
+"""What feedback adds: nDCG@10 after 0, 1, 3 and 5 rounds, in each of which a hit that is right and one that is not are
+marked.
 
 The user is simulated and has something exact in mind: all items of an attribute or of two in the sample catalog, all
 photos of a class of clothes or groceries. What they say is that, or only a vaguer part of it ("clothes", "apple").
@@ -43,7 +44,7 @@ SAMPLE = Path(__file__).parent.parent / "service" / "sample"
 MEASURE = "ndcg@10"
 ROUNDS = (0, 1, 3, 5)
 K = 10
-ENOUGH = 8  # right items, so that some are left when five are judged
+ENOUGH = 6  # right items, so that one is left when five are liked
 WAYS: Mapping[str, Learning] = {
     "rocchio": replace(LEARNING, rocchio=1.0, probe=False),
     "probe": replace(LEARNING, rocchio=0.0),
@@ -130,18 +131,18 @@ TASKS: Mapping[str, Callable[[Path, str, Path], Figures]] = {
 
 def _catalog_wishes(rows: list[dict[str, Any]]) -> Iterator[Wish]:
     """One attribute, said; two of them, said both or only the first or the second."""
-    values: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    values: dict[str, dict[str, frozenset[str]]] = defaultdict(lambda: defaultdict(frozenset))
     for row in rows:
         for about in ("category", "colour", "material", "pattern"):
             if row.get(about) and row[about] != "plain":
-                values[about][GOODS.get(row[about], row[about])].add(row["id"])
+                values[about][GOODS.get(row[about], row[about])] |= {row["id"]}
     for said in values.values():
         for value, right in sorted(said.items()):
-            yield Wish(value, frozenset(right))
+            yield Wish(value, right)
     for first, second in combinations(values.values(), 2):
         for one, of_one in sorted(first.items()):
             for other, of_other in sorted(second.items()):
-                right = frozenset(of_one & of_other)
+                right = of_one & of_other
                 yield Wish(f"{other} {one}", right)
                 yield Wish(one, right, vague=True)
                 yield Wish(other, right, vague=True)

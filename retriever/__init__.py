@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retriever.refining import Refined, Turn, refine
 from retriever.retrieval import search
 
-__all__ = ["search"]
+__all__ = ["Refined", "Turn", "refine", "search"]

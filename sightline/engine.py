@@ -230,9 +230,8 @@ class Sightline:
         `query` is words, a picture (a Path or an array), an expression (`2 * text("red") - image("a.jpg")`) or a whole
         `Query`; `image` adds a picture to it; `negative` are words the hits should not show; `exclude` are ids that are
         never shown; `liked` and `disliked` are ids that turn the search, the disliked being shown no more; `rerank` is
-        a chat model's spec, "" for none; `channels` ("clip", "dense", "words") are the only ones asked; `show` says
-        in what order, how far folded and which page (`Show(sort="-price", fold=True, cursor=page.cursor)`), and which
-        fields to count.
+        a chat model's spec, "" for none; `channels` ("clip", "dense", "words") are the only ones asked; `show` says in
+        what order, how far folded, which page (`Show(sort="-price", cursor=page.cursor)`) and which fields to count.
         Words alone give hits their `relevance`, and none where nothing here answers (`no_match`); `least` leaves out
         hits of less relevance: 0 shows what is nearest, come what may.
         Raises InputError for an empty query or an unknown field.
@@ -261,6 +260,10 @@ class Sightline:
             if self._control.passport == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
                 break
         return replace(found, took_ms=(time.perf_counter() - started) * 1000)
+
+    def refine(self, said: str, before: retriever.Turn) -> retriever.Refined:
+        """What is asked when this is said after that turn; `sightline.Conversation` goes on with it."""
+        return retriever.refine(said, before, store=self._store)
 
     def ask(self, question: str, *, image: Picture | None = None, where: Where = None, k: int = 8) -> Answer:
         """Answer from the retrieved items only, every `[n]` a citation that opens, or say that nothing here answers."""

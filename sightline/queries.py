@@ -69,13 +69,17 @@ def query_of(
 
 def filter_of(where: Where, fields: Callable[[], Sequence[FieldSummary]]) -> Filter | None:
     """A filter in any of its forms, checked: every field it names is one of `fields`. Raises InputError."""
+    tree = tree_of(where)
+    return None if tree is None else filters.resolve(tree, fields())
+
+
+def tree_of(where: Where) -> Filter | None:
+    """A filter in any of its forms; None for none. Raises InputError for one that cannot be read."""
     if where is None or where in ("", {}):
         return None
     if isinstance(where, str):
-        parsed = filters.parse(where)
-    else:
-        parsed = filters.from_qdrant(where) if isinstance(where, Mapping) else where
-    return filters.resolve(parsed, fields())
+        return filters.parse(where)
+    return filters.from_qdrant(where) if isinstance(where, Mapping) else where
 
 
 def _several(given: tuple[str, ...], more: Sequence[str]) -> tuple[str, ...]:

@@ -109,10 +109,9 @@ def choosing(data: Path, encoder: str, work: Path) -> Figures:
     """The settings that were compared, on what no other figure is of."""
     ways = dict(WAYS)
     ways |= {f"rocchio {weight:g}": replace(LEARNING, rocchio=weight, probe=False) for weight in (0.5, 2.0)}
-    ways |= {f"both, rocchio {weight:g}": replace(LEARNING, rocchio=weight) for weight in (0.15, 0.6)}
+    ways |= {f"both, rocchio {weight:g}": replace(LEARNING, rocchio=weight) for weight in (0.3, 0.6)}
     ways |= {f"both, prior {prior:g}": replace(LEARNING, prior=prior) for prior in (0.25, 1.0)}
     ways |= {f"both, reluctance {weight:g}": replace(LEARNING, reluctance=weight) for weight in (0.3, 3.0)}
-    ways |= {f"both, words {words:g}": replace(LEARNING, words=words) for words in (0.0, 0.25, 0.5, 1.0)}
     tasks = {
         "sample": partial(sample, half=0), "clothing": partial(clothing, fifth=2),
         "grocery": partial(grocery, split="train"),

@@ -36,11 +36,10 @@ STEPS, ENOUGH = 25, 1e-7  # of Newton's method: it converges in about six
 class Learning:
     """How much is learned of judgements. Chosen on one half of what `benchmarks/feedback.py` measures on the other."""
 
-    rocchio: float = 0.3  # standard deviations of likeness to the judged that count as one to the query; 0: no move
+    rocchio: float = 0.15  # standard deviations of likeness to the judged that count as one to the query; 0: no move
     probe: bool = True
     prior: float = 0.5  # log-odds of being liked for a standard deviation of likeness to the query
     reluctance: float = 1.0  # how hard the probe is to move from the query
-    words: float = 1.0  # what is left of the weight of words beside vectors that have learned
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,8 @@ class Refined:
 def refine(said: str, before: Turn, *, store: Store) -> Refined:
     """The turn that follows `before` when this is said."""
     text = " ".join(said.split())
-    if before == Turn():
-        return Refined(Turn(query=text))
+    if not (before.query or before.shown):
+        return Refined(replace(before, query=text))
     return _Reader(before, store).read(text)
 
 

@@ -100,8 +100,6 @@ def search(
         raise InputError(f"the least relevance is from 0 to 1, not {least:g}")
     query = hiding(query, terms)
     counted = _asked(weights or weights_for(terms.text_share, terms.like_share), channels)
-    if query.judged and not weights and "words" in counted:
-        counted = {**counted, "words": learning.words * counted["words"]}
     place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
     aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
     if query.judged:

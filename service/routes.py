@@ -28,8 +28,9 @@ from service.models import (
     sought_of,
 )
 from service.shelf import Shelf
+from service.turns import go_on
 from sightline.errors import InputError, NotFound, SightlineError
-from sightline.types import Answer, Citation, Hit, Item
+from sightline.types import Answer, Citation, Hit, Item, Results
 
 log = logging.getLogger("sightline.service")
 router = APIRouter()
@@ -145,23 +146,27 @@ def search(
     """Hits best first, each with the parts that matched. Nothing found is a success with `no_match`.
 
     As `sightline search --json` says it, and for each hit its `title` and the id of the `picture` to show for it. The
-    next page is asked for with all of this and the `cursor` that came; null: there is none.
+    next page is asked for with all of this and the `cursor` that came; null: there is none. With `before`, `query` is
+    read against the turn before ("the same but in blue", "cheaper"), and the `turn` to send back comes with the hits.
     """
-    rerank = _reranker(body, shelf)
+    asked: dict[str, Any] = {
+        "image": picture_of(body),
+        "exclude": body.exclude,
+        "k": body.k,
+        "where": _where(body),
+        "target": None if body.target == "any" else body.target,
+        "rerank": _reranker(body, shelf),
+        "least": body.least,
+        "show": shown_of(body),
+    }
+    judged: dict[str, Any] = {"liked": body.liked, "disliked": body.disliked}
+    if body.before is not None and (body.terms or body.negative):
+        raise InputError("a conversation says what it means: `terms` and `negative` do not go with `before`")
     with shelf.using(name) as opened:
-        found = opened.search(
-            sought_of(body),
-            image=picture_of(body),
-            negative=body.negative,
-            exclude=body.exclude,
-            k=body.k,
-            where=_where(body),
-            target=None if body.target == "any" else body.target,
-            rerank=rerank,
-            least=body.least,
-            show=shown_of(body),
-        )
-    return found.to_json() | {"hits": [hit_json(hit) for hit in found]}
+        if body.before is not None:
+            found, turn = go_on(opened, body.before, body.query, judged, asked)
+            return _found(found) | {"turn": turn.to_json()}
+        return _found(opened.search(sought_of(body), negative=body.negative, **judged, **asked))
 
 
 @router.post(
@@ -199,6 +204,10 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     """A hit in its public shape, with a title and a picture to show for it: the best that matched, else the first."""
     pictures = (part.id for part in (*hit.parts, *hit.item.parts) if part.modality == "image")
     return hit.to_json() | {"title": hit.item.title, "picture": next(pictures, None)}
+
+
+def _found(found: Results) -> dict[str, Any]:
+    return found.to_json() | {"hits": [hit_json(hit) for hit in found]}
 
 
 def _where(body: SearchRequest | AskRequest) -> str | dict[str, Any] | None:

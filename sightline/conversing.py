@@ -75,6 +75,10 @@ class Conversation:
         """The hits after these items were disliked; they are shown no more."""
         return self._search(self.turn.judged(disliked=ids))
 
+    def again(self) -> Results:
+        """The hits of the turn as it stands."""
+        return self._search(self.turn)
+
     def _search(self, turn: Turn) -> Results:
         """The hits of a turn, which becomes that of the conversation once they are found."""
         found = self._index.search(

@@ -34,7 +34,7 @@ _SAME = r"(?:the |these |those )?same(?: ones?| things?)?"
 _OPENING = re.compile(
     rf"(?:(?:ok(?:ay)?|please|now|show me|i want|(?P<on>and|but|then|{_SAME}))[\s,]+)+", re.IGNORECASE
 )
-_CLAUSE = re.compile(r"\s*(?:[,;]\s*(?:and\s+|but\s+)?|\s(?:and|but)\s)\s*")
+_CLAUSE = re.compile(r"\s*(?:(?:,(?!\d)|;)\s*(?:and\s+|but\s+)?|\s(?:and|but)\s)\s*")
 
 
 @dataclass(frozen=True, slots=True)

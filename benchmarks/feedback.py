@@ -46,9 +46,10 @@ ROUNDS = (0, 1, 3, 5)
 K = 10
 ENOUGH = 6  # right items, so that one is left when five are liked
 WAYS: Mapping[str, Learning] = {
-    "rocchio": replace(LEARNING, rocchio=1.0, probe=False),
-    "probe": replace(LEARNING, rocchio=0.0),
-    "both": LEARNING,
+    "rocchio": replace(LEARNING, rocchio=1.0, probe=False, fields=0.0),
+    "probe": replace(LEARNING, rocchio=0.0, fields=0.0),
+    "both": replace(LEARNING, fields=0.0),
+    "with fields": LEARNING,
 }
 Figures = dict[str, Any]
 Ask = Callable[[str, Sequence[str], Sequence[str], Learning], list[str]]
@@ -108,10 +109,12 @@ def grocery(
 def choosing(data: Path, encoder: str, work: Path) -> Figures:
     """The settings that were compared, on what no other figure is of."""
     ways = dict(WAYS)
-    ways |= {f"rocchio {weight:g}": replace(LEARNING, rocchio=weight, probe=False) for weight in (0.5, 2.0)}
-    ways |= {f"both, rocchio {weight:g}": replace(LEARNING, rocchio=weight) for weight in (0.3, 0.6)}
-    ways |= {f"both, prior {prior:g}": replace(LEARNING, prior=prior) for prior in (0.25, 1.0)}
-    ways |= {f"both, reluctance {weight:g}": replace(LEARNING, reluctance=weight) for weight in (0.3, 3.0)}
+    both = WAYS["both"]
+    ways |= {f"rocchio {weight:g}": replace(both, rocchio=weight, probe=False) for weight in (0.5, 2.0)}
+    ways |= {f"both, rocchio {weight:g}": replace(both, rocchio=weight) for weight in (0.3, 0.6)}
+    ways |= {f"both, prior {prior:g}": replace(both, prior=prior) for prior in (0.25, 1.0)}
+    ways |= {f"both, reluctance {weight:g}": replace(both, reluctance=weight) for weight in (0.3, 3.0)}
+    ways |= {f"with fields at {weight:g}": replace(both, fields=weight) for weight in (0.5, 1.0, 4.0)}
     tasks = {
         "sample": partial(sample, half=0), "clothing": partial(clothing, fifth=2),
         "grocery": partial(grocery, split="train"),
@@ -180,7 +183,7 @@ def _conversation(ask: Ask, wish: Wish, ways: Mapping[str, Learning]) -> dict[in
             kept = {way: [one for one in ids if one not in judged] for way, ids in ranked.items()}
             values = by_query(kept, dict.fromkeys(kept, left), [MEASURE])[MEASURE]
             found[at] = dict(zip(kept, values.tolist(), strict=True))
-            shown = ranked.get("both", shown)
+            shown = ranked["with fields"]
         else:
             shown = ask(wish.said, liked, disliked, LEARNING)
         page = [one for one in shown if one not in judged][:K]

@@ -1,28 +1,36 @@
-"""Feedback: the items a caller liked and disliked turn what the vector channels look for, in one search, for it alone.
+"""Feedback: the items a caller liked and disliked turn what one search looks for, and what fields they share counts.
 
-Knows stored vectors by a store's protocol; knows nothing of words, ranks or how the query came about.
+Knows stored vectors and fields by a store's protocol; knows nothing of words, fusion or how the query came about.
 
-In each channel the query is a direction. Rocchio's rule moves it towards the mean of the liked and away from that of
-the disliked. A probe then starts there: logistic regression on the judged items, and on what is near the query as a
-background that is hardly liked, with the query as its prior, so that few judgements move it little and many much. Its
-weights are a direction again: the whole collection is searched by it, and nothing is indexed anew.
+In each vector channel the query is a direction. Rocchio's rule moves it towards the mean of the liked and away from
+that of the disliked. A probe then starts there: logistic regression on the judged items, and on what is near the query
+as a background that is hardly liked, with the query as its prior, so that few judgements move it little and many much.
+Its weights are a direction again: the whole collection is searched by it, and nothing is indexed anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.fusion import Vote
 from retriever.likeness import vectors_of
 from retriever.terms import Aim, unit
+from sightline.filters import values_of
 from sightline.protocols import Encoder, Store
-from sightline.types import Modality, Query
+from sightline.types import Item, Modality, Query
 
 Rows = NDArray[np.float64]
+Mark: TypeAlias = tuple[str, str | bool]  # a field and a value of it, without regard to case
 
+FIELDS = "fields"  # the channel of what judged items say in their fields
+LATEST = 100  # of each kind of judgement that are learned from: a probe of thousands would take seconds
 BACKGROUND = 100  # parts nearest to the query that tell how likenesses spread, and what nobody has liked yet
 LEAST = 3  # parts below which there is no spread, and no order to learn
 AWAY = 0.5  # what the disliked count in Rocchio's rule, the liked counting 1
@@ -40,6 +48,7 @@ class Learning:
     probe: bool = True
     prior: float = 0.5  # log-odds of being liked for a standard deviation of likeness to the query
     reluctance: float = 1.0  # how hard the probe is to move from the query
+    fields: float = 2.0  # weight of the channel of fields beside others; 0: not asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +67,10 @@ def learned(
 ) -> Learned:
     """The aims of a query turned by its liked and disliked items; as they were where neither has vectors of a kind.
 
-    Items that are not in the collection (any more) are named in a warning.
+    Items that are not in the collection (any more) are named in a warning. Of very many the latest are learned from.
     """
-    items = {item.id: item for item in store.get(query.judged)}
-    gone = [item_id for item_id in query.judged if item_id not in items]
+    items = {item.id: item for item in store.get(_latest(query))}
+    gone = [item_id for item_id in _latest(query) if item_id not in items]
     told = (f"nothing is learned from {', '.join(gone)}: not in this collection",) if gone else ()
     turned = dict(aims)
     known = {item_id: vectors_of(item, store, encoder) for item_id, item in items.items()}
@@ -73,8 +82,55 @@ def learned(
         background = _background(aim, kind, query, store, encoder) if liked or disliked else []
         if len(background) >= LEAST:
             direction = turn(aim.wanted[0], _rows(liked), _rows(disliked), _rows(background), learning)
-            turned[kind] = replace(aim, wanted=unit(direction[None].astype(np.float32)))
+            if direction.any():  # else everything there is looks the same
+                turned[kind] = replace(aim, wanted=unit(direction[None].astype(np.float32)))
     return Learned(turned, told)
+
+
+def by_fields(ids: Collection[str], query: Query, store: Store) -> list[Vote]:
+    """Those of the items that share more values of fields with the liked than with the disliked, best first.
+
+    Naive Bayes: an item scores the sum over its values of log P(value | liked) - log P(value | disliked), where either
+    side is one judgement the richer that has every value as often as these items have it. Numbers are no values: two
+    prices are seldom the same, and alike for no reason.
+    """
+    items = {item.id: item for item in store.get(sorted({*ids, *_latest(query)}))}
+    marks = {item_id: _marks(item) for item_id, item in items.items()}
+    put_forward = [item_id for item_id in sorted(ids) if item_id in items]
+    usual = Counter(mark for item_id in put_forward for mark in marks[item_id])
+    liked, disliked = ([marks[one] for one in side if one in marks] for side in (query.liked, query.disliked))
+    weights: dict[Mark, float] = {}
+    for mark in frozenset[Mark]().union(*liked, *disliked):
+        share = max(usual[mark], 1) / max(len(put_forward), 1)
+        weights[mark] = _log_share(mark, liked, share) - _log_share(mark, disliked, share)
+    scores = {
+        item_id: sum(weights.get(mark, 0.0) for mark in sorted(marks[item_id], key=repr)) for item_id in put_forward
+    }
+    order = sorted((item_id for item_id in put_forward if scores[item_id] > 0), key=lambda one: (-scores[one], one))
+    return [Vote(_saying(items[item_id]), item_id, scores[item_id]) for item_id in order]
+
+
+def _log_share(mark: Mark, judged: Sequence[frozenset[Mark]], share: float) -> float:
+    return math.log((sum(mark in marks for marks in judged) + share) / (len(judged) + 1))
+
+
+def _marks(item: Item) -> frozenset[Mark]:
+    """What an item says in its fields."""
+    return frozenset(
+        (name, value.casefold() if isinstance(value, str) else value)
+        for name in item.fields
+        for value in values_of(item.fields, name)
+        if isinstance(value, str | bool)
+    )
+
+
+def _saying(item: Item) -> str:
+    """Id of the part that holds an item's fields, or of its first."""
+    return next((part.id for part in item.parts if part.modality == "fields"), item.parts[0].id)
+
+
+def _latest(query: Query) -> tuple[str, ...]:
+    return (*query.liked[-LATEST:], *query.disliked[-LATEST:])
 
 
 def turn(query: NDArray[np.float32], liked: Rows, disliked: Rows, background: Rows, learning: Learning) -> Rows:

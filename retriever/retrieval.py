@@ -16,7 +16,7 @@ from retriever.channels import SEES, nearest
 from retriever.cursors import MOST_SHOWN, Place
 from retriever.evidence import Evidence
 from retriever.facets import facets
-from retriever.feedback import LEARNING, Learning, learned
+from retriever.feedback import FIELDS, LEARNING, Learning, by_fields, learned
 from retriever.folding import Picture
 from retriever.fusion import RRF_K, TEXT_WEIGHTS, Fused, Vote, fuse, weights_for
 from retriever.likeness import hiding, likenesses
@@ -100,6 +100,8 @@ def search(
         raise InputError(f"the least relevance is from 0 to 1, not {least:g}")
     query = hiding(query, terms)
     counted = _asked(weights or weights_for(terms.text_share, terms.like_share), channels)
+    if query.judged and learning.fields and weights is None and channels is None:
+        counted = {**counted, FIELDS: learning.fields}
     place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
     aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
     if query.judged:
@@ -228,6 +230,9 @@ def _asked_channels(plan: Plan, pool: int) -> Found:
     elif not asked or not aims:
         only = () if plan.weights.keys() >= SEES.keys() else tuple(plan.weights)
         raise unsupported(plan.terms, plan.encoder, query.target, only=only)
+    if plan.weights.get(FIELDS) and query.target != "image":
+        put_forward = {vote.item_id for votes in rankings.values() for vote in votes}
+        rankings[FIELDS] = by_fields(put_forward, query, plan.store)
     return Found({channel: votes for channel, votes in rankings.items() if votes}, spoken)
 
 

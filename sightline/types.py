@@ -187,7 +187,7 @@ class Hit:
     parts: tuple[Part, ...]
     score: float  # higher is better; comparable within one result only
     rank: int  # from 1
-    via: tuple[str, ...]  # channels that found it: "clip", "dense", "words", "id", "rerank"
+    via: tuple[str, ...]  # channels that found it: "clip", "dense", "words", "fields", "id", "rerank"
     relevance: float | None = None  # 0-1, None until calibrated
     folded: tuple[str, ...] = ()  # ids of near-duplicates that are ranked below it, where folding was asked for
 

@@ -166,3 +166,50 @@ def test_a_direction_does_not_depend_on_the_scale_of_likenesses() -> None:
     assert np.allclose(directed(1.0), directed(64.0), atol=1e-5)
     flat = turn(query, liked, disliked, np.ones((5, 6)), LEARNING)
     assert np.isfinite(flat).all()
+
+
+# -- what fields they share
+
+
+@pytest.fixture
+def catalog(shelve: Shelve) -> None:
+    """Eight mugs that look the same, of two makers and of two materials."""
+    for n in range(8):
+        shelve(f"mug-{n}", pictures=["red"], texts=["a mug"], maker="ab"[n % 2], of=("tin", "clay")[n // 4], price=n)
+
+
+@pytest.mark.usefixtures("catalog")
+def test_what_shares_the_fields_of_the_liked_comes_forward(find: Find) -> None:
+    found = find(Term("mug"), liked=("mug-0",), disliked=("mug-1", "mug-5"), k=8)
+    assert ids(found)[0] in ("mug-0", "mug-2")
+    assert set(ids(found)[:2]) == {"mug-0", "mug-2"}  # by a, of tin
+    assert set(ids(found)[2:4]) == {"mug-4", "mug-6"}  # by a
+    assert "fields" in found[0].via
+    swapped = find(Term("mug"), liked=("mug-1", "mug-5"), disliked=("mug-0",), k=8)
+    assert {one.item.fields["maker"] for one in swapped[:4]} == {"b"}
+
+
+@pytest.mark.usefixtures("catalog")
+def test_fields_do_not_count_among_pictures_nor_beside_chosen_channels(
+    find: Find, store: Store, encoder: ColourEncoder
+) -> None:
+    asked = {"liked": ("mug-0",), "disliked": ("mug-1", "mug-5")}
+    assert all("fields" not in hit.via for hit in find(Term("red"), target="image", **asked))
+    query = Query((Term("mug"),), liked=("mug-0",), disliked=("mug-1",))
+    alone = retriever.search(query, k=8, store=store, encoder=encoder, channels=["words"])
+    assert {hit.via for hit in alone} == {("words",)}
+
+
+@pytest.mark.usefixtures("catalog")
+def test_numbers_are_no_values(find: Find) -> None:
+    both = find(Term("mug"), liked=("mug-3",), k=8)
+    assert ids(both).index("mug-1") < ids(both).index("mug-4")  # the maker counts, the nearer price does not
+
+
+def test_more_judgements_than_are_learned_from_are_no_harm(find: Find, shelve: Shelve) -> None:
+    for n in range(4):
+        shelve(f"tall-{n}", pictures=["red tall"])
+        shelve(f"wide-{n}", pictures=["red wide"])
+    found = find(Term("red"), liked=(*(f"gone-{n}" for n in range(300)), "wide-0"))
+    assert set(ids(found)[:4]) == {f"wide-{n}" for n in range(4)}
+    assert found.warnings[0].count("gone-") == 99

@@ -12,6 +12,9 @@ the plain search on the same residual (`none`), with the paired 95 % interval of
 the same judgements, those of the whole method. `choosing` is what the constants were chosen on: other photos, and the
 other half of what is asked of the sample catalog.
 
+`in another colour` asks the sample catalog for goods of one colour, then for "the same but in" another: nDCG@10 of what
+is of that colour, beside that of asking for it at once and of only adding the words.
+
     python -m benchmarks.feedback --data DIR [--encoder SPEC] [--only TASK ...] [--out benchmarks/results]
 """
 
@@ -25,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,7 @@ import retriever
 from benchmarks.negatives import CLASSES, GOODS
 from benchmarks.report import run
 from retriever.feedback import LEARNING, Learning
-from sightline import Query, Sightline, Term, places
+from sightline import Conversation, Query, Results, Sightline, Term, places
 from sightline.evaluation.metrics import by_query, compared, mean
 from sightline.protocols import Store
 from sightline.stores import open_store
@@ -44,6 +47,7 @@ SAMPLE = Path(__file__).parent.parent / "service" / "sample"
 MEASURE = "ndcg@10"
 ROUNDS = (0, 1, 3, 5)
 K = 10
+FEW = 2  # items of a colour among goods of a kind, to be asked for
 ENOUGH = 6  # right items, so that one is left when five are liked
 WAYS: Mapping[str, Learning] = {
     "rocchio": replace(LEARNING, rocchio=1.0, probe=False, fields=0.0),
@@ -74,9 +78,13 @@ def sample(data: Path, encoder: str, work: Path, *, half: int = 1, ways: Mapping
     rows = [json.loads(line) for line in (SAMPLE / "catalog.jsonl").read_text().splitlines()]
     pictures = [{"id": row["id"], "images": [str(SAMPLE / name) for name in row["images"]]} for row in rows]
     wishes = [wish for wish in _catalog_wishes(rows) if wish.half == half]
+    folders = {
+        "pictures alone": _indexed(work / "pictures", encoder, *pictures),
+        "with words": _indexed(work / "words", encoder, str(SAMPLE / "catalog.jsonl")),
+    }
     return {
-        "pictures alone": _measured(_indexed(work / "pictures", encoder, *pictures), wishes, ways),
-        "with words": _measured(_indexed(work / "words", encoder, str(SAMPLE / "catalog.jsonl")), wishes, ways),
+        name: _measured(folder, wishes, ways) | {"in another colour": _recoloured(folder, rows)}
+        for name, folder in folders.items()
     }
 
 
@@ -148,6 +156,34 @@ def _catalog_wishes(rows: list[dict[str, Any]]) -> Iterator[Wish]:
                 yield Wish(f"{other} {one}", right)
                 yield Wish(one, right, vague=True)
                 yield Wish(other, right, vague=True)
+
+
+def _recoloured(folder: Path, rows: list[dict[str, Any]]) -> Figures:
+    """The same goods in another colour, said in a second turn; every pair of colours that some goods have."""
+    goods: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for row in rows:
+        if row.get("colour"):
+            goods[GOODS[row["category"]]][row["colour"]].add(row["id"])
+    ranked: dict[str, dict[str, list[str]]] = {"said next": {}, "asked at once": {}, "words added": {}}
+    judged: dict[str, set[str]] = {}
+    with Sightline.open(folder) as index:
+        for said, colours in sorted(goods.items()):
+            for before, after in permutations(sorted(colours), 2):
+                if min(len(colours[before]), len(colours[after])) < FEW:
+                    continue
+                case = f"{before} {said} {after}"
+                talk = Conversation(index, k=K, least=0)
+                talk.say(f"{before} {said}")
+                ranked["said next"][case] = _ids(talk.say(f"the same but in {after}"))
+                ranked["asked at once"][case] = _ids(index.search(f"{after} {said}", k=K, least=0))
+                ranked["words added"][case] = _ids(index.search(f"{before} {said} in {after}", k=K, least=0))
+                judged[case] = colours[after]
+    figures = {way: str(mean(by_query(found, judged, [MEASURE]))[MEASURE]) for way, found in ranked.items()}
+    return {"changes": len(judged)} | figures
+
+
+def _ids(hits: Results) -> list[str]:
+    return [hit.id for hit in hits]
 
 
 def _measured(folder: Path, wishes: list[Wish], ways: Mapping[str, Learning]) -> Figures:

@@ -23,8 +23,9 @@ MOST_FIELDS = 50  # that are asked for a value
 _PRICES = ("price", "preis", "prix", "precio", "cost")  # what a field of prices is called, or has in its name
 _ENGLISH = """
 red orange yellow green blue purple violet pink brown black white grey gray beige navy teal turquoise cyan magenta
-maroon burgundy gold golden silver cream ivory khaki olive
+maroon burgundy gold golden silver copper cream ivory khaki olive mint multicoloured multicolored
 """
+_SHADES = frozenset({"light", "dark", "pale", "bright", "deep"})
 _COLOURS = frozenset(_ENGLISH.split())
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _NTH = rf"(?:the )?(?P<nth>{'|'.join(_ORDINALS)}|last|\d+(?:st|nd|rd|th))(?: one| hit)?"
@@ -217,8 +218,8 @@ class _Reader:
         fields = [name for name in texts[:MOST_FIELDS] if self._has(name, what)]
         liked = tuple(one for one in self.turn.liked if not any(self._differs(one, name, what) for name in fields))
         self.turn = replace(self.turn, liked=liked)
-        if not fields and what.casefold() in _COLOURS:
-            return lambda words: words.casefold() in _COLOURS
+        if not fields and _is_colour(what):
+            return _is_colour
         return lambda words: any(self._has(name, words) for name in fields)
 
     def _differs(self, item_id: str, field: str, what: str) -> bool:
@@ -257,6 +258,12 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[_Reader, re.Match[str]], None]], 
         (r"(?P<what>\S+(?: \S+)?) instead", _Reader.rather),
     )
 )
+
+
+def _is_colour(words: str) -> bool:
+    """Whether this is one colour: "blue", "light blue"."""
+    *shades, colour = words.casefold().split()
+    return colour in _COLOURS and _SHADES.issuperset(shades)
 
 
 def _phrases(text: str) -> list[str]:

@@ -47,6 +47,8 @@ def test_colours_are_known_where_no_field_holds_them(store: Store, shelve: Shelv
     shelve("seen", pictures=["red tall"])
     before = Turn(query="red shoes", shown=("seen",))
     assert said("the same in blue", store, before).query == "blue shoes"
+    assert said("the same in dark green", store, before).query == "dark green shoes"
+    assert said("in blue", store, replace(before, query="light red shoes")).query == "blue shoes"
     assert said("the same in leather", store, before).query == "red shoes in leather"
 
 

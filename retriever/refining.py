@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any, Literal, Self
 
-from retriever.words import content_words
+from retriever.words import MOST_WORDS, content_words
 from sightline.filters import Compare, Op, same, to_expression, values_of
 from sightline.protocols import Store
 from sightline.types import Aggregate, Item
@@ -28,9 +28,9 @@ maroon burgundy gold golden silver copper cream ivory khaki olive mint multicolo
 _SHADES = frozenset({"light", "dark", "pale", "bright", "deep"})
 _COLOURS = frozenset(_ENGLISH.split())
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_NTH = rf"(?:the )?(?P<nth>{'|'.join(_ORDINALS)}|last|\d+(?:st|nd|rd|th))(?: one| hit)?"
-_WHICH = rf"(?:{_NTH}|(?:number |no\.? ?|# ?)(?P<no>\d+))"
-_MONEY = r"(?:[€$£¥] ?)?(?P<n>\d+(?:[.,]\d{1,2})?) ?(?:[€$£¥]|eur(?:os?)?|usd|dollars?|gbp|pounds?)?"
+_NTH = rf"(?:the )?(?P<nth>{'|'.join(_ORDINALS)}|last|\d{1, 6}(?:st|nd|rd|th))(?: one| hit)?"
+_WHICH = rf"(?:{_NTH}|(?:number |no\.? ?|# ?)(?P<no>\d{1, 6}))"
+_MONEY = r"(?:[€$£¥] ?)?(?P<n>\d{1,12}(?:[.,]\d{1,2})?) ?(?:[€$£¥]|eur(?:os?)?|usd|dollars?|gbp|pounds?)?"
 _SAME = r"(?:the |these |those )?same(?: ones?| things?)?"
 _OPENING = re.compile(
     rf"(?:(?:ok(?:ay)?|please|now|show me|i want|(?P<on>and|but|then|{_SAME}))[\s,]+)+", re.IGNORECASE
@@ -239,7 +239,7 @@ NEW = 'This was read as a new search. To go on from the last one, begin with "bu
 _MORE = r"(?:something |anything |a bit |much |even )?"
 _ANY = r"(?P<what>\S.*)"
 _RANGE = re.compile(
-    rf"(?:between|from) (?:[€$£¥] ?)?(?P<low>\d+(?:[.,]\d{{1,2}})?) ?(?:and|to|-) ?{_MONEY}", re.IGNORECASE
+    rf"(?:between|from) (?:[€$£¥] ?)?(?P<low>\d{1, 12}(?:[.,]\d{{1,2}})?) ?(?:and|to|-) ?{_MONEY}", re.IGNORECASE
 )
 _RULES: tuple[tuple[re.Pattern[str], Callable[[_Reader, re.Match[str]], None]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), rule)
@@ -267,8 +267,8 @@ def _is_colour(words: str) -> bool:
 
 
 def _phrases(text: str) -> list[str]:
-    """Runs of up to three words, longest first: what a field may hold as a value."""
-    words = text.split()
+    """Runs of up to three words of a text's beginning, longest first: what a field may hold as a value."""
+    words = text.split()[:MOST_WORDS]
     return [" ".join(words[at : at + n]) for n in (3, 2, 1) for at in range(len(words) - n + 1)]
 
 

@@ -143,6 +143,15 @@ def test_a_field_of_prices_is_found_by_its_name(store: Store, shelve: Shelve) ->
     assert said("cheaper", store, Turn(query="mug", shown=("one",))).below == "`Unit Price` < 8.0"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["and " * 900 + "x", "in " * 1300, "more like " * 400, "," * 4000, "number " + "9" * 5000, "under " + "9" * 5000],
+)
+def test_nothing_said_is_too_odd_or_too_long(text: str, shop: Store) -> None:
+    assert refine(text, BEFORE, store=shop).turn.query
+    assert refine("in blue", replace(BEFORE, query=text + " red"), store=shop).turn.query
+
+
 def test_a_turn_is_json(shop: Store) -> None:
     turn = replace(
         BEFORE, liked=("a",), disliked=("b",), negative=("c",), above="price > 1", below="price < 2", sort="price"

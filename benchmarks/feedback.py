@@ -122,7 +122,7 @@ def choosing(data: Path, encoder: str, work: Path) -> Figures:
     ways |= {f"both, rocchio {weight:g}": replace(both, rocchio=weight) for weight in (0.3, 0.6)}
     ways |= {f"both, prior {prior:g}": replace(both, prior=prior) for prior in (0.25, 1.0)}
     ways |= {f"both, reluctance {weight:g}": replace(both, reluctance=weight) for weight in (0.3, 3.0)}
-    ways |= {f"with fields at {weight:g}": replace(both, fields=weight) for weight in (0.5, 1.0, 4.0)}
+    ways |= {f"with fields at {weight:g}": replace(both, fields=weight) for weight in (0.5, 2.0, 4.0)}
     tasks = {
         "sample": partial(sample, half=0), "clothing": partial(clothing, fifth=2),
         "grocery": partial(grocery, split="train"),

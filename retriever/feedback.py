@@ -48,7 +48,7 @@ class Learning:
     probe: bool = True
     prior: float = 0.5  # log-odds of being liked for a standard deviation of likeness to the query
     reluctance: float = 1.0  # how hard the probe is to move from the query
-    fields: float = 2.0  # weight of the channel of fields beside others; 0: not asked
+    fields: float = 1.0  # weight of the channel of fields beside others; 0: not asked
 
 
 @dataclass(frozen=True, slots=True)

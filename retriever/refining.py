@@ -28,8 +28,8 @@ maroon burgundy gold golden silver copper cream ivory khaki olive mint multicolo
 _SHADES = frozenset({"light", "dark", "pale", "bright", "deep"})
 _COLOURS = frozenset(_ENGLISH.split())
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_NTH = rf"(?:the )?(?P<nth>{'|'.join(_ORDINALS)}|last|\d{1, 6}(?:st|nd|rd|th))(?: one| hit)?"
-_WHICH = rf"(?:{_NTH}|(?:number |no\.? ?|# ?)(?P<no>\d{1, 6}))"
+_NTH = rf"(?:the )?(?P<nth>{'|'.join(_ORDINALS)}|last|\d{{1,6}}(?:st|nd|rd|th))(?: one| hit)?"
+_WHICH = rf"(?:{_NTH}|(?:number |no\.? ?|# ?)(?P<no>\d{{1,6}}))"
 _MONEY = r"(?:[€$£¥] ?)?(?P<n>\d{1,12}(?:[.,]\d{1,2})?) ?(?:[€$£¥]|eur(?:os?)?|usd|dollars?|gbp|pounds?)?"
 _SAME = r"(?:the |these |those )?same(?: ones?| things?)?"
 _OPENING = re.compile(
@@ -239,7 +239,7 @@ NEW = 'This was read as a new search. To go on from the last one, begin with "bu
 _MORE = r"(?:something |anything |a bit |much |even )?"
 _ANY = r"(?P<what>\S.*)"
 _RANGE = re.compile(
-    rf"(?:between|from) (?:[€$£¥] ?)?(?P<low>\d{1, 12}(?:[.,]\d{{1,2}})?) ?(?:and|to|-) ?{_MONEY}", re.IGNORECASE
+    rf"(?:between|from) (?:[€$£¥] ?)?(?P<low>\d{{1,12}}(?:[.,]\d{{1,2}})?) ?(?:and|to|-) ?{_MONEY}", re.IGNORECASE
 )
 _RULES: tuple[tuple[re.Pattern[str], Callable[[_Reader, re.Match[str]], None]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), rule)

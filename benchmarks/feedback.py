@@ -178,7 +178,10 @@ def _recoloured(folder: Path, rows: list[dict[str, Any]]) -> Figures:
                 ranked["asked at once"][case] = _ids(index.search(f"{after} {said}", k=K, least=0))
                 ranked["words added"][case] = _ids(index.search(f"{before} {said} in {after}", k=K, least=0))
                 judged[case] = colours[after]
-    figures = {way: str(mean(by_query(found, judged, [MEASURE]))[MEASURE]) for way, found in ranked.items()}
+    meant = ["".join(sorted(ids)) for ids in judged.values()]  # what is meant alike is drawn together
+    figures = {
+        way: str(mean(by_query(found, judged, [MEASURE]), groups=meant)[MEASURE]) for way, found in ranked.items()
+    }
     return {"changes": len(judged)} | figures
 
 

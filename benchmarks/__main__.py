@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "negatives": (("data", "out"), "how far what is not wanted is pushed away"),
     "explain": (("data", "out"), "whether the map of an explanation points at what is named"),
     "relevance": (("data", "out"), "does it know when nothing matches"),
+    "feedback": (("data", "out"), "what liked and disliked hits add, round by round"),
     "answers": (("data",), "how well it answers"),
     "adapt": (("data", "out"), "what pairs teach it"),
     "reranking": (("data", "out"), "what a second look by a vision-language model adds"),

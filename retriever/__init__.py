@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retriever.accounts import Account
+from retriever.refining import Refined, Turn, refine
 from retriever.retrieval import search
 
-__all__ = ["Account", "search"]
+__all__ = ["Account", "Refined", "Turn", "refine", "search"]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retriever.terms import KINDS, Likeness, Terms, unit
 from sightline.errors import InputError, NotFound
@@ -28,14 +29,18 @@ def likenesses(terms: Terms, store: Store, encoder: Encoder) -> dict[str, Likene
     return {item_id: _likeness(item, store, encoder) for item_id, item in items.items()}
 
 
-def _likeness(item: Item, store: Store, encoder: Encoder) -> Likeness:
+def vectors_of(item: Item, store: Store, encoder: Encoder) -> dict[Modality, NDArray[np.float32]]:
+    """(dim,): one unit vector for an item's pictures and one for its texts, of those that have vectors."""
     digests = {kind: [part.digest for part in item.parts if part.modality == kind] for kind in KINDS}
     known = store.known(encoder.space, [digest for some in digests.values() for digest in some])
-    found: Mapping[Modality, Sequence[np.ndarray]] = {
+    found: Mapping[Modality, Sequence[NDArray[np.float32]]] = {
         kind: [known[digest].mean(axis=0) for digest in some if digest in known] for kind, some in digests.items()
     }
-    vectors = {kind: unit(np.mean(rows, axis=0)[None])[0] for kind, rows in found.items() if rows}  # (n, dim) -> (dim,)
-    if vectors:
+    return {kind: unit(np.mean(rows, axis=0)[None])[0] for kind, rows in found.items() if rows}  # (n, dim) -> (dim,)
+
+
+def _likeness(item: Item, store: Store, encoder: Encoder) -> Likeness:
+    if vectors := vectors_of(item, store, encoder):
         return Likeness(vectors)
     written = " ".join(part.text for part in item.parts if part.text)
     if not written or "text" not in encoder.space.modalities:
@@ -44,5 +49,5 @@ def _likeness(item: Item, store: Store, encoder: Encoder) -> Likeness:
 
 
 def hiding(query: Query, terms: Terms) -> Query:
-    """The query, the items that hits are to be like, or unlike, among those that it excludes."""
-    return replace(query, exclude=tuple(dict.fromkeys((*query.exclude, *terms.items))))
+    """The query, what hits are to be like, or unlike, and what was disliked among the items that it excludes."""
+    return replace(query, exclude=tuple(dict.fromkeys((*query.exclude, *terms.items, *query.disliked))))

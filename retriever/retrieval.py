@@ -17,6 +17,7 @@ from retriever.channels import SEES, nearest
 from retriever.cursors import MOST_SHOWN, Place
 from retriever.evidence import Evidence
 from retriever.facets import facets
+from retriever.feedback import FIELDS, LEARNING, Learning, by_fields, learned
 from retriever.folding import Picture
 from retriever.fusion import RRF_K, TEXT_WEIGHTS, Fused, Vote, fuse, weights_for
 from retriever.likeness import hiding, likenesses
@@ -76,6 +77,7 @@ def search(
     picture: Picture = lambda part: None,
     calibration: Calibration | None = None,
     least: float | None = None,
+    learning: Learning = LEARNING,
     account: Account | None = None,
 ) -> Results:
     """The k items that answer a query best, one hit an item, its matching parts best first; all n when k is over n.
@@ -85,8 +87,9 @@ def search(
     `weights` ("clip", "dense", "words") replaces the chosen ones; a channel of weight 0 is not asked, nor is one that
     `channels` does not name. `show` says how they are shown, `picture` opens a part for folding. Hits that are sorted
     are not reranked. `calibration` gives hits of words alone their relevance, and none at all where nothing here
-    answers; `least` (0-1) leaves out hits that are less relevant: 0 shows what is nearest, come what may. `account` is
-    told what was done.
+    answers; `least` (0-1) leaves out hits that are less relevant: 0 shows what is nearest, come what may. `learning` is
+    how much liked and disliked items turn the search; what they turned is not reranked and has no relevance. `account`
+    is told what was done.
     Raises InputError for an empty query, k < 1, an unknown channel or a cursor that is not of this search,
     UnsupportedModality when the encoder can serve no part of the query.
     """
@@ -101,12 +104,18 @@ def search(
         raise InputError(f"the least relevance is from 0 to 1, not {least:g}")
     query = hiding(query, terms)
     counted = _asked(weights or weights_for(terms.text_share, terms.like_share), channels)
+    if query.judged and learning.fields and weights is None and channels is None:
+        counted = {**counted, FIELDS: learning.fields}
     place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
     aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
-    first = None if show.sort or rerank_depth < 1 or terms.items else reranker
-    if reranker and terms.items:
+    if query.judged:
+        told = learned(aims, query, store=store, encoder=encoder, learning=learning)
+        aims, warnings = told.aims, warnings + told.warnings
+    of_items = bool(terms.items or query.judged)
+    first = None if show.sort or rerank_depth < 1 or of_items else reranker
+    if reranker and of_items:
         warnings += ("Rerankers do not know what an item is like, so the first order stands.",)
-    known = calibration if terms.text_share == 1 else None
+    known = calibration if terms.text_share == 1 and not query.judged else None
     account = account or Account()
     account.asked = Asked(query, terms, counted, aims)
     plan = Plan(query, terms, counted, aims, store, encoder, first, rerank_depth, known, least, account=account)
@@ -233,6 +242,9 @@ def _asked_channels(plan: Plan, pool: int) -> Found:
     elif not asked or not aims:
         only = () if plan.weights.keys() >= SEES.keys() else tuple(plan.weights)
         raise unsupported(plan.terms, plan.encoder, query.target, only=only)
+    if plan.weights.get(FIELDS) and query.target != "image":
+        put_forward = {vote.item_id for votes in rankings.values() for vote in votes}
+        rankings[FIELDS] = by_fields(put_forward, query, plan.store)
     return Found({channel: votes for channel, votes in rankings.items() if votes}, spoken)
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from starlette.datastructures import UploadFile
 
 from service.terms import EXAMPLE, MOST_TERMS, TermBody, expression_of
+from service.turns import MOST_JUDGED, Id, TurnBody
 from sightline.algebra import Expression
 from sightline.errors import InputError
 from sightline.showing import Show
@@ -81,6 +82,8 @@ class SearchRequest(_Shown):
                 {"query": "in blue", "image": "data:image/jpeg;base64,…", "negative": ["leather"], "target": "image"},
                 {"query": "boots", "filter": {"must": [{"key": "price", "range": {"lt": 100}}]}},
                 {"query": "boots", "sort": "price", "fold": True, "facets": ["brand"]},
+                {"query": "boots", "liked": ["boot-003"], "disliked": ["boot-001", "boot-007"]},
+                {"query": "the same but in blue", "before": {"query": "red boots", "shown": ["boot-003", "boot-001"]}},
                 EXAMPLE,
             ]
         },
@@ -94,8 +97,20 @@ class SearchRequest(_Shown):
     terms: list[TermBody] = Field(
         default_factory=list, max_length=MOST_TERMS, description="more that is wanted or not, each with a weight"
     )
-    exclude: list[Annotated[str, Field(max_length=1000)]] = Field(
+    exclude: list[Id] = Field(
         default_factory=list, max_length=10_000, description="ids of items that are not to be shown"
+    )
+    liked: list[Id] = Field(
+        default_factory=list, max_length=MOST_JUDGED, description="ids of items that hits are to be like"
+    )
+    disliked: list[Id] = Field(
+        default_factory=list,
+        max_length=MOST_JUDGED,
+        description="ids of items that hits are to be unlike; shown no more",
+    )
+    before: TurnBody | None = Field(
+        None,
+        description="goes on with a conversation: the `turn` of the response before, {} to begin; `query` is said next",
     )
     where: WhereText = Field(None, max_length=4000, description="filter, as `price < 50 and colour in (red, blue)`")
     filter: dict[str, Any] | None = Field(None, description="the same as Qdrant's must, should and must_not")
@@ -263,9 +278,12 @@ def described(model: type[BaseModel], *, files: str) -> dict[str, Any]:
     """The OpenAPI description of a body that `body_of` reads; `files` says what may be uploaded in a form."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     for name, inner in schema.pop("$defs", {}).items():
+        named = {"$ref": f"#/components/schemas/{name}"}
         for shape in schema["properties"].values():
-            if shape.get("items") == {"$ref": f"#/components/schemas/{name}"}:
+            if shape.get("items") == named:
                 shape["items"] = inner
+            if named in shape.get("anyOf", ()):
+                shape["anyOf"][shape["anyOf"].index(named)] = inner
     form = {
         "type": "object",
         "properties": schema["properties"] | {"image": {"type": "string", "format": "binary", "description": files}},
@@ -299,8 +317,8 @@ async def _form(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:
                 if name in files:
                     raise InputError(f"two files are called {name!r}; give each a name of its own")
                 files[name] = files[key] = content
-            elif key in ("negative", "facets", "exclude"):
+            elif key in ("negative", "facets", "exclude", "liked", "disliked"):
                 data.setdefault(key, []).append(value)
             elif value != "":  # an empty box of an HTML form
-                data[key] = _json(value.encode()) if key in ("items", "filter", "terms") else value
+                data[key] = _json(value.encode()) if key in ("items", "filter", "terms", "before") else value
     return data, files

@@ -29,8 +29,9 @@ from service.models import (
     sought_of,
 )
 from service.shelf import Shelf
+from service.turns import go_on
 from sightline.errors import InputError, NotFound, SightlineError
-from sightline.types import Answer, Citation, Hit, Item
+from sightline.types import Answer, Citation, Hit, Item, Results
 
 log = logging.getLogger("sightline.service")
 router = APIRouter()
@@ -146,12 +147,19 @@ def search(
     """Hits best first, each with the parts that matched. Nothing found is a success with `no_match`.
 
     As `sightline search --json` says it, and for each hit its `title` and the id of the `picture` to show for it. The
-    next page is asked for with all of this and the `cursor` that came; null: there is none.
+    next page is asked for with all of this and the `cursor` that came; null: there is none. With `before`, `query` is
+    read against the turn before ("the same but in blue", "cheaper"), and the `turn` to send back comes with the hits.
     """
     asked = _options(body, shelf)
+    if body.before is not None and (body.terms or body.negative):
+        raise InputError("a conversation says what it means: `terms` and `negative` do not go with `before`")
     with shelf.using(name) as opened:
-        found = opened.search(sought_of(body), **asked)
-    return found.to_json() | {"hits": [hit_json(hit) for hit in found]}
+        if body.before is None:
+            return _found(opened.search(sought_of(body), **asked))
+        judged = {name: asked.pop(name) for name in ("liked", "disliked")}
+        asked.pop("negative")
+        found, turn = go_on(opened, body.before, body.query, judged, asked)
+    return _found(found) | {"turn": turn.to_json()}
 
 
 @router.post(
@@ -222,6 +230,10 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     return hit.to_json() | {"title": hit.item.title, "picture": next(pictures, None)}
 
 
+def _found(found: Results) -> dict[str, Any]:
+    return found.to_json() | {"hits": [hit_json(hit) for hit in found]}
+
+
 def _where(body: SearchRequest | AskRequest) -> str | dict[str, Any] | None:
     if body.where and body.filter:
         raise InputError("give `where` or `filter`, not both")
@@ -234,6 +246,8 @@ def _options(body: SearchRequest, shelf: Shelf) -> dict[str, Any]:
         "image": picture_of(body),
         "negative": body.negative,
         "exclude": body.exclude,
+        "liked": body.liked,
+        "disliked": body.disliked,
         "k": body.k,
         "where": _where(body),
         "target": None if body.target == "any" else body.target,

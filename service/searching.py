@@ -22,6 +22,13 @@ def search_command(
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", metavar="ID", help="an item never to show; repeatable")
     ] = None,
+    liked: Annotated[
+        list[str] | None, typer.Option("--liked", metavar="ID", help="an item that hits should be like; repeatable")
+    ] = None,
+    disliked: Annotated[
+        list[str] | None,
+        typer.Option("--disliked", metavar="ID", help="an item that hits should be unlike, shown no more; repeatable"),
+    ] = None,
     where: Where = None,
     k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=1000, help="how many hits")] = 10,
     target: Annotated[
@@ -81,6 +88,8 @@ def search_command(
 
       sightline search boots --sort price --facet brand --fold
 
+      sightline search boots --liked boot-003 --disliked boot-001 --disliked boot-007
+
       sightline search '2:"red dress" + photo.jpg - stripes'
 
       sightline search 'like:mug-003 + room.jpg[0.1,0.2,0.5,0.6] - "made of wood"'
@@ -95,6 +104,8 @@ def search_command(
             image=image,
             negative=negative or (),
             exclude=exclude or (),
+            liked=liked or (),
+            disliked=disliked or (),
             k=k,
             where=where,
             target=None if target == "any" else target,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sightline.algebra import image, like, text
+    from sightline.conversing import Conversation, Turn
     from sightline.engine import Sightline
     from sightline.errors import SightlineError
     from sightline.showing import Show
@@ -31,6 +32,7 @@ __all__ = [
     "AddReport",
     "Answer",
     "Citation",
+    "Conversation",
     "Hit",
     "Item",
     "Locator",
@@ -41,6 +43,7 @@ __all__ = [
     "Sightline",
     "SightlineError",
     "Term",
+    "Turn",
     "image",
     "like",
     "text",
@@ -48,9 +51,11 @@ __all__ = [
 
 
 _HOMES = {
+    "Conversation": "sightline.conversing",
     "Show": "sightline.showing",
     "Sightline": "sightline.engine",
     "SightlineError": "sightline.errors",
+    "Turn": "sightline.conversing",
 } | dict.fromkeys(("image", "like", "text"), "sightline.algebra")
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import generator
 import indexer
 import retriever
-from sightline import decoding, filters, places
+from sightline import decoding, places
 from sightline.asking import spoken
 from sightline.calibrating import Calibrations
 from sightline.certificate import Certificate
@@ -36,7 +36,7 @@ from sightline.migrating import Halfway, give_up, migrate
 from sightline.mllms import open_chat
 from sightline.passport import PassportControl, note_store, store_of, store_to_open
 from sightline.protocols import ChatModel, Encoder, Reranker, Store
-from sightline.queries import Asked, Where, query_of
+from sightline.queries import Asked, Where, filter_of, query_of
 from sightline.remains import CompactReport, Tell, silent
 from sightline.rerankers import open_reranker
 from sightline.settings import Settings
@@ -209,6 +209,8 @@ class Sightline:
         image: Picture | None = None,
         negative: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
         k: int = 10,
         where: Where = None,
         target: Literal["image", "text"] | None = None,
@@ -222,9 +224,9 @@ class Sightline:
 
         `query` is words, a picture (a Path or an array), an expression (`2 * text("red") - image("a.jpg")`) or a whole
         `Query`; `image` adds a picture to it; `negative` are words the hits should not show; `exclude` are ids that are
-        never shown; `rerank` is a chat model's spec, "" for none;
-        `channels` ("clip", "dense", "words") are the only ones asked; `show` says in what order, how far folded and
-        which page (`Show(sort="-price", fold=True, cursor=page.cursor)`), and which fields to count.
+        never shown; `liked` and `disliked` are ids that turn the search, the disliked being shown no more; `rerank` is
+        a chat model's spec, "" for none; `channels` ("clip", "dense", "words") are the only ones asked; `show` says in
+        what order, how far folded, which page (`Show(sort="-price", cursor=page.cursor)`) and which fields to count.
         Words alone give hits their `relevance`, and none where nothing here answers (`no_match`); `least` leaves out
         hits of less relevance: 0 shows what is nearest, come what may. `account` is told what was done. Raises
         InputError for an empty query or an unknown field.
@@ -232,7 +234,7 @@ class Sightline:
         started = time.perf_counter()
         asked = query_of(
             query, image=image, negative=negative, exclude=exclude, where=where, target=target,
-            limits=self.settings.limits, resolve=self._filter,
+            limits=self.settings.limits, resolve=self._filter, liked=liked, disliked=disliked,
         )  # fmt: skip
         spec = self.settings.rerank if rerank is None else rerank
         while True:
@@ -259,6 +261,10 @@ class Sightline:
     def explain(self) -> Explainer:
         """`index.explain(query, item_id, …)`: why an item is where it is among the hits, or why it is not one."""
         return Explainer(self, self._control, self._store, self._pixels)
+
+    def refine(self, said: str, before: retriever.Turn) -> retriever.Refined:
+        """What is asked when this is said after that turn; `sightline.Conversation` goes on with it."""
+        return retriever.refine(said, before, store=self._store)
 
     def ask(self, question: str, *, image: Picture | None = None, where: Where = None, k: int = 8) -> Answer:
         """Answer from the retrieved items only, every `[n]` a citation that opens, or say that nothing here answers."""
@@ -379,13 +385,7 @@ class Sightline:
 
     def _filter(self, where: Where) -> Filter | None:
         """A checked filter: every field it names is one that some item has."""
-        if where is None or where in ("", {}):
-            return None
-        if isinstance(where, str):
-            parsed = filters.parse(where)
-        else:
-            parsed = filters.from_qdrant(where) if isinstance(where, Mapping) else where
-        return filters.resolve(parsed, self._store.fields())
+        return filter_of(where, self._store.fields)
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[None]:

@@ -71,6 +71,8 @@ class Explainer:
         image: Picture | None = None,
         negative: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        liked: Sequence[str] = (),
+        disliked: Sequence[str] = (),
         k: int = 10,
         where: Where = None,
         target: Literal["image", "text"] | None = None,
@@ -89,8 +91,8 @@ class Explainer:
         if where is None and isinstance(query, Query):
             where = query.where
         asked = query_of(
-            query, image=image, negative=negative, exclude=exclude, where=None, target=target,
-            limits=self._index.settings.limits, resolve=lambda _: None,
+            query, image=image, negative=negative, exclude=exclude, liked=liked, disliked=disliked, where=None,
+            target=target, limits=self._index.settings.limits, resolve=lambda _: None,
         )  # fmt: skip
         options: dict[str, Any] = {"k": k, "rerank": rerank, "channels": channels, "show": show, "least": least}
         account = Account()
@@ -121,6 +123,8 @@ class Explainer:
                 tuple(self._term(one) for one in sought["terms"]),
                 target=sought["target"],
                 exclude=tuple(sought["exclude"]),
+                liked=tuple(sought["liked"]),
+                disliked=tuple(sought["disliked"]),
             )
             where, shown = sought["where"], _shown(show) if show else None
             _changed(before, before)  # so that what it lacks is told before anything is asked
@@ -164,6 +168,8 @@ class Explainer:
                 "where": None if query.where is None else to_expression(query.where),
                 "target": query.target,
                 "exclude": list(query.exclude),
+                "liked": list(query.liked),
+                "disliked": list(query.disliked),
             },
             "options": {**options, "channels": channels, "show": asdict(show) if show else None},
             "circumstances": {

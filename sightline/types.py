@@ -152,12 +152,21 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Weighted terms, a filter on fields, the modality asked for (None: any), and the ids that are never shown."""
+    """Weighted terms, a filter on fields, the modality asked for (None: any), the ids that are never shown, and those
+    that were judged: what is liked is sought, and still shown; what is disliked is avoided, and no more shown.
+    """
 
     terms: tuple[Term, ...]
     where: Filter | None = None
     target: Literal["image", "text"] | None = None
     exclude: tuple[str, ...] = ()
+    liked: tuple[str, ...] = ()
+    disliked: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Ids of the items that were liked or disliked."""
+        return (*self.liked, *self.disliked)
 
     @property
     def text(self) -> str:
@@ -178,7 +187,7 @@ class Hit:
     parts: tuple[Part, ...]
     score: float  # higher is better; comparable within one result only
     rank: int  # from 1
-    via: tuple[str, ...]  # channels that found it: "clip", "dense", "words", "id", "rerank"
+    via: tuple[str, ...]  # channels that found it: "clip", "dense", "words", "fields", "id", "rerank"
     relevance: float | None = None  # 0-1, None until calibrated
     folded: tuple[str, ...] = ()  # ids of near-duplicates that are ranked below it, where folding was asked for
 

@@ -17,10 +17,10 @@ from sightline.settings import Settings
 ROOT = Path(__file__).parents[2]
 HEAVY = "torch faiss onnxruntime qdrant_client qdrant_edge open_clip sentence_transformers transformers langchain"
 PUBLIC = {
-    "sightline": "AddReport Answer Citation Hit Item Locator Part Query Results Show Sightline SightlineError "
-    "Term image like text",
+    "sightline": "AddReport Answer Citation Conversation Hit Item Locator Part Query Results Show Sightline "
+    "SightlineError Term Turn image like text",
     "indexer": "IndexOptions Ledger Passport Reembedding add delete",
-    "retriever": "Account search",
+    "retriever": "Account Refined Turn refine search",
     "generator": "answer stream",
 }
 

@@ -23,7 +23,7 @@ from sightline.disk import room
 from sightline.errors import ConfigError
 from sightline.remains import Remains
 from sightline.types import Skipped, Space
-from sightline.vacuum import vacuum
+from sightline.vacuum import slack, vacuum
 
 FILE = "ledger.db"
 BUSY_WAIT_S = 30.0  # another's transaction is done within this; past it the caller is told
@@ -220,6 +220,10 @@ class Ledger:
         """How many items are on record without a doubt."""
         return int(self._rows("SELECT count(*) FROM items WHERE digest <> ''")[0][0])
 
+    def has_pictures(self) -> bool:
+        """Whether any item on record shows a picture."""
+        return bool(self._rows("SELECT 1 FROM pictures LIMIT 1"))
+
     def has_others(self, source: str) -> bool:
         """Whether any item belongs to another source."""
         return bool(self._rows("SELECT 1 FROM items WHERE source <> ? LIMIT 1", source))
@@ -342,6 +346,11 @@ class Ledger:
         with _translated(self._path):
             vacuum(self._path)
         return count
+
+    def is_loose(self) -> bool:
+        """Whether its files have room that held something: free pages, or a log that was not put into the file."""
+        with self._lock, _translated(self._path):
+            return any(slack(self._db, self._path))
 
     def remains(self) -> Remains:
         """What is still on record of deleted items."""

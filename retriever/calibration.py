@@ -24,12 +24,13 @@ from sightline.errors import InputError
 from sightline.types import Modality
 
 Manner: TypeAlias = Literal["name", "description"]  # how a text is put
+Described: TypeAlias = Literal["all", "some", "none"]
 # Below this, nothing matches. Who says what a thing is called can be told that it is not there; who describes it may
 # use words that nobody here does. Chosen with `benchmarks/relevance.py`: it costs no collection more than 2 points.
 LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all
-_VERSION = 1
+_VERSION = 2
 _UNTOLD = (0.0, 1.0)  # the background of a kind of which there are too few pairs
 _FULL = 0.999
 _STEPS = 50
@@ -60,7 +61,7 @@ class Calibration:
     background: Mapping[Modality, tuple[float, float]]  # mean and standard deviation of unrelated pairs' cosines
     weights: Mapping[str, tuple[float, ...]]  # sight -> coefficients of `features`
     gaps: Mapping[str, tuple[float, ...]]  # sight -> coefficients of `gap_features`
-    worded: bool = True  # whether anything here has words at all
+    described: Described = "all"  # which items words say something of
     least: Mapping[Manner, float] = field(default_factory=lambda: dict(LEAST))
     items: int = 0  # when it was made
     queries: int = 0  # it was made from
@@ -97,8 +98,25 @@ class Calibration:
         return _reasons(_gap_features(evidence, self.background, answered or 0.0, item, rank), weights)
 
     def _as_seen(self, evidence: Evidence) -> Evidence:
-        """Silence says nothing where nobody speaks."""
-        return evidence if self.worded else replace(evidence, covers=None)
+        """What counts: silence says nothing of pictures that nobody describes.
+
+        Where only some are described, either the pictures answer or the texts do. Nothing can be told once there are
+        parts of a kind that were not there when this was made.
+        """
+        known = {kind: found for kind, found in evidence.cosines.items() if found}
+        if not known.keys() <= self.background.keys():
+            return Evidence()
+        seen = replace(evidence, cosines=known)
+        if self.described == "all":
+            return seen
+        pictures = Evidence({"image": known["image"]} if "image" in known else {})
+        texts = replace(seen, cosines={kind: found for kind, found in known.items() if kind != "image"})
+        views = [view for view in (pictures, texts)[: 1 if self.described == "none" else 2] if view.cosines]
+        return max(views, key=self._odds, default=Evidence())
+
+    def _odds(self, evidence: Evidence) -> float:
+        weights = self.weights.get(sight_of(evidence))
+        return -math.inf if weights is None else float(np.dot(features(evidence, self.background), weights))
 
     def facts(self) -> dict[str, Any]:
         """What a person is told of it."""
@@ -108,7 +126,7 @@ class Calibration:
         return json.dumps(
             {
                 "version": _VERSION, "key": self.key, "background": self.background, "weights": self.weights,
-                "gaps": self.gaps, "worded": self.worded, "least": dict(self.least), "items": self.items,
+                "gaps": self.gaps, "described": self.described, "least": dict(self.least), "items": self.items,
                 "queries": self.queries, "told": self.told,
             }
         )  # fmt: skip

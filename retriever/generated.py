@@ -15,19 +15,36 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.calibration import KINDS, Calibration, Prior, background_of, features, fit, priors, sight_of
+from retriever.calibration import (
+    KINDS,
+    LEAST,
+    Calibration,
+    Described,
+    Prior,
+    background_of,
+    features,
+    fit,
+    priors,
+    sight_of,
+)
 from retriever.everyday import THINGS
-from retriever.evidence import NAMED, Evidence, likest
-from retriever.words import ALL, FUNCTION_WORDS, SAID, Said, content_words, weights_of
+from retriever.evidence import Evidence, likest, of_words
+from retriever.words import ALL, FUNCTION_WORDS, SAID, Said, content_words, said, weights_of
+from sightline.filters import HasId
 from sightline.protocols import Encoder, Store
 from sightline.types import Item, Modality, PartHit, Vectors
 
 SAMPLE = 400  # items that concepts and backgrounds are taken from
 CONCEPTS = 150
+MANY, CONCEPTS_OF_MANY = 20_000, 60  # of so many items and more, fewer: each takes longer
+POOL = 100  # items that words are counted in, as a search does
+LOOKED_THROUGH = 20_000  # parts that say a word: where there are more, the rarer words decide
 HEAD = 64  # parts of each kind that are asked for at first, to find one that is not left out
-MOST_HIDDEN = 2_000  # items: a concept that more say is not made absent
+MOST_HIDDEN = 500  # items: a concept that more say is not made absent
 FEWEST_LEFT = 10  # items that must be left to be asked without it
 OWN = 400.0  # what all own queries together count at most; what is shipped counts as much
+NEARLY_ALL = 0.9  # share of items that words say something of
+LONG, GRAMMAR = 8, 0.12  # words of a text that tell its language; share of them that are of grammar in English
 DEAF = 0.5  # share of words that nobody says, in the copies that stand for other words for the same thing
 # How people put it: as it stands about as often as in a sentence.
 FRAMES = (
@@ -47,13 +64,10 @@ class Case:
 
 
 class Corpus:
-    """A collection as it is now, with what has been asked of it kept: each word and text is asked once."""
+    """A collection as it is now, with what has been asked of it kept: each text is embedded and searched once."""
 
     def __init__(self, store: Store, encoder: Encoder) -> None:
         self._store, self._encoder = store, encoder
-        self._saying: dict[str, Mapping[str, float]] = {}
-        self._naming: dict[str, Collection[str]] = {}
-        self._full: set[str] = set()
         self._vectors: dict[str, Vectors] = {}
         self._heads: dict[tuple[str, Modality], list[PartHit]] = {}
         self.kinds = tuple(kind for kind in KINDS if kind in encoder.space.modalities)
@@ -69,89 +83,82 @@ class Corpus:
                 found = self._store.search(self._encoder.space, rows, HEAD, modalities=frozenset({kind}))
                 self._heads.update({(text, kind): hits for text, hits in zip(some, found, strict=True)})
 
-    def evidence(
-        self, text: str, *, hidden: frozenset[str] = frozenset(), deaf: Collection[int] = (), worded: bool = True
-    ) -> Evidence:
-        """What there is of a text without the items of `hidden`, as if nobody said the words at the places `deaf`."""
+    def evidences(
+        self, text: str, *, hidden: frozenset[str] = frozenset(), deaf: Sequence[Collection[int]] = ((),)
+    ) -> list[Evidence]:
+        """What there is of a text without the items of `hidden`, at best: one for each of `deaf`.
+
+        Those are places of words that count as if nobody said them.
+        """
         self.prepare([text])
         cosines = {kind: found for kind in self.kinds if (found := self._likest(text, kind, hidden))}
-        if not worded:
-            return Evidence(cosines)
-        words = tuple(content_words(text))
-        heard = [word for at, word in enumerate(words) if at not in deaf]
-        by_word = [
-            {item: bm25 for item, bm25 in self.saying(word).items() if item not in hidden} if word in heard else {}
-            for word in words
-        ]
-        said = Said(words, (), tuple(by_word), weights_of(by_word))
-        named = [
-            {item for item in self._named(word) if item not in hidden} if word in heard else set() for word in words
-        ]
-        return Evidence(cosines, said.covers(), said.covers(named), said.known)
-
-    def saying(self, word: str) -> Mapping[str, float]:
-        """item -> the best BM25 that a word has in a part of it."""
-        if word not in self._saying:
-            best: dict[str, float] = {}
-            hits = self._store.search_text(word, ALL, modalities=SAID)
-            for hit in hits:
-                best[hit.item_id] = max(hit.score, best.get(hit.item_id, 0.0))
-            self._saying[word] = best
-            if len(hits) == ALL:
-                self._full.add(word)
-        return self._saying[word]
+        spoken = said(self._store, text, pool=2 * (POOL + len(hidden)), where=None)
+        by_word = [{item: bm25 for item, bm25 in one.items() if item not in hidden} for one in spoken.by_word]
+        told = []
+        for places in deaf:
+            heard = [{} if at in places else items for at, items in enumerate(by_word)]
+            one = Said(spoken.words, (), tuple(heard), weights_of(heard))
+            words = of_words(self._store, one, where=None)
+            told.append(Evidence(cosines, _best(words.covers or {}), _best(words.names), words.known))
+        return told
 
     def saying_all(self, text: str) -> frozenset[str] | None:
-        """The items that say every content word of a text; None where they are too many to be told."""
+        """The items that say every content word of a text; None where they are more than `MOST_HIDDEN`."""
         words = content_words(re.sub(r"[\W_]", " ", text))
         if not words:
             return frozenset()
-        sets = [self.saying(word).keys() for word in words]
-        return None if self._full & set(words) else frozenset(sets[0]).intersection(*sets[1:])
-
-    def _named(self, word: str) -> Collection[str]:
-        if word not in self._naming:
-            self._naming[word] = {hit.item_id for hit in self._store.search_text(word, ALL, modalities=NAMED)}
-        return self._naming[word]
+        first = [self._store.search_text(word, LOOKED_THROUGH, modalities=SAID) for word in words]
+        rarest = min(range(len(words)), key=lambda at: len(first[at]))
+        items = frozenset(hit.item_id for hit in first[rarest])
+        if len(first[rarest]) == LOOKED_THROUGH:
+            return None
+        for at, word in enumerate(words):
+            if at == rarest or not items:
+                continue
+            hits = first[at]
+            if len(hits) == LOOKED_THROUGH:
+                hits = self._store.search_text(word, ALL, where=HasId(tuple(sorted(items))), modalities=SAID)
+            items &= {hit.item_id for hit in hits}
+        return items if len(items) <= MOST_HIDDEN else None
 
     def _likest(self, text: str, kind: Modality, hidden: frozenset[str]) -> Mapping[str, float]:
         head = self._heads[text, kind]
         seen = next((hit for hit in head if hit.item_id not in hidden), None)
         if seen is not None or len(head) < HEAD:
             return {} if seen is None else {seen.item_id: seen.score}
-        return likest(
-            self._store, self._encoder.space, self._vectors[text], kind, where=None, hidden=hidden
-        )  # fmt: skip
+        return likest(self._store, self._encoder.space, self._vectors[text], kind, where=None, hidden=hidden)
 
 
 def calibrated(store: Store, encoder: Encoder, *, key: str, seed: int = 0) -> Calibration | None:
-    """What evidence means in a collection; None where nothing in it has a vector to be like, or no text can be asked.
+    """What evidence means in a collection; None where nothing is there.
 
-    Takes the time of some thousand searches. The same collection and seed give the same.
+    One that tells nothing where no text can be asked, or nothing has a vector to be like. Takes the time of some
+    thousand searches, and memory for one of them at a time. The same collection and seed give the same.
     """
-    if "text" not in encoder.space.modalities:
-        return None
     random = np.random.default_rng(seed)
-    sample, count = sampled(store, random)
-    background = backgrounds(store, encoder, sample)
-    if not background:
+    drawn = sampled(store, random)
+    if not drawn.count:
         return None
-    worded = any(part.modality in SAID for item in sample for part in item.parts)
-    corpus = Corpus(store, encoder)
-    cases = list(made(corpus, sample, count, random)) if worded else []
+    background = backgrounds(store, encoder, drawn.items) if "text" in encoder.space.modalities else {}
+    if not background:
+        return Calibration(key, {}, {}, {}, described="none", items=drawn.count)
+    cases = list(made(Corpus(store, encoder), drawn, random)) if drawn.described != "none" else []
     answers, hits = priors()
     weights = {sight: tuple(prior.mean) for sight, prior in answers.items()}
+    if drawn.described == "some":  # the pictures are judged apart from the texts
+        cases = [_without_pictures(case) for case in cases]
     for sight in {sight_of(case.evidence) for case in cases} & answers.keys():
         own = [case for case in cases if sight_of(case.evidence) == sight]
         weights[sight] = fitted(own, background, answers[sight])
-        blind = "text words" if sight == "image text words" else ""
-        if blind:  # a search for texts alone judges by them alone
-            weights[blind] = fitted([_without_pictures(case) for case in own], background, answers[blind])
+        if sight == "image text words":  # a search for texts alone judges by them alone
+            weights["text words"] = fitted([_without_pictures(case) for case in own], background, answers["text words"])
     gaps = {sight: tuple(prior.mean) for sight, prior in hits.items()}
     absent = sum(not case.right for case in cases)
+    least = LEAST if drawn.english else dict.fromkeys(LEAST, 0.0)  # nothing is held back where words are not understood
     return Calibration(
-        key, background, weights, gaps, worded=worded, items=count, queries=len(cases), told={"absent": absent}
-    )
+        key, background, weights, gaps, described=drawn.described, least=least, items=drawn.count, queries=len(cases),
+        told={"absent": absent, "described": drawn.described, "english": drawn.english},
+    )  # fmt: skip
 
 
 def fitted(
@@ -171,22 +178,22 @@ def fitted(
     return fit(rows, right, [sides[side] for side in right], prior)
 
 
-def made(corpus: Corpus, sample: Sequence[Item], count: int, random: np.random.Generator) -> Iterator[Case]:
-    """Queries made from `sample` items of a collection of `count`, each with an answer and, where possible, without."""
-    chosen = concepts(sample, random)
+def made(corpus: Corpus, drawn: Drawn, random: np.random.Generator) -> Iterator[Case]:
+    """Queries made from the items drawn of a collection, each with an answer and, where possible, without."""
+    chosen = concepts(drawn.items, random)[: CONCEPTS if drawn.count < MANY else CONCEPTS_OF_MANY]
     asked = [(concept, FRAMES[random.integers(len(FRAMES))].format(concept)) for concept in chosen]
     corpus.prepare([text for pair in asked for text in pair])
     for concept, framed in asked:
         saying = corpus.saying_all(concept)
-        if not saying or len(saying) > count / 2:
+        if not saying or len(saying) > drawn.count / 2:
             continue
-        absent = len(saying) <= MOST_HIDDEN and count - len(saying) >= FEWEST_LEFT
+        absent = drawn.count - len(saying) >= FEWEST_LEFT
         for text in dict.fromkeys((concept, framed)):
             words = len(content_words(text))
-            for deaf in (frozenset[int](), frozenset(np.flatnonzero(random.random(words) < DEAF).tolist())):
-                yield Case(corpus.evidence(text, deaf=deaf), True, concept)
-                if absent:
-                    yield Case(corpus.evidence(text, hidden=saying, deaf=deaf), False, concept)
+            deaf = ((), np.flatnonzero(random.random(words) < DEAF).tolist())
+            yield from (Case(one, True, concept) for one in corpus.evidences(text, deaf=deaf))
+            if absent:
+                yield from (Case(one, False, concept) for one in corpus.evidences(text, hidden=saying, deaf=deaf))
 
 
 def concepts(sample: Sequence[Item], random: np.random.Generator) -> list[str]:
@@ -217,18 +224,55 @@ def _title_words(title: str) -> list[str]:
     return [word for word in words if len(word) > 2 and word not in FUNCTION_WORDS]
 
 
-def sampled(store: Store, random: np.random.Generator) -> tuple[list[Item], int]:
-    """Up to `SAMPLE` items, each as likely as any other, and how many there are (reservoir sampling)."""
-    kept: list[Item] = []
-    count = 0
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Some items of a collection, and what it is as a whole."""
+
+    items: tuple[Item, ...]
+    count: int  # of the whole collection
+    described: Described
+    english: bool  # or nothing says that it is not
+
+
+def sampled(store: Store, random: np.random.Generator) -> Drawn:
+    """Up to `SAMPLE` items with pictures and as many without, each as likely as any other (reservoir sampling)."""
+    kept: dict[bool, list[Item]] = {True: [], False: []}
+    counts: dict[bool, int] = {True: 0, False: 0}
     with store.moment() as moment:
         for stored in moment.items(vectors=False):
-            count += 1
-            if len(kept) < SAMPLE:
-                kept.append(stored.item)
-            elif (at := int(random.integers(count))) < SAMPLE:
-                kept[at] = stored.item
-    return kept, count
+            pictured = any(part.modality == "image" for part in stored.item.parts)
+            counts[pictured] += 1
+            if len(kept[pictured]) < SAMPLE:
+                kept[pictured].append(stored.item)
+            elif (at := int(random.integers(counts[pictured]))) < SAMPLE:
+                kept[pictured][at] = stored.item
+    count = sum(counts.values())
+    told = sum(
+        counts[pictured] / len(items) * sum(map(_is_described, items)) for pictured, items in kept.items() if items
+    )
+    share = told / count if count else 0.0
+    described: Described = "all" if share >= NEARLY_ALL else "some" if share > 1 - NEARLY_ALL else "none"
+    items = (*kept[True], *kept[False])
+    return Drawn(items, count, described, _is_english(items))
+
+
+def _is_described(item: Item) -> bool:
+    """Whether a title or a text says what an item is; a number, a code or the name of a file does not."""
+    texts = (part.text or "" for part in item.parts if part.modality == "text")
+    return any(re.fullmatch(r"[^\W\d_][^\d_.]{2,}[.,;:!?]?", word) for text in texts for word in text.split())
+
+
+def _is_english(items: Sequence[Item]) -> bool:
+    """Whether texts of some length have English words of grammar among theirs; where there are none, nobody knows."""
+    share: list[float] = []
+    for item in items:
+        for part in item.parts:
+            words = re.findall(r"\w+", (part.text or "").casefold()) if part.modality == "text" else []
+            if len(words) >= LONG:
+                share.append(sum(word in FUNCTION_WORDS for word in words) / len(words))
+            elif part.modality == "text" and not (part.text or "").isascii():
+                share.append(0.0)  # é and ß are rare in English titles, and 椅 is in none
+    return not share or float(np.mean(share)) >= GRAMMAR
 
 
 def backgrounds(store: Store, encoder: Encoder, sample: Sequence[Item]) -> dict[Modality, tuple[float, float]]:
@@ -255,6 +299,12 @@ def _without_pictures(case: Case) -> Case:
         kind: found for kind, found in case.evidence.cosines.items() if kind != "image"
     }
     return replace(case, evidence=replace(case.evidence, cosines=cosines))
+
+
+def _best(shares: Mapping[str, float]) -> dict[str, float]:
+    """The item of the highest share alone: all that a query as a whole is judged by."""
+    best = max(shares, key=lambda item: (shares[item], item), default=None)
+    return {} if best is None else {best: shares[best]}
 
 
 def _is_said(value: str) -> bool:

@@ -26,6 +26,7 @@ class Ranked:
     more: bool  # whether there may be more
     warnings: tuple[str, ...] = ()
     answered: float | None = None  # 0-1: how probable it is that anything here answers; None: not told
+    left_out: bool = False  # for too little relevance, which does not fall with rank alone: more may come behind them
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def turned(
         order = folding.fold(order) if show.fold else order
         order = varied(order, show, place, k=k, store=store, encoder=encoder)
         fresh = [hit for hit in order if not place.has(hit.id)][show.offset :]
-        if len(fresh) >= k or not found.more or not show.fold or show.sort or depth >= FOLDED_AT_MOST:
+        deeper = (show.fold and not show.sort) or found.left_out
+        if len(fresh) >= k or not found.more or not deeper or depth >= FOLDED_AT_MOST:
             break
         depth *= 10
     page = [

@@ -139,6 +139,7 @@ def _ranked(plan: Plan, depth: int, place: Place) -> Ranked:
     if answered is not None and account.bar is not None and answered < account.bar:
         return Ranked([], False, answered=answered)
     failed: tuple[str, ...] = ()
+    left_out = False
     if plan.reranker and not all(place.has(hit.id) for hit in hits[: plan.rerank_depth]):
         hits, failed = _reranked(plan.query, hits, plan.reranker, plan.rerank_depth)
     if plan.calibration and evidence and answered is not None:
@@ -148,9 +149,11 @@ def _ranked(plan: Plan, depth: int, place: Place) -> Ranked:
         ]
         if plan.least:
             kept = [hit for hit in hits if (hit.relevance or 0.0) >= plan.least]
-            hits, more = kept, more and len(kept) == len(hits)
+            left_out, hits = len(kept) < len(hits), kept
+    elif plan.least:
+        failed += ("How relevant these hits are is not known, so none was left out for it.",)
     account.ranking = tuple(hits)
-    return Ranked(hits, more, failed, answered)
+    return Ranked(hits, more, failed, answered, left_out)
 
 
 def _bar(plan: Plan, calibration: Calibration) -> float:

@@ -15,7 +15,7 @@ from indexer import Ledger
 from retriever.calibration import Calibration, Manner
 from retriever.generated import Corpus, calibrated
 from sightline.compacting import Writing
-from sightline.errors import InputError, SightlineError
+from sightline.errors import InputError
 from sightline.passport import PassportControl
 from sightline.protocols import Store
 
@@ -33,6 +33,7 @@ class Calibrations:
     def __init__(self, control: PassportControl, store: Store, ledger: Ledger, writing: Writing) -> None:
         self._control, self._store, self._ledger, self._writing = control, store, ledger, writing
         self._reading = threading.Lock()
+        self._making = threading.Lock()
         self._looked = -LOOK_EVERY_S
         self._in_vain = 0  # items there were when none could be made
         self._read: tuple[str, Calibration | None] = ("", None)  # what is kept, and what it says
@@ -43,39 +44,48 @@ class Calibrations:
         return found if found and found.key == self._key() else None
 
     def refresh(self) -> None:
-        """Make one where it is due: none yet, another encoder or adapter, or half as many items more or fewer.
+        """Make one where it is due: none yet, another encoder or adapter, half as many items more or fewer, or pictures
+        where there were none.
 
-        For whoever has just written. What was written stands whether it can be made or not.
+        For whoever has just written, and holds no lock: what was written stands, whatever becomes of this.
         """
+        if self._ledger.replaced():
+            return
         found, now = self.current(), time.monotonic()
         if found and found.items >= LARGE and now < self._looked + LOOK_EVERY_S:
             return
         self._looked, items = now, self._ledger.count()
         made_of = found.items if found else self._in_vain
-        if made_of / GROWN <= items <= made_of * GROWN:
+        seen = found is None or not found.background or "image" in found.background or not self._ledger.has_pictures()
+        if made_of / GROWN <= items <= made_of * GROWN and seen:
             return
+        if not self._making.acquire(blocking=False):
+            return  # another thread is at it
         try:
-            self._in_vain = 0 if self._make() else items
-        except SightlineError as exc:
+            self._make()
+        except Exception as exc:  # noqa: BLE001  # of an encoder, a store or arithmetic: what was written is reported
+            self._in_vain = items
             log.warning("what counts as a match was not learned (`sightline tune` tries again): %s", exc)
+        finally:
+            self._making.release()
 
     def now(self) -> Calibration | None:
         """Make one now, for the items there are; bars that were set stay.
 
         None where nothing can be asked in words, or nothing is there.
         """
-        with self._writing():
-            return self._make()
+        made = self._make()
+        return made if made and made.background else None
 
     def set_least(self, least: Mapping[Manner, float]) -> Calibration:
         """From now on nothing matches below these. Raises InputError without a calibration, or for a bar not 0-1."""
         if wrong := [bar for bar in least.values() if not 0 <= bar <= 1]:
             raise InputError(f"a bar is a probability from 0 to 1, not {wrong[0]:g}")
-        found = self.current()
-        if found is None:
-            raise InputError("nothing is calibrated here yet: index something first")
-        changed = replace(found, least={**found.least, **least})
         with self._writing():
+            found = self.current()
+            if found is None:
+                raise InputError("nothing is calibrated here yet: index something first")
+            changed = replace(found, least={**found.least, **least}, told={**found.told, "set": True})
             self._keep(changed)
         return changed
 
@@ -84,10 +94,13 @@ class Calibrations:
         return Corpus(self._store, self._control.encoder).saying_all(text) or frozenset()
 
     def _make(self) -> Calibration | None:
+        key = self._key()
+        made = calibrated(self._store, self._control.encoder, key=key)
+        if made is None:  # nothing is there: bars that were set are for what comes next
+            return None
         before = self._kept()
-        made = calibrated(self._store, self._control.encoder, key=self._key())
-        if made and before:
-            made = replace(made, least=before.least)
+        if before and before.told.get("set") and before.key.split()[0] == key.split()[0]:
+            made = replace(made, least=before.least, told={**made.told, "set": True})
         self._keep(made)
         return made
 

@@ -54,12 +54,14 @@ class Compactions:
             bytes_before = before.bytes_disk + self._ledger.bytes_disk()
             tell("looking for what was deleted or replaced", 0, None)
             lost = proving.begun(self._store, self._ledger)
-            seen = self._store.remains().and_of(self._ledger.remains())
-            needed, forgotten = bool(lost or before.removed or seen.left), 0
+            seen, told = self._store.remains(), self._ledger.remains()
+            stored = bool(lost or before.removed or seen.left)
+            needed, forgotten = stored or bool(told.left) or self._ledger.is_loose(), 0
             if needed:
                 tell("clearing the ledger", 0, None)
                 self._ledger.forget(lost)
                 forgotten = self._ledger.compact()
+            if stored:
                 seen = self._store.compact(tell=tell)
             bytes_after = self._store.stats().bytes_disk + self._ledger.bytes_disk()
             self._looked = time.monotonic()

@@ -394,6 +394,5 @@ class Sightline:
             if self.gone:
                 raise NotFound(f"collection {self.settings.collection!r} was deleted after it was opened here")
             yield
-            if not self.gone:
-                self.calibrations.refresh()
             self.compactions.after()
+        self.calibrations.refresh()

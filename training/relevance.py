@@ -89,9 +89,9 @@ def seen(data: Path, encoder: str, work: Path) -> Iterator[Seen]:
             index.add(*shelf.rows)
             store, engine = index._store, index.encoder  # what the engine hands to a search
             random = np.random.default_rng(0)
-            sample, count = sampled(store, random)
-            worded = any(part.modality != "image" for item in sample for part in item.parts)
-            own = tuple(made(Corpus(store, engine), sample, count, random)) if worded else ()
+            drawn = sampled(store, random)
+            worded = drawn.described == "all"
+            own = tuple(made(Corpus(store, engine), drawn, random)) if worded else ()
             looked = []
             for asked in shelf.asked:
                 recorder = _Recorder()
@@ -100,8 +100,8 @@ def seen(data: Path, encoder: str, work: Path) -> Iterator[Seen]:
                 )
                 exact = any("id" in hit.via for hit in hits)
                 looked.append(Looked(asked, recorder.kept[0], tuple(hit.id for hit in hits), exact))
-            yield Seen(shelf, backgrounds(store, engine, sample), worded, own, tuple(looked))
-            print(f"{shelf.name}: {count} items, {len(looked)} questions, {len(own)} of its own", file=sys.stderr)
+            yield Seen(shelf, backgrounds(store, engine, drawn.items), worded, own, tuple(looked))
+            print(f"{shelf.name}: {drawn.count} items, {len(looked)} questions, {len(own)} of its own", file=sys.stderr)
 
 
 def narrowed(evidence: Evidence, sight: str) -> Evidence | None:

@@ -18,7 +18,7 @@ from sightline.evaluation.cases import Case
 from sightline.types import Results
 
 FIRST = 10  # hits that count
-LOST = 0.03  # of recall among them, that a bar may cost
+LOST = 0.03  # of what is found among them, that a bar may cost
 FOLDS = 5
 FEWEST = 20  # judged queries of a manner: fewer say nothing of the next
 STEPS = np.linspace(0, 0.98, 50)
@@ -63,7 +63,7 @@ class _Asked:
 
 
 def tune(index: Sightline, cases: Sequence[Case], *, show: Show = lambda what, done, total: None) -> Tuned:
-    """The highest bar of each manner of asking that costs at most `LOST` of R@10, proved on queries held out.
+    """The highest bar of each manner of asking that costs at most `LOST` of what is found, proved on queries held out.
 
     Changes nothing. Raises InputError where nothing is calibrated, or no case can be asked in words.
     """
@@ -72,9 +72,10 @@ def tune(index: Sightline, cases: Sequence[Case], *, show: Show = lambda what, d
         raise InputError("nothing is calibrated here yet: index something first")
     asked: dict[Manner, list[_Asked]] = {"name": [], "description": []}
     left_out = 0
+    items = int(index.info()["items"])
     for done, case in enumerate(cases):
         show("asking", done, len(cases))
-        one = _asked(index, case)
+        one = _asked(index, case, items)
         if one is None:
             left_out += 1
         else:
@@ -85,7 +86,7 @@ def tune(index: Sightline, cases: Sequence[Case], *, show: Show = lambda what, d
     return Tuned(tuple(_bar(kind, some, found.least[kind]) for kind, some in asked.items() if some), left_out)
 
 
-def _asked(index: Sightline, case: Case) -> _Asked | None:
+def _asked(index: Sightline, case: Case, items: int) -> _Asked | None:
     if not case.text or case.image is not None or not case.relevant:
         return None
     found = _searched(index, case)
@@ -94,7 +95,7 @@ def _asked(index: Sightline, case: Case) -> _Asked | None:
     right = frozenset(case.relevant)
     recall = len(right & {hit.id for hit in found}) / min(FIRST, len(right))
     hidden = right | index.calibrations.saying(case.text)
-    if len(hidden) > int(index.info()["items"]) / 2:
+    if len(hidden) > items / 2:
         return _Asked(found.answered, recall, None)
     without = _searched(index, case, exclude=sorted(hidden))
     return _Asked(found.answered, recall, without.answered)
@@ -110,20 +111,24 @@ def _bar(kind: Manner, asked: Sequence[_Asked], before: float) -> Bar:
     now = _cost(asked, before)
     if len(asked) < FEWEST:
         return Bar(kind, len(asked), before, before, *now, *now, why=f"fewer than {FEWEST} queries of this kind")
-    after = _highest(asked)
+    after, found = _highest(asked), _found(asked)
     held_out = [
         (one, _highest([other for at, other in enumerate(asked) if at % FOLDS != fold]))
         for fold in range(FOLDS)
         for one in asked[fold::FOLDS]
     ]
     lost, empty = _cost([one for one, _ in held_out], [bar for _, bar in held_out])
-    if lost > LOST:
+    if lost > LOST * found:
         return Bar(kind, len(asked), before, before, *now, *now, why=f"{lost:.1%} would be lost of queries held out")
     return Bar(kind, len(asked), before, after, lost, empty, *now)
 
 
 def _highest(asked: Sequence[_Asked]) -> float:
-    return float(max(step for step in STEPS if _cost(asked, float(step))[0] <= LOST))
+    return float(max(step for step in STEPS if _cost(asked, float(step))[0] <= LOST * _found(asked)))
+
+
+def _found(asked: Sequence[_Asked]) -> float:
+    return float(np.mean([one.recall for one in asked]))
 
 
 def _cost(asked: Sequence[_Asked], bar: float | Sequence[float]) -> tuple[float, float | None]:

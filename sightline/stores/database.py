@@ -62,7 +62,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._idle: list[sqlite3.Connection] | None = []  # None once closed; append and pop are atomic
+        self._idle: list[sqlite3.Connection] | None = []  # None once closed
+        self._lending = threading.Lock()  # a connection is idle or one thread's: SQLite falls over one closed in use
         self._writing = threading.Lock()  # threads of this process wait in turn; another process is refused
         try:
             make_folder(path.parent)
@@ -74,7 +75,8 @@ class Database:
 
     def close(self) -> None:
         """Release the file; transactions after this raise EngineError."""
-        idle, self._idle = self._idle, None
+        with self._lending:
+            idle, self._idle = self._idle, None
         for connection in idle or ():
             connection.close()
 
@@ -116,11 +118,8 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        idle = self._idle
-        if idle is None:
-            raise EngineError(f"the store in {self.path.parent} is closed")
         with self._translating():
-            connection = self._borrow(idle)
+            connection = self._borrow()
             try:
                 connection.execute(begin)
                 yield connection
@@ -131,21 +130,25 @@ class Database:
             self._give_back(connection)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
-        if self._idle is None:
-            connection.close()
-        else:
-            self._idle.append(connection)
+        with self._lending:
+            if self._idle is not None:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def _connect(self) -> sqlite3.Connection:
         connection = durable.connect(self.path, wait_s=BUSY_WAIT_S)
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
-    def _borrow(self, idle: list[sqlite3.Connection]) -> sqlite3.Connection:
-        """A connection to the same file. Raises NotFound where that is no longer at its place."""
+    def _borrow(self) -> sqlite3.Connection:
+        """A connection to the same file. Raises NotFound where that has left its place, EngineError once closed."""
+        if self._idle is None:
+            raise EngineError(f"the store in {self.path.parent} is closed")
         if self._place() == self._inode:  # SQLite would make a file where there is none
-            with contextlib.suppress(IndexError):
-                return idle.pop()
+            with self._lending:
+                if self._idle:
+                    return self._idle.pop()
             connection = self._connect()
             if self._place() == self._inode:
                 return connection

@@ -71,7 +71,7 @@ def test_what_cannot_be_judged_is_not_judged() -> None:
 
 
 def test_where_nobody_speaks_silence_is_no_evidence() -> None:
-    mute = Calibration("k", BACKGROUND, shipped().weights, shipped().gaps, worded=False)
+    mute = Calibration("k", BACKGROUND, shipped().weights, shipped().gaps, described="none")
     silent, unasked = Evidence({"image": {"a": 0.5}}, {}), Evidence({"image": {"a": 0.5}})
     assert mute.answered(silent) == shipped().answered(unasked)
 
@@ -115,7 +115,9 @@ def test_rows_of_another_width_are_refused() -> None:
 
 
 def test_survives_being_written_down_and_another_version_does_not() -> None:
-    made = Calibration("k", BACKGROUND, {"image": (1.0, 2.0)}, {}, worded=False, items=3, queries=4, told={"absent": 2})
+    made = Calibration(
+        "k", BACKGROUND, {"image": (1.0, 2.0)}, {}, described="some", items=3, queries=4, told={"absent": 2}
+    )
     assert Calibration.from_json(made.to_json()) == made
     assert Calibration.from_json(json.dumps(json.loads(made.to_json()) | {"version": 0})) is None
 

@@ -49,7 +49,7 @@ def tune_command(
     """Learn what counts as a match here, and where "nothing matches" begins.
 
     Relevance is learned by itself when an index has grown; this does it now. With judged queries it moves the bars, as
-    high as costs at most 3 points of R@10 on queries held out. Exit code 1: a bar was left as it was.
+    high as costs at most 3 % of what is found among the first 10, on queries held out. Exit code 1: a bar was left.
 
     Examples:
 

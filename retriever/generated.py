@@ -36,11 +36,11 @@ from sightline.types import Item, Modality, PartHit, Vectors
 
 SAMPLE = 400  # items that concepts and backgrounds are taken from
 CONCEPTS = 150
-MANY, CONCEPTS_OF_MANY = 20_000, 60  # of so many items and more, fewer: each takes longer
+MANY, CONCEPTS_OF_MANY = 20_000, 50  # of so many items and more, fewer: each takes longer
 POOL = 100  # items that words are counted in, as a search does
-LOOKED_THROUGH = 20_000  # parts that say a word: where there are more, the rarer words decide
+LOOKED_THROUGH = 5_000  # parts that say a word: where there are more, the rarer words decide
 HEAD = 64  # parts of each kind that are asked for at first, to find one that is not left out
-MOST_HIDDEN = 500  # items: a concept that more say is not made absent
+MOST_HIDDEN = 200  # items: a concept that more say is not made absent
 FEWEST_LEFT = 10  # items that must be left to be asked without it
 OWN = 400.0  # what all own queries together count at most; what is shipped counts as much
 NEARLY_ALL = 0.9  # share of items that words say something of
@@ -70,6 +70,7 @@ class Corpus:
         self._store, self._encoder = store, encoder
         self._vectors: dict[str, Vectors] = {}
         self._heads: dict[tuple[str, Modality], list[PartHit]] = {}
+        self._words: dict[str, frozenset[str] | None] = {}
         self.kinds = tuple(kind for kind in KINDS if kind in encoder.space.modalities)
 
     def prepare(self, texts: Sequence[str]) -> None:
@@ -107,19 +108,21 @@ class Corpus:
         words = content_words(re.sub(r"[\W_]", " ", text))
         if not words:
             return frozenset()
-        first = [self._store.search_text(word, LOOKED_THROUGH, modalities=SAID) for word in words]
-        rarest = min(range(len(words)), key=lambda at: len(first[at]))
-        items = frozenset(hit.item_id for hit in first[rarest])
-        if len(first[rarest]) == LOOKED_THROUGH:
+        few = [saying for word in words if (saying := self._saying(word)) is not None]
+        if not few:
             return None
-        for at, word in enumerate(words):
-            if at == rarest or not items:
-                continue
-            hits = first[at]
-            if len(hits) == LOOKED_THROUGH:
-                hits = self._store.search_text(word, ALL, where=HasId(tuple(sorted(items))), modalities=SAID)
+        items = min(few, key=len).intersection(*few)
+        for word in (word for word in words if items and self._saying(word) is None):
+            hits = self._store.search_text(word, ALL, where=HasId(tuple(sorted(items))), modalities=SAID)
             items &= {hit.item_id for hit in hits}
         return items if len(items) <= MOST_HIDDEN else None
+
+    def _saying(self, word: str) -> frozenset[str] | None:
+        """The items that say a word; None where more parts do than are looked through."""
+        if word not in self._words:
+            hits = self._store.search_text(word, LOOKED_THROUGH, modalities=SAID)
+            self._words[word] = None if len(hits) == LOOKED_THROUGH else frozenset(hit.item_id for hit in hits)
+        return self._words[word]
 
     def _likest(self, text: str, kind: Modality, hidden: frozenset[str]) -> Mapping[str, float]:
         head = self._heads[text, kind]

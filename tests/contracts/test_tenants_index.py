@@ -235,6 +235,16 @@ def _search(client: TestClient, mine: str, other: str) -> list[Any]:
     return [client.post(f"/v1/collections/{mine}/search", json=one) for one in asked]
 
 
+def _explain(client: TestClient, mine: str, other: str) -> list[Any]:
+    asked = [
+        {"query": "mug", "id": "mug", "trace": True},
+        {"query": "mug", "id": f"../{other}/mug"},
+        {"query": said(other), "id": IDS[0]},
+        {"query": "mug", "id": IDS[1], "liked": [IDS[0]], "disliked": [f"{other}#mug"]},
+    ]
+    return [client.post(f"/v1/collections/{mine}/explain", json=one) for one in asked]
+
+
 def _ask(client: TestClient, mine: str, other: str) -> list[Any]:
     questions = (
         "Who makes the mug?",
@@ -259,6 +269,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", _C + "/items/{item_id}"): partial(_each, "GET", _C + "/items/{id}"),
     ("GET", _C + "/parts/{part_id}/picture"): partial(_each, "GET", _C + "/parts/{id}%23image-1/picture"),
     ("POST", _C + "/search"): _search,
+    ("POST", _C + "/explain"): _explain,
     ("POST", _C + "/ask"): _ask,
     ("POST", _C + "/items"): _upsert,
     ("DELETE", _C + "/items/{item_id}"): partial(_each, "DELETE", _C + "/items/{id}"),

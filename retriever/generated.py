@@ -45,6 +45,7 @@ FEWEST_LEFT = 10  # items that must be left to be asked without it
 OWN = 400.0  # what all own queries together count at most; what is shipped counts as much
 NEARLY_ALL = 0.9  # share of items that words say something of
 LONG, GRAMMAR = 8, 0.12  # words of a text that tell its language; share of them that are of grammar in English
+FEW, FOREIGN = 3, 0.3  # such texts that tell nothing yet; share of texts with other than English letters
 DEAF = 0.5  # share of words that nobody says, in the copies that stand for other words for the same thing
 # How people put it: as it stands about as often as in a sentence.
 FRAMES = (
@@ -266,16 +267,13 @@ def _is_described(item: Item) -> bool:
 
 
 def _is_english(items: Sequence[Item]) -> bool:
-    """Whether texts of some length have English words of grammar among theirs; where there are none, nobody knows."""
-    share: list[float] = []
-    for item in items:
-        for part in item.parts:
-            words = re.findall(r"\w+", (part.text or "").casefold()) if part.modality == "text" else []
-            if len(words) >= LONG:
-                share.append(sum(word in FUNCTION_WORDS for word in words) / len(words))
-            elif part.modality == "text" and not (part.text or "").isascii():
-                share.append(0.0)  # é and ß are rare in English titles, and 椅 is in none
-    return not share or float(np.mean(share)) >= GRAMMAR
+    """Whether nothing says that texts are of another language: letters that English has not, or its grammar missing."""
+    parts = [part for item in items for part in item.parts if part.modality == "text" and part.text]
+    if sum(not str(part.text).isascii() for part in parts) > FOREIGN * len(parts):
+        return False
+    told = [re.findall(r"\w+", str(part.text).casefold()) for part in parts if part.locator.field != "title"]
+    shares = [sum(word in FUNCTION_WORDS for word in words) / len(words) for words in told if len(words) >= LONG]
+    return len(shares) < FEW or float(np.median(shares)) >= GRAMMAR
 
 
 def backgrounds(store: Store, encoder: Encoder, sample: Sequence[Item]) -> dict[Modality, tuple[float, float]]:

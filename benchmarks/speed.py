@@ -76,6 +76,7 @@ def searching(encoder: Encoder, *, spec: str, threads: int | None, parts: int, r
     with tempfile.TemporaryDirectory() as folder:
         _fill(Path(folder), encoder, parts)
         with Sightline.open(folder, encoder=spec, threads=threads) as index:
+            index.calibrations.now()  # so that hits are told their relevance, as they are in an index of `add`
             in_process = {
                 "search": _latencies(lambda query: index.search(query, least=0, k=10), repeats),
                 "search where price < 50": _latencies(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import zipfile
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,7 @@ from sightline.errors import UnreadableSource
 from sightline.transfer import jpegs, manifest
 from tests.indexer.indexing import png
 from tests.soak.shop import Opened
-from tests.transfer.collections import Rows, edit, opened, refused, shop, sign
-
-
-@pytest.fixture
-def filled(tmp_path: Path) -> Iterator[Opened]:
-    with opened(tmp_path / "filled") as index:
-        index.add(shop(tmp_path / "shop", 3))
-        yield index
-
-
-@pytest.fixture
-def export(tmp_path: Path, filled: Opened) -> Path:
-    filled.transfer.export(tmp_path / "out", format="jsonl")
-    return tmp_path / "out"
-
+from tests.transfer.collections import Rows, edit, opened, refused, sign
 
 # -- adapters ----------------------------------------------------------------------------------------------------------
 

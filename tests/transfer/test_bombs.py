@@ -16,16 +16,9 @@ import pytest
 from sightline.errors import UnreadableSource
 from sightline.transfer import jsonl, manifest, pages, parquet, reading, tables, thrift
 from tests.soak.shop import Opened
-from tests.transfer.collections import edit, opened, refused, shop, sign
+from tests.transfer.collections import edit, refused, sign
 
 MB = 1_000_000
-
-
-@pytest.fixture
-def filled(tmp_path: Path) -> Iterator[Opened]:
-    with opened(tmp_path / "filled") as index:
-        index.add(shop(tmp_path / "shop", 3))
-        yield index
 
 
 @pytest.fixture

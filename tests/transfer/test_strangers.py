@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,7 @@ from sightline.transfer import manifest, restore, snapshots
 from sightline.transfer.snapshots import KIND, VERSION
 from tests.indexer.grid import GridEncoder
 from tests.soak.shop import Opened
-from tests.transfer.collections import contents, edit, opened, refused, shop, sign
-
-
-@pytest.fixture
-def filled(tmp_path: Path) -> Iterator[Opened]:
-    with opened(tmp_path / "filled") as index:
-        index.add(shop(tmp_path / "shop", 3))
-        yield index
-
-
-@pytest.fixture
-def export(tmp_path: Path, filled: Opened) -> Path:
-    filled.transfer.export(tmp_path / "out", format="jsonl")
-    return tmp_path / "out"
-
+from tests.transfer.collections import contents, edit, opened, refused, sign
 
 # -- the passport ------------------------------------------------------------------------------------------------------
 

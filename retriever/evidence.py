@@ -1,4 +1,4 @@
-"""What a collection holds of a text that is sought: likenesses and words, item by item, and at best.
+"""What a collection holds of what is sought: likenesses and words, item by item, and at best.
 
 Knows a store by its protocol. What it amounts to is `calibration`'s to say.
 """
@@ -7,14 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retriever.terms import Aim
 from retriever.words import ALL, Said
 from sightline.filters import And, Filter, HasId
 from sightline.protocols import Store
-from sightline.types import Modality, Space, Vectors
+from sightline.types import Like, Modality, Space, Vectors
+
+Source: TypeAlias = Literal["words", "picture", "item"]  # what a vector was made of; the texts of an item are "item"
 
 NAMED: frozenset[Modality] = frozenset({"fields"})  # the part that holds an item's title and fields
 LOOKED_AT = 50  # items, of those that say most of the words, whose titles and fields are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What parts of one kind were compared with, where that is not words alone."""
+
+    shares: Mapping[Source, float]  # which add up to 1
+    vector: NDArray[np.float32] = field(compare=False)  # (dim,), of length 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,7 @@ class Evidence:
     covers: Mapping[str, float] | None = None  # item -> share of the words it says, 0-1; None: words were not asked
     names: Mapping[str, float] = field(default_factory=dict)  # the same for its title and fields alone
     known: float = 0.0  # share of the words that any item says, 0-1
+    sought: Mapping[Modality, Sought] = field(default_factory=dict)  # by kind of part; none: words alone were asked
 
     @property
     def cover(self) -> float:
@@ -65,6 +81,23 @@ def of_words(store: Store, said: Said, *, where: Filter | None, hidden: Collecti
         for word, items in zip(said.words, said.by_word, strict=True)
     ]
     return Evidence(covers=covers, names=said.covers(by_word), known=said.known)
+
+
+def sought(aim: Aim, kind: Modality) -> Sought:
+    """What an aim at parts of a kind is made of; an item stands for its pictures beside pictures, else its texts."""
+    shares: dict[Source, float] = {}
+    for term in aim.terms:
+        if term.weight > 0:
+            source = _source(term.content, kind)
+            shares[source] = shares.get(source, 0.0) + term.weight
+    total = sum(shares.values())
+    return Sought({source: weight / total for source, weight in shares.items()}, aim.wanted[0])
+
+
+def _source(content: object, kind: Modality) -> Source:
+    if isinstance(content, str):
+        return "words"
+    return "item" if isinstance(content, Like) and kind == "text" else "picture"
 
 
 def best_of_items(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:

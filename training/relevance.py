@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.absent import Asked, Shelf, shelves
+from benchmarks.absent_pictures import shown_shelves
 from retriever import search
+from retriever.background import Background, measured
 from retriever.calibration import Calibration, Prior, curvature, features, fit, gap_features, sight_of
 from retriever.evidence import Evidence
-from retriever.generated import Case, Corpus, backgrounds, fitted, made, sampled
+from retriever.generated import Case, Corpus, fitted, made, sampled
 from sightline import Sightline
-from sightline.types import Modality, Query, Term
+from sightline.decoding import pixels_of
+from sightline.types import Like, Modality, Query, Term
 
 TOTAL = 400.0  # what all judged questions of a sight together count
 RIDGE = 0.3  # precision of each coefficient before anything was judged
@@ -37,6 +41,7 @@ SIGHTS: Mapping[str, tuple[tuple[Modality, ...], bool]] = {  # which kinds of pa
     "text words": (("text",), True),
     "image text words": (("image", "text"), True),
 }
+SHOWN = ("picture: image", "picture: text", "mixture: image", "mixture: text", "item: text", "item: image text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Seen:
     """A shelf as its calibration sees it."""
 
     shelf: Shelf
-    background: Mapping[Modality, tuple[float, float]]
+    background: Background
     worded: bool
     own: tuple[Case, ...]
     looked: tuple[Looked, ...]
@@ -71,7 +76,7 @@ class _Recorder(Calibration):
     kept: list[Evidence]
 
     def __init__(self) -> None:
-        super().__init__("", {}, {}, {})
+        super().__init__("", Background(), {}, {})
         object.__setattr__(self, "kept", [])
 
     def answered(self, evidence: Evidence) -> float | None:
@@ -84,28 +89,39 @@ class _Recorder(Calibration):
 
 def seen(data: Path, encoder: str, work: Path) -> Iterator[Seen]:
     """Every shelf indexed, asked everything, and asked what it makes up itself."""
-    for shelf in shelves(data, work):
+    for shelf in chain(shelves(data, work), shown_shelves(data, work)):
         with Sightline.open(work / "index" / shelf.name, encoder=encoder) as index:
             index.add(*shelf.rows)
             store, engine = index._store, index.encoder  # what the engine hands to a search
             random = np.random.default_rng(0)
             drawn = sampled(store, random)
             worded = drawn.described == "all"
-            own = tuple(made(Corpus(store, engine), drawn, random)) if worded else ()
+            asks = worded and any(not (one.picture or one.item) for one in shelf.asked)
+            own = tuple(made(Corpus(store, engine), drawn, random)) if asks else ()
             looked = []
             for asked in shelf.asked:
                 recorder = _Recorder()
-                hits = search(
-                    Query((Term(asked.text),)), k=HITS, store=store, encoder=engine, calibration=recorder, least=0.0
-                )
+                hits = search(_query(asked), k=HITS, store=store, encoder=engine, calibration=recorder, least=0.0)
                 exact = any("id" in hit.via for hit in hits)
                 looked.append(Looked(asked, recorder.kept[0], tuple(hit.id for hit in hits), exact))
-            yield Seen(shelf, backgrounds(store, engine, drawn.items), worded, own, tuple(looked))
+            yield Seen(shelf, measured(store, engine, drawn.items), worded, own, tuple(looked))
             print(f"{shelf.name}: {drawn.count} items, {len(looked)} questions, {len(own)} of its own", file=sys.stderr)
+
+
+def _query(asked: Asked) -> Query:
+    """A picture weighs as much as the words beside it."""
+    terms = [
+        *([Term(asked.text)] if asked.text else []),
+        *([Term(pixels_of(asked.picture))] if asked.picture else []),
+        *([Term(Like(asked.item))] if asked.item else []),
+    ]
+    return Query(tuple(terms), target=asked.target)
 
 
 def narrowed(evidence: Evidence, sight: str) -> Evidence | None:
     """The same evidence for a search that looks at less; None where it lacks what the sight needs."""
+    if evidence.sought or sight in SHOWN:
+        return evidence if evidence.sought and sight_of(evidence) == sight else None
     kinds, words = SIGHTS[sight]
     if any(not evidence.cosines.get(kind) for kind in kinds) or (words and evidence.covers is None):
         return None
@@ -116,13 +132,13 @@ def narrowed(evidence: Evidence, sight: str) -> Evidence | None:
 def learned(all_seen: Iterable[Seen]) -> tuple[dict[str, Prior], dict[str, Prior]]:
     """Priors by sight for `features` and for `gap_features`; each group counts alike, and answered as absent."""
     every = list(all_seen)
-    answers = {sight: prior for sight in SIGHTS if (prior := _answers(every, sight))}
+    answers = {sight: prior for sight in (*SIGHTS, *SHOWN) if (prior := _answers(every, sight))}
     hits = {sight: prior for sight in answers if (prior := _hits(every, sight, answers[sight]))}
     return answers, hits
 
 
 def _rows(one: Seen, sight: str) -> list[tuple[Looked, Evidence]]:
-    if not one.worded and SIGHTS[sight][1]:
+    if not one.worded and sight in SIGHTS and SIGHTS[sight][1]:
         return []
     pairs = ((looked, narrowed(looked.evidence, sight)) for looked in one.looked)
     return [(looked, evidence) for looked, evidence in pairs if evidence]

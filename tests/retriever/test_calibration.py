@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retriever.background import Background, background_of
 from retriever.calibration import (
     LEAST,
     Calibration,
     Prior,
-    background_of,
     error,
     features,
     fit,
@@ -26,7 +26,7 @@ from retriever.evidence import Evidence
 from sightline.errors import InputError
 from sightline.types import Modality
 
-BACKGROUND: dict[Modality, tuple[float, float]] = {"image": (0.1, 0.1), "text": (0.1, 0.1)}
+BACKGROUND = Background({"image": (0.1, 0.1), "text": (0.1, 0.1)}, {"image": 0.2, "text": 0.3}, (0.2, 0.0))
 
 
 def seen(image: float, text: float, cover: float = 0.0, named: float = 0.0, known: float = 0.0) -> Evidence:

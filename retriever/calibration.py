@@ -146,7 +146,7 @@ class Calibration:
 
     def facts(self) -> dict[str, Any]:
         """What a person is told of it."""
-        return {"items": self.items, "queries": self.queries, "least": dict(self.least), **self.told}
+        return {"items": self.items, "queries": self.queries, "least": {**LEAST, **self.least}, **self.told}
 
     def to_json(self) -> str:
         return json.dumps(

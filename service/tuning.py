@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from retriever.calibration import Calibration, Manner
     from sightline.evaluation.tuning import Bar, Tuned
 
-MANNERS = {"name": "called by name", "description": "described"}
+MANNERS = {"name": "called by name", "description": "described", "picture": "shown by a picture"}
 
 
 def tune_command(
@@ -39,6 +39,9 @@ def tune_command(
     ] = None,
     description: Annotated[
         float | None, typer.Option("--description", min=0, max=1, metavar="0-1", help="the bar for things described")
+    ] = None,
+    picture: Annotated[
+        float | None, typer.Option("--picture", min=0, max=1, metavar="0-1", help="the bar for queries with a picture")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="measure, change nothing")] = False,
     index: IndexDir = None,
@@ -63,7 +66,7 @@ def tune_command(
 
     if qrels and not queries:
         raise InputError("--qrels says what is right for --queries: give both")
-    given: dict[Manner, float | None] = {"name": name, "description": description}
+    given: dict[Manner, float | None] = {"name": name, "description": description, "picture": picture}
     said = {kind: bar for kind, bar in given.items() if bar is not None}
     if queries and said:
         raise InputError("give either --queries, which finds the bars, or the bars")
@@ -92,10 +95,10 @@ def tune_command(
 
 def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, seconds: float, dry_run: bool) -> None:
     if found is None:
-        out.print("Nothing to learn from: nothing is indexed, or the encoder takes no words.")
+        out.print("Nothing to learn from: nothing is indexed, or too little of it.")
         return
     learned = f"Learned from {found.queries:,} queries made of {found.items:,} items." if found.queries else (
-        "Nothing here has words: judged by its pictures alone."
+        "No queries could be made of what is here: judged by what others taught."
     )  # fmt: skip
     out.print(f"{learned} {seconds:.1f} s")
     if tuned:
@@ -105,7 +108,10 @@ def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, secon
                 out.print(Text(f"{MANNERS[bar.manner]}: left at {bar.before:.0%}: {bar.why}", style="yellow"))
         if tuned.left_out:
             out.print(
-                Text(f"{tuned.left_out:,} left out: no words, or nothing relevant is in the index", style="yellow")
+                Text(
+                    f"{tuned.left_out:,} left out: nothing relevant is in the index, or nothing can be told",
+                    style="yellow",
+                )
             )
         if dry_run:
             out.print(Text("Nothing was changed.", style="bold"))

@@ -56,15 +56,22 @@ class Evidence:
 
 
 def likest(
-    store: Store, space: Space, wanted: Vectors, kind: Modality, *, where: Filter | None, hidden: Collection[str]
+    store: Store,
+    space: Space,
+    wanted: Vectors,
+    kind: Modality,
+    *,
+    where: Filter | None,
+    hidden: Collection[str],
+    parts: int = 1,
 ) -> Mapping[str, float]:
-    """The item most like (1, dim) by its parts of one kind, and its cosine; nothing where there is none."""
-    count = 1 + 4 * len(hidden)
+    """The items most like (1, dim) by about so many parts of one kind, and their cosines: one at least, if there is."""
+    count = parts + 4 * len(hidden)
     while True:
         (hits,) = store.search(space, wanted, count, where=where, modalities=frozenset({kind}))
-        seen = next((hit for hit in hits if hit.item_id not in hidden), None)
-        if seen is not None or len(hits) < count:
-            return {} if seen is None else {seen.item_id: seen.score}
+        seen = [(hit.item_id, hit.score) for hit in hits if hit.item_id not in hidden]
+        if seen or len(hits) < count:
+            return best_of_items(seen)
         count *= 8
 
 

@@ -87,7 +87,9 @@ def _evidence(plan: Plan, found: Found) -> Evidence:
             continue
         aim = plan.aims[kind]
         if len(aim.unwanted):  # the list is in the order of a compromise
-            cosines[kind] = proof.likest(plan.store, space, aim.wanted, kind, where=query.where, hidden=hidden)
+            cosines[kind] = proof.likest(
+                plan.store, space, aim.wanted, kind, where=query.where, hidden=hidden, parts=POOLS[0]
+            )
         else:
             cosines[kind] = proof.best_of_items([(vote.item_id, vote.score) for vote in found.rankings[channel]])
     if plan.terms.text_share < 1:

@@ -9,10 +9,12 @@ posterior of a logistic regression). Nothing of the collections but these few nu
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -30,7 +32,9 @@ from retriever.evidence import Evidence
 from retriever.generated import Case, Corpus, fitted, made, sampled
 from sightline import Sightline
 from sightline.decoding import pixels_of
-from sightline.types import Like, Modality, Query, Term
+from sightline.protocols import Encoder, Store
+from sightline.stores import open_store
+from sightline.types import Item, Like, Modality, Part, PartVectors, Query, Term
 
 TOTAL = 400.0  # what all judged questions of a sight together count
 RIDGE = 0.3  # precision of each coefficient before anything was judged
@@ -87,25 +91,47 @@ class _Recorder(Calibration):
         return [1.0] * len(ids)
 
 
-def seen(data: Path, encoder: str, work: Path) -> Iterator[Seen]:
-    """Every shelf indexed, asked everything, and asked what it makes up itself."""
+def seen(data: Path, encoder: str | Encoder, work: Path) -> Iterator[Seen]:
+    """Every shelf indexed, asked everything that the encoder takes, and asked what it makes up itself."""
     for shelf in chain(shelves(data, work), shown_shelves(data, work)):
-        with Sightline.open(work / "index" / shelf.name, encoder=encoder) as index:
-            index.add(*shelf.rows)
-            store, engine = index._store, index.encoder  # what the engine hands to a search
+        with _indexed(shelf, encoder, work / "index" / shelf.name) as (store, engine):
+            able = engine.space.modalities
+            every = [one for one in shelf.asked if "image" in able or not one.picture]
+            every = [one for one in every if "text" in able or (one.target == "image" and not one.text)]
+            if not every:
+                continue
             random = np.random.default_rng(0)
             drawn = sampled(store, random)
             worded = drawn.described == "all"
-            asks = worded and any(not (one.picture or one.item) for one in shelf.asked)
+            asks = worded and any(not (one.picture or one.item) for one in every)
             own = tuple(made(Corpus(store, engine), drawn, random)) if asks else ()
             looked = []
-            for asked in shelf.asked:
+            for asked in every:
                 recorder = _Recorder()
                 hits = search(_query(asked), k=HITS, store=store, encoder=engine, calibration=recorder, least=0.0)
                 exact = any("id" in hit.via for hit in hits)
                 looked.append(Looked(asked, recorder.kept[0], tuple(hit.id for hit in hits), exact))
             yield Seen(shelf, measured(store, engine, drawn.items), worded, own, tuple(looked))
             print(f"{shelf.name}: {drawn.count} items, {len(looked)} questions, {len(own)} of its own", file=sys.stderr)
+
+
+@contextmanager
+def _indexed(shelf: Shelf, encoder: str | Encoder, folder: Path) -> Iterator[tuple[Store, Encoder]]:
+    """A shelf in a store; of what an encoder sees that nobody can name, one picture each."""
+    if isinstance(encoder, str):
+        with Sightline.open(folder, encoder=encoder) as index:
+            index.add(*shelf.rows)
+            yield index._store, index.encoder  # what the engine hands to a search
+        return
+    store = open_store("faiss", folder, collection="shelf")
+    shown = [(str(row["id"]), pixels_of(Path(row["image"]))) for row in shelf.rows if "image" in row]
+    for item_id, pixels in shown:
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        part = Part(f"{item_id}#image", item_id, "image", digest)
+        vectors = PartVectors(part.id, encoder.space, encoder.encode_documents([(pixels,)]))
+        store.upsert([Item(item_id, {}, (part,), digest)], [vectors])
+    yield store, encoder
+    store.close()
 
 
 def _query(asked: Asked) -> Query:

@@ -39,7 +39,7 @@ class Plan:
     aims: Mapping[Modality, Aim]  # none: no wanted term has a vector
     store: Store
     encoder: Encoder
-    weighed: bool = False  # whether evidence is wanted
+    proven: bool = False  # whether evidence is wanted
     count: int = 0  # hits to come out of fusion
     account: Account = field(default_factory=Account)
 
@@ -61,7 +61,7 @@ def gather(plan: Plan) -> tuple[list[Hit], bool, Evidence | None]:
         deep = replace(plan, count=min(plan.count, pool))
         asked = _asked_channels(deep, pool)
         rankings, plan.account.said = asked.rankings, asked.said
-        if plan.weighed and evidence is None:
+        if plan.proven and evidence is None:
             evidence = _evidence(plan, asked)
         known = {hit.id for hit in hits}
         found = [hit for hit in _hits(deep, rankings) if hit.id not in known][: deep.count - len(hits)]

@@ -62,9 +62,11 @@ def gather(plan: Plan) -> tuple[list[Hit], bool, Evidence | None]:
         asked = _asked_channels(deep, pool)
         rankings, plan.account.said = asked.rankings, asked.said
         if plan.proven and evidence is None:
-            evidence = _evidence(plan, asked)
+            with plan.account.timing("relevance"):
+                evidence = _evidence(plan, asked)
         known = {hit.id for hit in hits}
-        found = [hit for hit in _hits(deep, rankings) if hit.id not in known][: deep.count - len(hits)]
+        with plan.account.timing("fusion"):
+            found = [hit for hit in _hits(deep, rankings) if hit.id not in known][: deep.count - len(hits)]
         plan.account.pools[-1].hits.extend(hit.id for hit in found)
         lowest = hits[-1].score if hits else math.inf
         hits += [
@@ -111,12 +113,14 @@ def _asked_channels(plan: Plan, pool: int) -> Found:
     if aims:
         for channel in asked:
             kind = SEES[channel]
-            rankings[channel] = nearest(
-                plan.store, space, aims[kind], modality=kind, pool=pool, where=query.where, hidden=hidden
-            )
+            with plan.account.timing(channel):
+                rankings[channel] = nearest(
+                    plan.store, space, aims[kind], modality=kind, pool=pool, where=query.where, hidden=hidden
+                )
     if plan.terms.text and plan.weights.get("words") and query.target != "image":
-        spoken = said(plan.store, plan.terms.text, pool=2 * (pool + len(hidden)), where=query.where)
-        rankings["words"] = [vote for vote in by_words(spoken) if vote.item_id not in hidden]
+        with plan.account.timing("words"):
+            spoken = said(plan.store, plan.terms.text, pool=2 * (pool + len(hidden)), where=query.where)
+            rankings["words"] = [vote for vote in by_words(spoken) if vote.item_id not in hidden]
     elif not asked or not aims:
         only = () if plan.weights.keys() >= SEES.keys() else tuple(plan.weights)
         raise unsupported(plan.terms, plan.encoder, query.target, only=only)

@@ -103,8 +103,11 @@ class Reranking:
         except EngineError as exc:
             return self._failed(hits, f"Reranking failed, so the first order stands: {exc}")
         read = sum(one is not None for one in odds)
-        told = Reranked(self.reranker.name, read, weight, f"{kind} query, {how}")
-        return Reordered([*_in_order(head, weighed(odds, [hit.relevance for hit in head], weight), odds), *tail], told)
+        relevances = [hit.relevance for hit in head]
+        order = weighed(odds, relevances, weight)
+        told = Reranked(self.reranker.name, read, _held(weight, relevances), f"{kind} query, {how}")
+        judged = {hit.id: one for hit, one in zip(head, odds, strict=True) if one is not None}
+        return Reordered([*_in_order(head, order, odds), *tail], told, judged=judged)
 
     def judged(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
         """By hit the log-odds that it is meant; None also for who is called by name, and so stays in front.
@@ -129,6 +132,7 @@ class Reordered:
     hits: list[Hit]
     told: Reranked
     warnings: tuple[str, ...] = ()
+    judged: Mapping[str, float] = field(default_factory=dict)  # id -> log-odds, of those that were judged
 
 
 def priors(relevances: Sequence[float | None]) -> list[float]:
@@ -145,11 +149,14 @@ def weighed(odds: Sequence[float | None], relevances: Sequence[float | None], we
     Log-odds of who judged apart add up: who is sure decides alone, and who is not leaves the order as it was. Equals
     keep their order.
     """
-    weight = weight * (UNSURE if any(one is None for one in relevances) else 1.0)
-    first = priors(relevances)
+    weight, first = _held(weight, relevances), priors(relevances)
     judged = [at for at, one in enumerate(odds) if one is not None]
     best_first = iter(sorted(judged, key=lambda at: -(first[at] + weight * (odds[at] or 0.0))))
     return [next(best_first) if one is not None else at for at, one in enumerate(odds)]
+
+
+def _held(weight: float, relevances: Sequence[float | None]) -> float:
+    return weight * (UNSURE if None in relevances else 1.0)
 
 
 def _log_odds(likely: float) -> float:

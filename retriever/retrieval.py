@@ -82,7 +82,9 @@ def search(
     if query.judged and learning.fields and weights is None and channels is None:
         counted = {**counted, FIELDS: learning.fields}
     place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
-    aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
+    account = account or Account()
+    with account.timing("query"):
+        aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
     if query.judged:
         told = learned(aims, query, store=store, encoder=encoder, learning=learning)
         aims, warnings = told.aims, warnings + told.warnings
@@ -94,7 +96,6 @@ def search(
         calibration if terms.text_share == 1 and not query.judged else None,
         least,
     )
-    account = account or Account()
     account.asked = Asked(query, terms, counted, aims)
     plan = Plan(query, terms, counted, aims, store, encoder, proven=judging.calibration is not None, account=account)
     page = turned(
@@ -119,14 +120,17 @@ def _ranked(plan: Plan, judging: Judging, depth: int, place: Place) -> Ranked:
     if answered is not None and account.bar is not None and answered < account.bar:
         return Ranked([], False, answered=answered)
     if calibration and evidence and answered is not None:
-        told = calibration.relevance(evidence, [hit.id for hit in hits])
+        with account.timing("relevance"):
+            told = calibration.relevance(evidence, [hit.id for hit in hits])
         hits = [
             replace(hit, relevance=1.0 if "id" in hit.via else share) for hit, share in zip(hits, told, strict=True)
         ]
+        account.fusion = tuple(hits)
     failed: tuple[str, ...] = ()
     if reranking and not all(place.has(hit.id) for hit in hits[: reranking.depth]):
-        made = reranking.rerank(plan.query, plan.terms, hits)
-        hits, failed, account.reranked = made.hits, made.warnings, made.told
+        with account.timing("rerank"):
+            made = reranking.rerank(plan.query, plan.terms, hits)
+        hits, failed, account.reranked, account.judged = made.hits, made.warnings, made.told, made.judged
     kept = hits
     if least and answered is not None:
         kept = [hit for hit in hits if (hit.relevance or 0.0) >= least]

@@ -33,7 +33,7 @@ from sightline.errors import InputError
 if TYPE_CHECKING:
     from retriever.calibration import Reason
     from retriever.mentions import Mention
-    from retriever.reasons import Explanation, WordReason
+    from retriever.reasons import Explanation, Judgement, WordReason
     from sightline.engine import Sightline
     from sightline.explaining import Replay
 
@@ -175,6 +175,8 @@ def show_explanation(out: Console, found: Explanation) -> None:
     out.print(_channels(found))
     for line in (*map(_word, found.words), *_terms(found), *_pushes(found)):
         out.print(line)
+    if found.reranked:
+        out.print(_judgement(found.reranked))
     if found.folded:
         out.print(Text(f"copies under it: {', '.join(map(plain, found.folded))}", style="dim"))
     if found.relevance is not None:
@@ -241,6 +243,14 @@ def _pushes(found: Explanation) -> list[Text]:
         )
         lines.append(Text.assemble("pushed back by ", (plain(one.term), "bold"), f" ({why})", style="yellow"))
     return lines
+
+
+def _judgement(one: Judgement) -> Text:
+    """What a reranker added to what the hit was ordered by."""
+    if one.first is None or one.said is None:
+        return Text.assemble("not judged by ", (plain(one.by), "bold"), (f"  {plain(one.why)}", "dim"))
+    told = f"log-odds {one.first:+.2f} before, {one.weight:g} × {one.said:+.2f} by it"
+    return Text.assemble("judged by ", (plain(one.by), "bold"), (f"  {told}; {plain(one.why)}", "dim"))
 
 
 def _odds(name: str, share: float, reasons: tuple[Reason, ...], most: int = 4) -> Text:

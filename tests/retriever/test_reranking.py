@@ -119,7 +119,7 @@ def test_only_the_first_are_read_and_scores_stay_in_place() -> None:
     assert [hit.rank for hit in made.hits] == [1, 2, 3, 4, 5]
     assert [hit.score for hit in made.hits] == [hit.score for hit in given]
     assert ["rerank" in hit.via for hit in made.hits] == [True] * 3 + [False] * 2
-    assert (made.told.by, made.told.read, made.told.weight) == ("judge", 3, 1.0)
+    assert (made.told.by, made.told.read, made.told.weight) == ("judge", 3, 0.5)  # no relevance was told
 
 
 def test_who_is_called_by_name_is_not_judged() -> None:

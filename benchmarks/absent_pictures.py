@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -20,8 +21,15 @@ from benchmarks.retrieval import OUTDOOR, SAMPLE, _spaced, _unpacked
 from training.starter.sources import held_out
 
 HALVES = ((0, 0.6), (1, 0.2))  # ways to leave out half of the classes, and the share of the others' pictures that stays
-ASKED = 120  # pictures of a shelf
-FAR = 10  # of them, of another collection
+ASKED, ASKED_OF_SOLD = 90, 40  # pictures of a shelf of photos; of one of things with words, each asked six times
+FAR = 8  # more of each of a few collections that have nothing of the kind
+ELSEWHERE = {
+    "grocery": ("clothing", "fashion", "animals"), "clothing": ("grocery", "animals"),
+    "fashion": ("grocery", "animals"), "sample": ("grocery", "animals"), "caltech": ("grocery", "clothing", "fashion"),
+    "pacs": ("grocery", "clothing", "fashion"), "imagenette": ("grocery", "clothing", "fashion"),
+    "flickr8k": ("grocery", "clothing", "fashion"),
+}  # fmt: skip
+ANIMALS = ("dog", "elephant", "giraffe", "horse")
 VAGUE = ("Not sure", "Other", "Skip", "", None)
 
 
@@ -40,28 +48,23 @@ class Thing:
 
 def shown_shelves(data: Path, work: Path) -> Iterator[Shelf]:
     """Every shelf that pictures and items are asked of, the files it needs unpacked under `work`."""
-    photos = _photos(data, work)
+    photos, products, fashion = _photos(data, work), _products(data, work), _fashion(data, work)
+    sample, outdoor = _sample(), _outdoor(data, work)
+    strange = photos | {"fashion": fashion, "animals": [one for one in photos["pacs"] if one.label in ANIMALS]}
     far = {
-        group: _shuffled(things, 3)[: 2 * FAR] for group, things in photos.items() if group in ("grocery", "clothing")
+        group: [t for name in names for t in _shuffled(strange[name], 3)[:FAR]] for group, names in ELSEWHERE.items()
     }
-    for group, things in photos.items():
-        yield from _apart(group, f"{group}-photos", things, far["clothing" if group == "grocery" else "grocery"])
-    products = _products(data, work)
-    yield from _stocked("grocery", "grocery-fine", products, photos["grocery fine"], far["clothing"])
+    for name, things in photos.items():
+        group = name.split()[0]
+        yield from _apart(group, f"{name.replace(' ', '-')}-photos", things, far[group])
     coarse = [Thing(one.picture, str(one.row["coarse"]), row=one.row) for one in products]
-    yield from _stocked("grocery", "grocery-coarse", coarse, photos["grocery"], far["clothing"])
-    fashion = _fashion(data, work)
-    yield from _apart("fashion", "fashion-sold", fashion, far["grocery"])
-    sample = _sample()
-    yield from _apart("sample", "sample-shown", sample, far["grocery"])
-    for group, things in (
-        ("grocery", coarse),
-        ("fashion", fashion),
-        ("sample", sample),
-        ("outdoor", _outdoor(data, work)),
-    ):
+    yield from _stocked("grocery", "grocery-fine", products, photos["grocery fine"], far["grocery"])
+    yield from _stocked("grocery", "grocery-coarse", coarse, photos["grocery"], far["grocery"])
+    yield from _apart("fashion", "fashion-sold", fashion, far["fashion"])
+    yield from _apart("sample", "sample-shown", sample, far["sample"])
+    for group, things in {"grocery": coarse, "fashion": fashion, "sample": sample, "outdoor": outdoor}.items():
         yield from _alike(group, things)
-    yield _captions(data, work, far["grocery"] + far["clothing"])
+    yield _captions(data, work, far["flickr8k"])
 
 
 def _photos(data: Path, work: Path) -> dict[str, list[Thing]]:
@@ -165,15 +168,14 @@ def _shelf(group: str, name: str, stock: Sequence[Thing], asking: Sequence[Thing
     for row, one in zip(rows, stock, strict=True):
         by_label.setdefault(one.label, []).append(str(row["id"]))
     asked = []
-    chosen = [*((one, "picture") for one in _shuffled(asking, 4)[:ASKED]), *((one, "far") for one in far[:FAR])]
+    count = ASKED_OF_SOLD if stock[0].row else ASKED
+    chosen = [*((one, "picture") for one in _shuffled(asking, 4)[:count]), *((one, "far") for one in far)]
     for one, form in chosen:
         right = frozenset(by_label.get(one.label, ()) if form == "picture" else ())
-        asked.append(Asked("", right, form, one.picture, target="image"))
-        if stock[0].row:
-            asked.append(Asked("", right, form, one.picture, target="text"))
-        if stock[0].row and one.words:
-            asked.append(Asked(one.words, right, "mixture", one.picture, target="image"))
-            asked.append(Asked(one.words, right, "mixture", one.picture, target="text"))
+        targets: tuple[Literal["image", "text"] | None, ...] = ("image", "text", None) if stock[0].row else ("image",)
+        asked += [Asked("", right, form, one.picture, target=target) for target in targets]
+        if one.words and stock[0].row:
+            asked += [Asked(one.words, right, "mixture", one.picture, target=target) for target in targets]
     return Shelf(name, group, tuple(rows), tuple(asked))
 
 

@@ -4,7 +4,7 @@ Each group of collections is judged by what the others taught, and by the querie
 pictures, both, and items. Data: a folder with the tars of flickr8k, grocery, clothing, outdoor_catalog, fashion,
 caltech101, imagenette and pacs_photo.
 
-    python -m benchmarks.relevance --data DIR [--encoder SPEC] [--out benchmarks/results]
+    python -m benchmarks.relevance --data DIR [--encoder SPEC] [--only TASK ...] [--out benchmarks/results]
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.mobilenet import MobileNet
 from benchmarks.report import run
 from retriever.calibration import LEAST, Calibration, Prior, error, manner, sight_of
 from retriever.generated import fitted
-from training.relevance import SHOWN, Looked, Seen, learned, narrowed, seen
+from sightline.protocols import Encoder
+from training.relevance import SIGHTS as TAUGHT
+from training.relevance import Looked, Seen, learned, narrowed, seen
 
 BARS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 ABSENT_EMPTY = 0.95
@@ -28,7 +31,8 @@ CONCEPTS = ("kind", "combination", "name", "class")  # forms that name what is s
 SIGHTS: Mapping[str, str] = {
     "image text words": "words to everything", "image": "words to pictures",
     "picture: image": "picture to pictures", "picture: text": "picture to texts",
-    "mixture: image": "picture and words to pictures", "mixture: text": "picture and words to texts",
+    "picture: image text": "picture to everything", "mixture: image": "picture and words to pictures",
+    "mixture: text": "picture and words to texts", "mixture: image text": "picture and words to everything",
     "item: image text": "item to everything", "item: text": "item to texts",
 }  # fmt: skip
 FEW = 20  # hits of a group: fewer say nothing of it
@@ -57,12 +61,22 @@ def absent(data: Path, encoder: str, work: Path) -> Figures:
     return judged(list(seen(data, encoder, work)))
 
 
-def judged(every: Sequence[Seen]) -> Figures:
-    """The figures of collections that were looked at."""
+def elsewhere(data: Path, encoder: str, work: Path) -> Figures:
+    """The same of other encoders, judged by what was learned with this one: a MobileNet, and this one in a cone."""
+    from benchmarks.cone import pressed  # which needs onnx
+
+    taught = list(seen(data, encoder, work))
+    pressed(work / "cone")
+    others: Mapping[str, str | Encoder] = {"mobilenet": MobileNet(data), "cone": f"onnx:{work / 'cone'}"}
+    return {name: judged(list(seen(data, other, work / name)), taught) for name, other in others.items()}
+
+
+def judged(every: Sequence[Seen], taught: Sequence[Seen] = ()) -> Figures:
+    """The figures of collections that were looked at, by what the other groups taught: of those, or of `taught`."""
     figures: Figures = {}
     by_sight: dict[str, list[list[Told]]] = {}
     for group in dict.fromkeys(one.shelf.group for one in every):
-        answers, hits = learned([one for one in every if one.shelf.group != group])
+        answers, hits = learned([one for one in taught or every if one.shelf.group != group])
         for sight, named in SIGHTS.items():
             told = [one for shelf in every if shelf.shelf.group == group for one in _told(shelf, sight, answers, hits)]
             if told:
@@ -73,15 +87,19 @@ def judged(every: Sequence[Seen]) -> Figures:
 
 
 def _told(shelf: Seen, sight: str, answers: Mapping[str, Prior], hits: Mapping[str, Prior]) -> list[Told]:
-    if sight not in answers or sight not in hits or (sight not in SHOWN and ("words" in sight) != shelf.worded):
-        return []
-    own = [case for case in shelf.own if sight_of(case.evidence) == sight]
-    weights = fitted(own, shelf.background, answers[sight])
-    made = Calibration("", shelf.background, {sight: weights}, {sight: tuple(hits[sight].mean)})
+    if sight in TAUGHT:
+        if sight not in answers or sight not in hits or ("words" in sight) != shelf.worded:
+            return []
+        own = [case for case in shelf.own if sight_of(case.evidence) == sight]
+        weights = {sight: fitted(own, shelf.background, answers[sight])}
+    else:
+        weights = {known: tuple(prior.mean) for known, prior in answers.items()}
+    gaps = {known: tuple(hits[known].mean) for known in weights if known in hits}
+    made = Calibration("", shelf.background, {known: weights[known] for known in gaps}, gaps)
     told = []
     for looked in shelf.looked:
         evidence = narrowed(looked.evidence, sight)
-        if evidence is None:
+        if evidence is None or made.answered(evidence) is None:
             continue
         exact = looked.exact and "words" in sight
         answered = 1.0 if exact else made.answered(evidence) or 0.0
@@ -177,4 +195,4 @@ def _of_hits(told: Sequence[Told]) -> float:
 
 
 if __name__ == "__main__":
-    run("relevance", __doc__, {"absent": absent})
+    run("relevance", __doc__, {"absent": absent, "elsewhere": elsewhere})

@@ -25,6 +25,8 @@ FEWEST = 5  # items with a neighbour: fewer say nothing of what is usual
 ROUNDING = 1e-4  # of a distance: what is nearer is the same
 FLOOR = 0.02  # of the usual distance, added to each: what is nearer than that is no nearer for it
 SAME = 0.01  # of the usual distance: what is as near is the same picture
+EVEN = 0.1  # of the usual distance: neighbours that are more alike in theirs than that are taken to be as uneven
+MOST_BEYOND = 5.0  # standard deviations: what is farther is no farther for it
 _UNTOLD = (0.0, 1.0)  # the background of a kind of which there are too few pairs
 
 
@@ -32,11 +34,12 @@ _UNTOLD = (0.0, 1.0)  # the background of a kind of which there are too few pair
 class Background:
     """What is usual of each kind of part. Distances are 1 - cosine.
 
-    Both measures leave out the scale of an encoder: if all its cosines are moved and stretched alike, neither changes.
+    Every measure leaves out the scale of an encoder: if all its cosines are moved and stretched alike, none changes.
     """
 
     words: Mapping[Modality, tuple[float, float]] = field(default_factory=dict)  # mean, deviation of everyday cosines
-    nearest: Mapping[Modality, float] = field(default_factory=dict)  # mean distance to the next item's nearest part
+    # mean distance of items to the nearest part of another one, and its standard deviation
+    nearest: Mapping[Modality, tuple[float, float]] = field(default_factory=dict)
     centre: tuple[float, ...] = ()  # (dim,): the mean of the everyday things' vectors
 
     def above(self, kind: Modality, cosine: float) -> float:
@@ -67,24 +70,35 @@ class Background:
             raise KeyError(kind)
         return math.log(max(1 - cosine, 0.0) / usual + FLOOR)
 
+    def beyond(self, evidence: Evidence, kind: Modality, cosine: float) -> float | None:
+        """Standard deviations farther than neighbours here are; None for what has no neighbours to compare with."""
+        shares = evidence.sought[kind].shares
+        if "words" in shares or (kind == "text" and "picture" in shares) or kind not in self.nearest:
+            return None
+        mean, spread = self.nearest[kind]
+        return max(-MOST_BEYOND, min(MOST_BEYOND, (1 - cosine - mean) / max(spread, EVEN * mean)))
+
     def is_same(self, evidence: Evidence, cosine: float) -> bool:
         """Whether a picture of this cosine is the very picture that is sought."""
         one = evidence.sought.get("image")
-        usual = self.nearest.get("image")
-        return bool(one and usual and one.shares.keys() == {"picture"} and 1 - cosine <= max(SAME * usual, ROUNDING))
+        if one is None or one.shares.keys() != {"picture"} or "image" not in self.nearest:
+            return False
+        return 1 - cosine <= max(SAME * self.nearest["image"][0], ROUNDING)
 
     def _distance(self, source: Source, kind: Modality) -> float | None:
         if source == "words":
             return max(1 - self.words[kind][0], ROUNDING) if kind in self.words else None
-        return self.nearest.get(kind)
+        return self.nearest[kind][0] if kind in self.nearest else None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        words = {kind: (mean, spread) for kind, (mean, spread) in data["words"].items()}
-        return cls(words, data["nearest"], tuple(data["centre"]))
+        words, nearest = (
+            {kind: (mean, spread) for kind, (mean, spread) in data[n].items()} for n in ("words", "nearest")
+        )
+        return cls(words, nearest, tuple(data["centre"]))
 
 
 def measured(store: Store, encoder: Encoder, sample: Sequence[Item]) -> Background:
@@ -92,7 +106,7 @@ def measured(store: Store, encoder: Encoder, sample: Sequence[Item]) -> Backgrou
     able = encoder.space.modalities
     things = everyday(encoder) if "text" in able else None  # (t, dim)
     words: dict[Modality, tuple[float, float]] = {}
-    near: dict[Modality, float] = {}
+    near: dict[Modality, tuple[float, float]] = {}
     for kind in (kind for kind in KINDS if kind in able):
         digests = sorted({part.digest for item in sample for part in item.parts if part.modality == kind})
         known = store.known(encoder.space, digests) if digests else {}
@@ -115,8 +129,12 @@ def _likenesses(
             yield item.id, unit(np.mean(rows, axis=0)[None])[0]
 
 
-def _nearest(store: Store, space: Space, rows: Mapping[str, NDArray[np.float32]], kind: Modality) -> float | None:
-    """The mean distance of items to the nearest part of another one; None where too few have one, or all are alike."""
+def _nearest(
+    store: Store, space: Space, rows: Mapping[str, NDArray[np.float32]], kind: Modality
+) -> tuple[float, float] | None:
+    """Mean and standard deviation of the distance of items to the nearest part of another one; None where too few have
+    one, or all are alike.
+    """
     if len(rows) < FEWEST:
         return None
     found = store.search(space, np.stack(list(rows.values())), NEIGHBOURS, modalities=frozenset({kind}))
@@ -124,8 +142,9 @@ def _nearest(store: Store, space: Space, rows: Mapping[str, NDArray[np.float32]]
         next((hit.score for hit in hits if hit.item_id != item), None) for item, hits in zip(rows, found, strict=True)
     ]
     distances = [max(1 - score, 0.0) for score in best if score is not None]
-    mean = float(np.mean(distances)) if len(distances) >= FEWEST else 0.0
-    return mean if mean > ROUNDING else None
+    if len(distances) < FEWEST or np.mean(distances) <= ROUNDING:
+        return None
+    return float(np.mean(distances)), float(np.std(distances))
 
 
 @lru_cache(maxsize=8)

@@ -28,7 +28,7 @@ Manner: TypeAlias = Literal["name", "description", "picture"]  # how a text is p
 Described: TypeAlias = Literal["all", "some", "none"]
 # Below this, nothing matches. Who says what a thing is called can be told that it is not there; who describes it may
 # use words that nobody here does. Chosen with `benchmarks/relevance.py`: it costs no collection more than 2 points.
-LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1, "picture": 0.1}
+LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1, "picture": 0.08}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all
 FARTHER = 1.5  # the same for queries that show something, as a log of distances
@@ -55,6 +55,20 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class _View:
+    """One way to look at evidence: the log-odds that something answers by it, and its part in what is told."""
+
+    evidence: Evidence
+    sight: str
+    odds: float
+    share: float
+
+    @property
+    def items(self) -> set[str]:
+        return {item for found in self.evidence.cosines.values() for item in found}
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """What one collection's evidence means. Made by `fit`; kept as JSON."""
 
@@ -63,6 +77,7 @@ class Calibration:
     weights: Mapping[str, tuple[float, ...]]  # sight -> coefficients of `features`
     gaps: Mapping[str, tuple[float, ...]]  # sight -> coefficients of `gap_features`
     described: Described = "all"  # which items words say something of
+    pictured: Described = "all"  # which items have a picture
     least: Mapping[Manner, float] = field(default_factory=lambda: dict(LEAST))
     items: int = 0  # when it was made
     queries: int = 0  # it was made from
@@ -71,10 +86,10 @@ class Calibration:
 
     def answered(self, evidence: Evidence) -> float | None:
         """0-1: the probability that something here answers; None where it cannot be told by what was looked at."""
-        if self._same(evidence):
-            return 1.0
         views = self._views(evidence)
-        return _sigmoid(max(map(self._odds, views))) if views else None
+        if not views:
+            return None
+        return 1.0 if self._same(evidence) else _sigmoid(sum(view.share * view.odds for view in self._counted(views)))
 
     def bar(self, manner: Manner) -> float:
         """What `answered` must reach for what is put in such a manner, else nothing matches."""
@@ -85,52 +100,59 @@ class Calibration:
         views, same = self._views(evidence), self._same(evidence)
         if not views:
             raise InputError("nothing is known of such evidence")
-        told = []
-        for rank, item in enumerate(ids, start=1):
-            row, weights = self._gap(views, item, rank)
-            told.append(1.0 if item in same else _sigmoid(float(np.dot(list(row.values()), weights))))
-        return told
+        return [1.0 if item in same else self._share(views, item, rank) for rank, item in enumerate(ids, start=1)]
+
+    def _share(self, views: Sequence[_View], item: str, rank: int) -> float:
+        odds = 0.0
+        for view in self._counted(views, item):
+            row = _gap_features(view.evidence, self.background, _sigmoid(view.odds), item, rank)
+            odds += view.share * float(np.dot(list(row.values()), self.gaps[view.sight]))
+        return _sigmoid(odds)
 
     def reasons(self, evidence: Evidence) -> list[Reason]:
         """What adds up to the log-odds of `answered`; nothing where it cannot be told, or is certain."""
-        views = self._views(evidence)
-        if self._same(evidence) or not views:
-            return []
-        view = max(views, key=self._odds)
-        return _reasons(_features(view, self.background), self.weights[sight_of(view)])
+        views = [] if self._same(evidence) else self._counted(self._views(evidence))
+        rows = [(view, _features(view.evidence, self.background)) for view in views]
+        return [one for view, row in rows for one in _reasons(row, self.weights[view.sight], view.share)]
 
     def reasons_of(self, evidence: Evidence, item: str, rank: int) -> list[Reason]:
         """What adds up to the log-odds of the `relevance` of the item at a rank, from 1."""
-        views = self._views(evidence)
-        return [] if item in self._same(evidence) or not views else _reasons(*self._gap(views, item, rank))
+        views = [] if item in self._same(evidence) else self._counted(self._views(evidence), item)
+        rows = [
+            (view, _gap_features(view.evidence, self.background, _sigmoid(view.odds), item, rank)) for view in views
+        ]
+        return [one for view, row in rows for one in _reasons(row, self.gaps[view.sight], view.share)]
 
-    def _gap(self, views: Sequence[Evidence], item: str, rank: int) -> tuple[Mapping[str, float], Sequence[float]]:
-        """Features and coefficients of one hit, by the first view that it is in where a query shows something."""
-        view = max(views, key=self._odds)
-        if view.sought:
-            view = next((one for one in views if any(item in found for found in one.cosines.values())), view)
-        row = _gap_features(view, self.background, _sigmoid(self._odds(view)), item, rank)
-        return row, self.gaps[sight_of(view)]
+    def _views(self, evidence: Evidence) -> list[_View]:
+        """The ways to look at it that something is known of.
 
-    def _views(self, evidence: Evidence) -> list[Evidence]:
-        """The ways to look at it that something is known of: one for what all items are judged by, or several, of which
-        the one that speaks loudest counts.
-
-        Silence says nothing of pictures that nobody describes. Where only some are described, either the pictures
-        answer or the texts do. Nothing can be told of words once there are parts of a kind that were not there when
-        this was made. What a picture looks like beside pictures says more than what it does beside texts.
+        Silence says nothing of pictures that nobody describes. Nothing can be told of words once there are parts of a
+        kind that were not there when this was made. What shows something is compared with pictures and texts apart.
         """
         known = {kind: found for kind, found in evidence.cosines.items() if found}
+        if not (evidence.sought or known.keys() <= self.background.words.keys()):
+            return []
         seen = replace(evidence, cosines=known)
         pictures = Evidence({"image": known["image"]} if "image" in known else {}, sought=evidence.sought)
         texts = replace(seen, cosines={kind: found for kind, found in known.items() if kind != "image"})
-        if evidence.sought:
-            views = [seen] if self._is_known(seen) and len(known) > 1 else [pictures, texts]
-        elif not known.keys() <= self.background.words.keys():
-            return []
-        else:
-            views = {"all": [seen], "some": [pictures, texts], "none": [pictures]}[self.described]
-        return [view for view in views if self._is_known(view)]
+        how = "some" if evidence.sought and self.described == "all" else self.described
+        ways = {"all": [seen], "some": [pictures, texts], "none": [pictures]}[how]
+        usable = [way for way in ways if self._is_known(way)]
+        together = bool(evidence.sought) and self.described == self.pictured == "all"
+        return [
+            _View(way, sight := sight_of(way), self._odds(way, sight), 1 / len(usable) if together else 1.0)
+            for way in usable
+        ]
+
+    def _counted(self, views: Sequence[_View], item: str = "") -> Sequence[_View]:
+        """Those that count: all that have a part in it; else of what is shown, one that the item is in; else the
+        loudest, for where only some items are described, either the pictures answer or the texts do.
+        """
+        if len(views) < 2 or views[0].share < 1:
+            return views
+        ordered = sorted(views, key=lambda view: -view.odds)
+        shown = [view for view in ordered if view.evidence.sought and item in view.items]
+        return (shown or ordered)[:1]
 
     def _is_known(self, view: Evidence) -> bool:
         usual = all(self.background.usual(view, kind) for kind in view.cosines) if view.sought else True
@@ -141,8 +163,8 @@ class Calibration:
         found = evidence.cosines.get("image", {}) if evidence.sought else {}
         return frozenset(item for item, cosine in found.items() if self.background.is_same(evidence, cosine))
 
-    def _odds(self, view: Evidence) -> float:
-        return float(np.dot(features(view, self.background), self.weights[sight_of(view)]))
+    def _odds(self, view: Evidence, sight: str) -> float:
+        return float(np.dot(features(view, self.background), self.weights[sight]))
 
     def facts(self) -> dict[str, Any]:
         """What a person is told of it."""
@@ -152,8 +174,8 @@ class Calibration:
         return json.dumps(
             {
                 "version": self.version, "key": self.key, "background": self.background.to_json(),
-                "weights": self.weights, "gaps": self.gaps, "described": self.described, "least": dict(self.least),
-                "items": self.items, "queries": self.queries, "told": self.told,
+                "weights": self.weights, "gaps": self.gaps, "described": self.described, "pictured": self.pictured,
+                "least": dict(self.least), "items": self.items, "queries": self.queries, "told": self.told,
             }
         )  # fmt: skip
 
@@ -169,8 +191,9 @@ class Calibration:
         return cls(**data | rows | {"background": Background.from_json(data["background"])})
 
 
-def _reasons(row: Mapping[str, float], weights: Sequence[float]) -> list[Reason]:
-    return [Reason(name, value, value * weight) for (name, value), weight in zip(row.items(), weights, strict=True)]
+def _reasons(row: Mapping[str, float], weights: Sequence[float], share: float) -> list[Reason]:
+    pairs = zip(row.items(), weights, strict=True)
+    return [Reason(name, value, share * value * weight) for (name, value), weight in pairs]
 
 
 def manner(text: str) -> Manner:
@@ -195,8 +218,13 @@ def features(evidence: Evidence, background: Background) -> NDArray[np.float64]:
 def _features(evidence: Evidence, background: Background) -> dict[str, float]:
     bests = {kind: best for kind in KINDS if (best := evidence.best(kind)) is not None}
     if evidence.sought:
-        near = {f"nearest {kind}": background.near(evidence, kind, best) for kind, best in bests.items()}
-        return {"always": 1.0, **near}
+        near = {f"distance of the best {kind}": background.near(evidence, kind, best) for kind, best in bests.items()}
+        beyond = {
+            f"the same {kind} beside neighbours": far
+            for kind, best in bests.items()
+            if (far := background.beyond(evidence, kind, best)) is not None
+        }
+        return {"always": 1.0, **near, **beyond}
     above = {kind: background.above(kind, best) for kind, best in bests.items()}
     row = {"always": 1.0, **{f"best {kind}": above[kind] for kind in above}}
     if evidence.covers is not None:

@@ -158,7 +158,8 @@ def calibrated(store: Store, encoder: Encoder, *, key: str, seed: int = 0) -> Ca
     # nothing is held back where words are not understood
     least = LEAST if drawn.english else {**dict.fromkeys(LEAST, 0.0), "picture": LEAST["picture"]}
     return Calibration(
-        key, background, weights, gaps, described=drawn.described, least=least, items=drawn.count, queries=len(cases),
+        key, background, weights, gaps, described=drawn.described, pictured=drawn.pictured, least=least,
+        items=drawn.count, queries=len(cases),
         told={"absent": absent, "described": drawn.described, "english": drawn.english},
     )  # fmt: skip
 
@@ -231,6 +232,7 @@ class Drawn:
     items: tuple[Item, ...]
     count: int  # of the whole collection
     described: Described
+    pictured: Described
     english: bool  # or nothing says that it is not
 
 
@@ -250,10 +252,13 @@ def sampled(store: Store, random: np.random.Generator) -> Drawn:
     told = sum(
         counts[pictured] / len(items) * sum(map(_is_described, items)) for pictured, items in kept.items() if items
     )
-    share = told / count if count else 0.0
-    described: Described = "all" if share >= NEARLY_ALL else "some" if share > 1 - NEARLY_ALL else "none"
     items = (*kept[True], *kept[False])
-    return Drawn(items, count, described, _is_english(items))
+    return Drawn(items, count, _how_many(told, count), _how_many(counts[True], count), _is_english(items))
+
+
+def _how_many(some: float, count: int) -> Described:
+    share = some / count if count else 0.0
+    return "all" if share >= NEARLY_ALL else "some" if share > 1 - NEARLY_ALL else "none"
 
 
 def _is_described(item: Item) -> bool:

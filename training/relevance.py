@@ -45,7 +45,7 @@ SIGHTS: Mapping[str, tuple[tuple[Modality, ...], bool]] = {  # which kinds of pa
     "text words": (("text",), True),
     "image text words": (("image", "text"), True),
 }
-SHOWN = ("picture: image", "picture: text", "mixture: image", "mixture: text", "item: text", "item: image text")
+SHOWN = ("picture: image", "picture: text", "mixture: image", "mixture: text", "item: text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,10 @@ class _Recorder(Calibration):
 def seen(data: Path, encoder: str | Encoder, work: Path) -> Iterator[Seen]:
     """Every shelf indexed, asked everything that the encoder takes, and asked what it makes up itself."""
     for shelf in chain(shelves(data, work), shown_shelves(data, work)):
+        if not isinstance(encoder, str) and not _askable(shelf, encoder):
+            continue
         with _indexed(shelf, encoder, work / "index" / shelf.name) as (store, engine):
-            able = engine.space.modalities
-            every = [one for one in shelf.asked if "image" in able or not one.picture]
-            every = [one for one in every if "text" in able or (one.target == "image" and not one.text)]
-            if not every:
-                continue
+            every = _askable(shelf, engine)
             random = np.random.default_rng(0)
             drawn = sampled(store, random)
             worded = drawn.described == "all"
@@ -134,6 +132,13 @@ def _indexed(shelf: Shelf, encoder: str | Encoder, folder: Path) -> Iterator[tup
     store.close()
 
 
+def _askable(shelf: Shelf, encoder: Encoder) -> list[Asked]:
+    """What of it the encoder takes, and can look for."""
+    able = encoder.space.modalities
+    seeing = [one for one in shelf.asked if "image" in able or not one.picture]
+    return [one for one in seeing if "text" in able or (one.target == "image" and not one.text)]
+
+
 def _query(asked: Asked) -> Query:
     """A picture weighs as much as the words beside it."""
     terms = [
@@ -146,7 +151,7 @@ def _query(asked: Asked) -> Query:
 
 def narrowed(evidence: Evidence, sight: str) -> Evidence | None:
     """The same evidence for a search that looks at less; None where it lacks what the sight needs."""
-    if evidence.sought or sight in SHOWN:
+    if evidence.sought or sight not in SIGHTS:
         return evidence if evidence.sought and sight_of(evidence) == sight else None
     kinds, words = SIGHTS[sight]
     if any(not evidence.cosines.get(kind) for kind in kinds) or (words and evidence.covers is None):

@@ -35,7 +35,8 @@ def test_the_nearest_is_that_of_another_item(store: Store, shelve_all: ShelveAll
     shelve_all([{"id": f"{c}-{s}", "pictures": [f"{c} {s}"] * 2} for c in COLOURS for s in ("tall", "wide")])
     rows = encoder.encode_documents([(picture(c, s),) for c in COLOURS for s in ("tall", "wide")])
     between = 1 - np.sort(rows @ rows.T, axis=1)[:, -2]  # (6,): the best after itself
-    assert usual_of(store, encoder).nearest["image"] == pytest.approx(float(between.mean()), abs=1e-5)
+    mean, spread = usual_of(store, encoder).nearest["image"]
+    assert (mean, spread) == pytest.approx((float(between.mean()), float(between.std())), abs=1e-5)
 
 
 def test_too_few_items_or_all_alike_have_no_usual_distance(
@@ -53,22 +54,24 @@ def test_an_encoder_of_pictures_alone_has_a_background_too(store: Store, shelve_
     shelve_all([{"id": f"{c}-{s}", "pictures": [f"{c} {s}"]} for c in COLOURS for s in ("tall", "wide")])
     found = usual_of(store, seeing)
     assert (found.words, found.centre) == ({}, ())
-    assert found.nearest["image"] > 0
+    assert found.nearest["image"][0] > 0
 
 
 @given(st.floats(0, 0.95), st.floats(-0.5, 0.99), st.floats(0.05, 1.0))
 def test_cosines_that_are_all_moved_and_stretched_alike_say_the_same(shift: float, cosine: float, far: float) -> None:
     """As for encoders of which all vectors lie in a narrow cone."""
-    plain = Background({"image": (0.1, 0.2)}, {"image": far}, (1 - far, 0.0))
+    plain = Background({"image": (0.1, 0.2)}, {"image": (far, 0.3 * far)}, (1 - far, 0.0))
     pressed = Background(
         {"image": (shift + (1 - shift) * 0.1, (1 - shift) * 0.2)},
-        {"image": (1 - shift) * far},
+        {"image": ((1 - shift) * far, (1 - shift) * 0.3 * far)},
         (1 - (1 - shift) * far, 0.0),
     )
     moved = shift + (1 - shift) * cosine
     assert pressed.above("image", moved) == pytest.approx(plain.above("image", cosine))
     for one in (Evidence(sought={"image": PICTURE}), Evidence(sought={"image": MIXTURE})):
         assert pressed.near(one, "image", moved) == pytest.approx(plain.near(one, "image", cosine), abs=1e-4)
+    alone = Evidence(sought={"image": PICTURE})
+    assert pressed.beyond(alone, "image", moved) == pytest.approx(plain.beyond(alone, "image", cosine), abs=1e-4)
     beside_texts = Evidence(sought={"text": PICTURE})
     assert pressed.near(beside_texts, "text", moved) == pytest.approx(
         plain.near(beside_texts, "text", cosine), abs=1e-4
@@ -76,7 +79,7 @@ def test_cosines_that_are_all_moved_and_stretched_alike_say_the_same(shift: floa
 
 
 def test_distances_count_in_usual_ones() -> None:
-    found = Background({"image": (0.1, 0.2)}, {"image": 0.25, "text": 0.4}, (0.2, 0.0))
+    found = Background({"image": (0.1, 0.2)}, {"image": (0.25, 0.1), "text": (0.4, 0.1)}, (0.2, 0.0))
     cases: list[tuple[dict[Source, float], float]] = [
         ({"picture": 1.0}, 0.25), ({"words": 1.0}, 0.9), ({"picture": 0.5, "words": 0.5}, math.sqrt(0.25 * 0.9)),
     ]  # fmt: skip
@@ -88,6 +91,9 @@ def test_distances_count_in_usual_ones() -> None:
     assert found.usual(beside_texts, "text") == pytest.approx(0.8, abs=1e-6)  # one less its likeness to everyday things
     of_item = Evidence(sought={"text": Sought({"item": 1.0}, PICTURE.vector)})
     assert found.usual(of_item, "text") == pytest.approx(0.4)
+    assert found.beyond(of_item, "text", 0.4) == pytest.approx(2.0)
+    assert found.beyond(beside_texts, "text", 0.4) is None  # a picture has no neighbours among texts
+    assert found.beyond(Evidence(sought={"image": MIXTURE}), "image", 0.4) is None
 
 
 def test_what_is_not_known_is_not_made_up() -> None:
@@ -101,7 +107,7 @@ def test_what_is_not_known_is_not_made_up() -> None:
 
 
 def test_only_a_picture_alone_can_be_the_very_same() -> None:
-    found = Background(nearest={"image": 0.25})
+    found = Background(nearest={"image": (0.25, 0.1)})
     assert found.is_same(Evidence(sought={"image": PICTURE}), 0.9999)
     assert not found.is_same(Evidence(sought={"image": PICTURE}), 0.99)
     assert not found.is_same(Evidence(sought={"image": MIXTURE}), 1.0)

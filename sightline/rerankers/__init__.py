@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sightline.rerankers.cards import RerankerCard, reranker_cards
 from sightline.rerankers.kept import Judging, Kept
 from sightline.types import Part, Pixels
 
-__all__ = ["TOKENS", "open_reranker"]
+__all__ = ["TOKENS", "RerankerCard", "open_reranker", "reranker_cards"]
 
 TOKENS = 50_000  # that a chat model may be sent for one query
 

@@ -7,6 +7,7 @@ Knows options and how figures look on a terminal; what is learned, and how, is t
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from retriever.calibration import Calibration, Manner
+    from sightline import Sightline
     from sightline.evaluation import Case
     from sightline.evaluation.tuning import Bar, Tuned
 
@@ -88,7 +90,7 @@ def tune_command(
     out, started = tables.console(), time.monotonic()
     tuned: Tuned | None = None
     with open_index(index, collection, encoder=encoder, create=False) as opened:
-        cases = _cases(queries, qrels, clicks, catalog)
+        cases = _cases(opened, queries, qrels, clicks, catalog)
         if rerank:
             from service.trusting import show_trust, trusted
 
@@ -122,20 +124,23 @@ def _check(wrong: object, why: str) -> None:
         raise InputError(why)
 
 
-def _cases(queries: Path | None, qrels: Path | None, clicks: Path | None, catalog: Path | None) -> tuple[Case, ...]:
+def _cases(
+    opened: Sightline, queries: Path | None, qrels: Path | None, clicks: Path | None, catalog: Path | None
+) -> tuple[Case, ...]:
+    """The judged queries given, with the ids that their filters mean here; none given: none."""
+    from sightline.evaluation import read_catalog, read_clicks, read_judged
+    from sightline.evaluation.asking import settled
+
     if queries:
-        from sightline.evaluation import read_judged
-
-        return read_judged(queries, qrels).cases
-    if clicks:
-        from sightline.evaluation import read_clicks
-
-        return read_clicks(clicks).cases
-    if catalog:
-        from sightline.evaluation import read_catalog
-
-        return tuple(case for case in read_catalog(catalog).cases if case.image is None)  # its pictures are indexed
-    return ()
+        task = read_judged(queries, qrels)
+    elif clicks:
+        task = read_clicks(clicks)
+    elif catalog:  # its pictures are indexed, so that each would find itself
+        task = read_catalog(catalog)
+        task = replace(task, cases=tuple(case for case in task.cases if case.image is None), documents=())
+    else:
+        return ()
+    return settled(task, opened).cases
 
 
 def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, seconds: float, dry_run: bool) -> None:

@@ -124,21 +124,28 @@ def tune(spec: str, reads: Sequence[Read], *, before: Trust, left_out: int = 0) 
     """How far the reranker is to be believed, by kind of query: chosen on some, proved on the others.
 
     Believed is what gains on queries held out, the whole interval above 0; not asked at all is who loses, the whole
-    interval below, or gains at no weight. All else is left as it was, unless that is shown to lose. Raises InputError
+    interval below, or gains at no weight. All else is left as it was, unless that is shown to lose. Kinds
+    of which there are few are tried together. Raises InputError
     without reads, MissingExtra without the metrics.
     """
     if not reads:
         raise InputError("no query can be used: each needs something relevant among the first hits that can be read")
-    kinds = tuple(_believed(kind, [one for one in reads if one.kind == kind], before.weights[kind]) for kind in KINDS)
+    by_kind = {kind: [one for one in reads if one.kind == kind] for kind in KINDS}
+    rare = [one for kind, some in by_kind.items() if len(some) < FEWEST and kind != "clear" for one in some]
+    kinds = tuple(
+        _believed(kind, rare if some and some[0] in rare else some, before.weights[kind], of=len(some))
+        for kind, some in by_kind.items()
+    )
     weights = {one.kind: one.after for one in kinds}
     asked = [one for one in reads if weights[one.kind]]
     depths = tuple(_at_depth(depth, asked, reads, weights) for depth in DEPTHS) if asked else ()
     return Tuned(spec, kinds, depths, left_out)
 
 
-def _believed(kind: Kind, reads: Sequence[Read], before: float) -> Believed:
+def _believed(kind: Kind, reads: Sequence[Read], before: float, *, of: int) -> Believed:
+    """`of` them are of this kind: the others are of rare kinds as well, which are tried together."""
     if len(reads) < FEWEST:
-        return Believed(kind, len(reads), before, before, None, None, f"fewer than {FEWEST} queries of this kind")
+        return Believed(kind, of, before, before, None, None, f"fewer than {FEWEST} queries of this kind")
     tried = {weight: _values(reads, weight) for weight in WEIGHTS}
     best = _best(tried, np.arange(len(reads)))
     held_out = np.zeros(len(reads))
@@ -158,7 +165,8 @@ def _believed(kind: Kind, reads: Sequence[Read], before: float) -> Believed:
         after, why = 0.0, "it loses: not asked"
     else:
         after, why = before, "neither gain nor loss is shown: left"
-    return Believed(kind, len(reads), before, after, first, gained, why)
+    shared = f"tried with {len(reads) - of} of other rare kinds" if of < len(reads) else ""
+    return Believed(kind, of, before, after, first, gained, "; ".join(filter(None, (why, shared))))
 
 
 def _at_depth(depth: int, asked: Sequence[Read], reads: Sequence[Read], weights: Mapping[Kind, float]) -> AtDepth:

@@ -80,6 +80,15 @@ def test_few_queries_say_nothing_and_kinds_are_apart() -> None:
     assert set(after) == set(KINDS)
 
 
+def test_rare_kinds_are_tried_together() -> None:
+    some = [*reads(15, errs, "composed"), *reads(15, errs, "simple", seed=1), *reads(5, errs, "clear", seed=2)]
+    after = {one.kind: one for one in tune("judge", some, before=Trust()).kinds}
+    assert after["composed"].after == after["simple"].after == 0
+    assert "tried with 15 of other rare kinds" in after["simple"].why
+    assert after["attributes"].after == 1.0  # nothing was asked
+    assert after["clear"].why.startswith("fewer")
+
+
 def test_quality_against_time() -> None:
     tuned = tune("judge", reads(80, knows), before=Trust())
     assert [one.depth for one in tuned.depths] == [10, 20, 50]

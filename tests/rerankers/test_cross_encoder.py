@@ -285,6 +285,25 @@ def test_a_name_that_cannot_be_fetched_is_a_sentence(name: str, monkeypatch: pyt
         open_reranker(f"cross-encoder:{name}", picture=picture, timeout_s=1)
 
 
+@pytest.mark.parametrize("at", ["", "@refs/pr/1"])
+def test_a_name_opens_from_the_cache_without_a_network(
+    words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Laid out as the hub's client keeps what it fetched; `main` is another model."""
+    repo = tmp_path / "models--someone--tiny"
+    (repo / "refs" / "pr").mkdir(parents=True)
+    (repo / "refs" / "pr" / "1").write_text("a" * 40)
+    (repo / "refs" / "main").write_text("b" * 40)
+    shutil.copytree(words, repo / "snapshots" / ("a" * 40))
+    tiny.of_words(repo / "snapshots" / ("b" * 40), labels=2)
+    monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
+    model = CrossEncoder(f"someone/tiny{at}")
+    assert model.name == f"cross-encoder:someone/tiny{at}"
+    own = CrossEncoder(str(repo / "snapshots" / (("a" if at else "b") * 40)))
+    pair = [({"text": "red mug"}, {"text": "green boots"})]
+    assert model.scores(pair) == own.scores(pair)
+
+
 def test_a_model_is_opened_once(words: Path) -> None:
     assert open_cross_encoder(f"cross-encoder:{words}") is open_cross_encoder(f"cross-encoder:{words}")
     assert open_reranker(f"cross-encoder:{words}", picture=picture, timeout_s=1).name == "cross-encoder:model"

@@ -291,8 +291,8 @@ def test_a_name_opens_from_the_cache_without_a_network(
 ) -> None:
     """Laid out as the hub's client keeps what it fetched; `main` is another model."""
     repo = tmp_path / "models--someone--tiny"
-    (repo / "refs" / "pr").mkdir(parents=True)
-    (repo / "refs" / "pr" / "1").write_text("a" * 40)
+    (repo / "refs" / "refs" / "pr").mkdir(parents=True)
+    (repo / "refs" / "refs" / "pr" / "1").write_text("a" * 40)
     (repo / "refs" / "main").write_text("b" * 40)
     shutil.copytree(words, repo / "snapshots" / ("a" * 40))
     tiny.of_words(repo / "snapshots" / ("b" * 40), labels=2)

@@ -133,9 +133,8 @@ def tune(spec: str, reads: Sequence[Read], *, before: Trust, left_out: int = 0) 
     """How far the reranker is to be believed, by kind of query: chosen on some, proved on the others.
 
     Believed is what gains on queries held out, the whole interval above 0; not asked at all is who loses, the whole
-    interval below, or gains at no weight. All else is left as it was, unless that is shown to lose. Kinds
-    of which there are few are tried together. Raises InputError
-    without reads, MissingExtra without the metrics.
+    interval below, or gains at no weight. All else is left as it was, unless that is shown to lose. Kinds of which
+    there are few are tried together. Raises InputError without reads, MissingExtra without the metrics.
     """
     if not reads:
         raise InputError("no query can be used: each needs something relevant among the first hits that can be read")

@@ -117,5 +117,6 @@ def _key(asked: bytes, hit: Hit) -> bytes:
     told = hashlib.sha256(asked)
     told.update(repr(list(hit.item.fields.items())).encode())
     for parts in (hit.parts, hit.item.parts):
-        told.update(repr([(part.modality, part.digest) for part in parts]).encode())
+        told.update(b"parts")
+        told.update("".join(f"|{part.modality} {part.digest}" for part in parts).encode())
     return told.digest()

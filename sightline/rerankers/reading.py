@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from PIL import Image
@@ -81,8 +82,11 @@ def _lines(hit: Hit) -> Iterator[str]:
     if title := fields.get("title"):
         yield _value(title)
     yield from (f"{name}: {_value(value)}" for name, value in fields.items() if name != "title")
-    passages = {part.id: part.text for part in (*hit.parts, *hit.item.parts) if part.modality == "text" and part.text}
-    yield from passages.values()
+    seen: set[str] = set()
+    for part in chain(hit.parts, hit.item.parts):  # one after the other: a document may have thousands
+        if part.modality == "text" and part.text and part.id not in seen:
+            seen.add(part.id)
+            yield part.text
 
 
 def _value(value: FieldValue) -> str:

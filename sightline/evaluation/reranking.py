@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import retriever
 from retriever.reranking import KINDS, Kind, Trust, kind_of, weighed
 from sightline.engine import Sightline
-from sightline.errors import InputError
+from sightline.errors import EngineError, InputError
 from sightline.evaluation.cases import Case
 from sightline.evaluation.metrics import Difference, Score, by_query, compared, mean
 
@@ -25,6 +25,7 @@ DEPTH = 20  # hits that are read where nobody says how many
 DEPTHS = (10, 20, 50)
 MEASURE = "ndcg@10"
 FOLDS = 5
+PATIENCE = 3  # queries that a reranker may fail at before any is read
 FEWEST = 20  # judged queries of a kind: fewer say nothing of the next
 Show = Callable[[str, int, int], None]
 Values = Mapping[float, NDArray[np.float64]]
@@ -95,11 +96,13 @@ def read(
 ) -> tuple[list[Read], int]:
     """Each case's first order and the reranker's judgements of it, and how many cases could not be read.
 
-    Raises ConfigError, MissingExtra for the spec; EngineError, EngineTimeout when the reranker fails.
+    A query that it fails at is one of those; when it fails at the first `PATIENCE`, that is raised, as it was. Raises
+    ConfigError, MissingExtra for the spec.
     """
     reranking = index.rerankers.named(spec, gated=False, depth=max(DEPTHS))
     assert reranking  # a spec is never empty here
     found: list[Read] = []
+    failed = 0
     for done, case in enumerate(cases):
         show("reading", done, len(cases))
         account = retriever.Account()
@@ -110,7 +113,13 @@ def read(
         if not account.asked or not set(case.relevant) & {hit.id for hit in hits}:
             continue
         started = time.perf_counter()
-        odds = reranking.judged(account.asked.query, hits.hits)
+        try:
+            odds = reranking.judged(account.asked.query, hits.hits)
+        except EngineError:
+            failed += 1
+            if failed == PATIENCE and not found:
+                raise
+            continue
         took_ms = (time.perf_counter() - started) * 1000
         if any(one is not None for one in odds):
             ids, relevances = tuple(hit.id for hit in hits), tuple(hit.relevance for hit in hits)
@@ -124,9 +133,8 @@ def tune(spec: str, reads: Sequence[Read], *, before: Trust, left_out: int = 0) 
     """How far the reranker is to be believed, by kind of query: chosen on some, proved on the others.
 
     Believed is what gains on queries held out, the whole interval above 0; not asked at all is who loses, the whole
-    interval below, or gains at no weight. All else is left as it was, unless that is shown to lose. Kinds
-    of which there are few are tried together. Raises InputError
-    without reads, MissingExtra without the metrics.
+    interval below, or gains at no weight. All else is left as it was, unless that is shown to lose. Kinds of which
+    there are few are tried together. Raises InputError without reads, MissingExtra without the metrics.
     """
     if not reads:
         raise InputError("no query can be used: each needs something relevant among the first hits that can be read")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from retriever.reranking import KINDS, Kind, Trust
-from sightline.errors import InputError
+from sightline.engine import Sightline
+from sightline.errors import EngineTimeout, InputError
 from sightline.evaluation import Case
-from sightline.evaluation.reranking import FEWEST, Believed, Read, tune
+from sightline.evaluation.reranking import FEWEST, Believed, Read, read, tune
+from sightline.reranking import Rerankers
+from sightline.types import Hit, Query
 from tests.extras import needs
 
 needs("pytrec_eval", extra="eval")
@@ -100,3 +104,39 @@ def test_quality_against_time() -> None:
 def test_nothing_read_is_said() -> None:
     with pytest.raises(InputError, match="no query can be used"):
         tune("judge", [], before=Trust())
+
+
+class Moody:
+    """Judges by the length of an id, and fails at queries that say "bad"."""
+
+    name = "moody"
+
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
+        if "bad" in query.text:
+            raise EngineTimeout("too slow")
+        return [float(len(hit.id)) for hit in hits]
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sightline]:
+    monkeypatch.setattr(Rerankers, "open", lambda self, spec: Moody())
+    with Sightline.open(tmp_path / "index") as index:
+        index.add(*({"id": f"mug-{at}", "title": f"a plain mug number {at}"} for at in range(12)))
+        yield index
+
+
+def test_a_query_that_cannot_be_read_is_left_out(opened: Sightline) -> None:
+    cases = [
+        Case(f"q{at}", {"mug-3": 1}, text=f"{said} mug") for at, said in enumerate(("plain", "bad", "plain", "bad"))
+    ]
+    found, left_out = read(opened, [*cases, Case("none", {"nowhere": 1}, text="mug")], "moody")
+    assert [one.case.id for one in found] == ["q0", "q2"]
+    assert left_out == 3
+    assert found[0].odds == tuple(float(len(item)) for item in found[0].first)
+    assert len(found[0].relevances) == len(found[0].first) == 12
+
+
+def test_a_reranker_that_only_fails_is_told_as_it_failed(opened: Sightline) -> None:
+    cases = [Case(f"q{at}", {"mug-3": 1}, text="a bad mug") for at in range(9)]
+    with pytest.raises(EngineTimeout, match="too slow"):
+        read(opened, cases, "moody")

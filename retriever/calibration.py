@@ -138,6 +138,8 @@ class Calibration:
         how = "some" if evidence.sought and self.described == "all" else self.described
         ways = {"all": [seen], "some": [pictures, texts], "none": [pictures]}[how]
         usable = [way for way in ways if self._is_known(way)]
+        if evidence.sought and pictures.cosines and pictures not in usable:
+            return []  # of too few pictures to know what is usual; texts alone would deny them
         together = bool(evidence.sought) and self.described == self.pictured == "all"
         return [
             _View(way, sight := sight_of(way), self._odds(way, sight), 1 / len(usable) if together else 1.0)

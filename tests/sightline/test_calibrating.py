@@ -112,6 +112,15 @@ def test_more_like_this_mixtures_and_texts_are_told_too(shown: Path) -> None:
         assert item not in {hit.id for hit in index.search(like(item), least=0)}
 
 
+def test_among_too_few_pictures_none_is_held_back(shown: Path, tmp_path: Path) -> None:
+    _, picture = first_of(shown)
+    with Sightline.open(tmp_path) as index:
+        index.add({"id": "a", "title": "red mug", "image": str(picture)}, {"id": "b", "title": "blue plate"})
+        found = index.search(picture)
+        assert found[0].id == "a"
+        assert (found.answered, found[0].relevance) == (None, None)
+
+
 def test_pictures_beside_texts_alone_are_told_by_texts(shop: Path) -> None:
     grey = np.full((64, 64, 3), 128, np.uint8)
     with Sightline.open(shop) as index:

@@ -61,10 +61,10 @@ def search(
     vote, with "text" texts and fields alone. An item that says an unwanted text word for word goes behind all others.
     `weights` ("clip", "dense", "words") replaces the chosen ones; a channel of weight 0 is not asked, nor is one that
     `channels` does not name. `show` says how they are shown, `picture` opens a part for folding. `reranking` lets a
-    reranker read the first hits; those that are sorted are not read. `calibration` gives hits their
-    relevance, and none at all where nothing here answers; `least` (0-1) leaves out hits that are less relevant: 0 shows
-    what is nearest, come what may. `learning` is how much liked and disliked items turn the search; what they turned is
-    not reranked and has no relevance. `account` is told what was done.
+    reranker read the first hits; those that are sorted are not read. `calibration` gives hits their relevance, and none
+    at all where nothing here answers; `least` (0-1) leaves out hits that are less relevant: 0 shows what is nearest,
+    come what may. `learning` is how much liked and disliked items turn the search; what they turned is not reranked and
+    has no relevance. `account` is told what was done.
     Raises InputError for an empty query, k < 1, an unknown channel or a cursor that is not of this search,
     UnsupportedModality when the encoder can serve no part of the query.
     """

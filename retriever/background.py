@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever.everyday import THINGS
-from retriever.evidence import Evidence, Source
+from retriever.evidence import Evidence
 from retriever.terms import KINDS, unit
 from sightline.protocols import Encoder, Store
 from sightline.types import Item, Modality, Space
@@ -27,20 +27,47 @@ FLOOR = 0.02  # of the usual distance, added to each: what is nearer than that i
 SAME = 0.01  # of the usual distance: what is as near is the same picture
 EVEN = 0.1  # of the usual distance: neighbours that are more alike in theirs than that are taken to be as uneven
 MOST_BEYOND = 5.0  # standard deviations: what is farther is no farther for it
+AXES = 16  # along which everyday things spread most
+FOUND = 4.0  # standard deviations above everyday things that what words find is, about
 _UNTOLD = (0.0, 1.0)  # the background of a kind of which there are too few pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where the everyday things lie: their mean, and how far they spread, most along a few axes."""
+
+    centre: NDArray[np.float64]  # (dim,)
+    axes: NDArray[np.float64]  # (AXES, dim), as long as they spread along them
+    rest: float  # standard deviation along any other direction
+
+    @classmethod
+    def of(cls, things: NDArray[np.float32]) -> Self:
+        """(t, dim) -> their cloud."""
+        rows = things.astype(float)
+        centre = rows.mean(axis=0)
+        _, lengths, directions = np.linalg.svd((rows - centre) / math.sqrt(len(rows)), full_matrices=False)
+        axes = lengths[:AXES, None] * directions[:AXES]
+        left = float((lengths[AXES:] ** 2).sum()) / max(1, rows.shape[1] - AXES)
+        return cls(centre.round(5), axes.round(5), round(math.sqrt(left), 6))
+
+    def seen_from(self, vector: NDArray[np.float32]) -> tuple[float, float]:
+        """Mean and standard deviation of the things' cosines to (dim,), of length 1."""
+        along = self.axes @ vector  # (AXES, dim) @ (dim,) -> (AXES,)
+        return float(self.centre @ vector), max(math.sqrt(float(along @ along) + self.rest**2), ROUNDING)
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
     """What is usual of each kind of part. Distances are 1 - cosine.
 
-    Every measure leaves out the scale of an encoder: if all its cosines are moved and stretched alike, none changes.
+    Every measure leaves out the scale of an encoder: if the cosines between two kinds of things are all moved and
+    stretched alike, none changes, whatever becomes of those between others.
     """
 
     words: Mapping[Modality, tuple[float, float]] = field(default_factory=dict)  # mean, deviation of everyday cosines
     # mean distance of items to the nearest part of another one, and its standard deviation
     nearest: Mapping[Modality, tuple[float, float]] = field(default_factory=dict)
-    centre: tuple[float, ...] = ()  # (dim,): the mean of the everyday things' vectors
+    everyday: Cloud | None = field(default=None, compare=False)  # none: the encoder takes no words
 
     def above(self, kind: Modality, cosine: float) -> float:
         """Standard deviations above everyday things."""
@@ -50,33 +77,25 @@ class Background:
     def spread(self, kind: Modality) -> float:
         return self.words.get(kind, _UNTOLD)[1]
 
-    def usual(self, evidence: Evidence, kind: Modality) -> float | None:
-        """The distance from parts of a kind that is usual for what is sought; None where it is not known.
+    def knows(self, evidence: Evidence, kind: Modality) -> bool:
+        """Whether it is known what is usual between parts of a kind and what is sought."""
+        return kind in self.nearest if is_alike(evidence, kind) else self._expected(evidence, kind) is not None
 
-        For a picture beside pictures, and an item's texts beside texts, that to the next item's; for words, that to
-        everyday things; for a picture beside texts, its own to everyday things. Of a mixture, the geometric mean.
+    def far(self, evidence: Evidence, kind: Modality, cosine: float) -> list[float]:
+        """How far a part is from what is sought; the first figure is the one to compare parts by.
+
+        What is like the parts, a picture beside pictures or an item's texts beside texts: the log of the distance in
+        usual ones, that is in those of items here to the next item, and how many standard deviations it is more. Else
+        how many standard deviations less like than expected: for a picture beside texts, than everyday things are; for
+        a mixture, than the next item and what words find would be together. Asks for what `knows`.
         """
-        one = evidence.sought[kind]
-        if kind == "text" and "picture" in one.shares:
-            return max(1 - float(one.vector @ np.asarray(self.centre)), ROUNDING) if self.centre else None
-        known = {source: self._distance(source, kind) for source in one.shares}
-        logs = [share * math.log(far) for source, share in one.shares.items() if (far := known[source])]
-        return math.exp(sum(logs)) if len(logs) == len(known) else None
-
-    def near(self, evidence: Evidence, kind: Modality, cosine: float) -> float:
-        """Log of the distance, counted in usual ones: the lower, the nearer. Raises KeyError where none is known."""
-        usual = self.usual(evidence, kind)
-        if usual is None:
-            raise KeyError(kind)
-        return math.log(max(1 - cosine, 0.0) / usual + FLOOR)
-
-    def beyond(self, evidence: Evidence, kind: Modality, cosine: float) -> float | None:
-        """Standard deviations farther than neighbours here are; None for what has no neighbours to compare with."""
-        shares = evidence.sought[kind].shares
-        if "words" in shares or (kind == "text" and "picture" in shares) or kind not in self.nearest:
-            return None
-        mean, spread = self.nearest[kind]
-        return max(-MOST_BEYOND, min(MOST_BEYOND, (1 - cosine - mean) / max(spread, EVEN * mean)))
+        if is_alike(evidence, kind):
+            mean, spread = self.nearest[kind]
+            beyond = (1 - cosine - mean) / max(spread, EVEN * mean)
+            return [math.log(max(1 - cosine, 0.0) / mean + FLOOR), max(-MOST_BEYOND, min(MOST_BEYOND, beyond))]
+        expected = self._expected(evidence, kind)
+        assert expected is not None
+        return [(expected[0] - cosine) / expected[1]]
 
     def is_same(self, evidence: Evidence, cosine: float) -> bool:
         """Whether a picture of this cosine is the very picture that is sought."""
@@ -85,20 +104,44 @@ class Background:
             return False
         return 1 - cosine <= max(SAME * self.nearest["image"][0], ROUNDING)
 
-    def _distance(self, source: Source, kind: Modality) -> float | None:
-        if source == "words":
-            return max(1 - self.words[kind][0], ROUNDING) if kind in self.words else None
-        return self.nearest[kind][0] if kind in self.nearest else None
+    def _expected(self, evidence: Evidence, kind: Modality) -> tuple[float, float] | None:
+        """Mean and standard deviation of the cosine to compare with; None where it is not known."""
+        one = evidence.sought[kind]
+        if kind == "text" and "picture" in one.shares:
+            if self.everyday is None:
+                return None
+            mean, spread = self.everyday.seen_from(one.vector)
+            steady = "image" in self.words and one.shares.keys() == {
+                "picture"
+            }  # the same from every picture tells more
+            return mean, self.words["image"][1] if steady else spread
+        level, variance = 0.0, 0.0
+        for source, share in one.shares.items():
+            if kind not in (self.words if source == "words" else self.nearest):
+                return None
+            mean, spread = self.words[kind] if source == "words" else self.nearest[kind]
+            found = mean + FOUND * spread if source == "words" else 1 - mean
+            level += share * found
+            variance += (share * max(spread, EVEN * (0.0 if source == "words" else mean))) ** 2
+        return level / one.length, max(math.sqrt(variance), ROUNDING) / one.length
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        cloud = self.everyday
+        told = cloud and {"centre": cloud.centre.tolist(), "axes": cloud.axes.tolist(), "rest": cloud.rest}
+        return {"words": self.words, "nearest": self.nearest, "everyday": told}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         words, nearest = (
             {kind: (mean, spread) for kind, (mean, spread) in data[n].items()} for n in ("words", "nearest")
         )
-        return cls(words, nearest, tuple(data["centre"]))
+        told = data["everyday"]
+        return cls(words, nearest, told and Cloud(np.asarray(told["centre"]), np.asarray(told["axes"]), told["rest"]))
+
+
+def is_alike(evidence: Evidence, kind: Modality) -> bool:
+    """Whether what is sought is of the kind of the parts it is compared with, and nothing else."""
+    return evidence.sought[kind].shares.keys() == ({"picture"} if kind == "image" else {"item"})
 
 
 def measured(store: Store, encoder: Encoder, sample: Sequence[Item]) -> Background:
@@ -114,8 +157,7 @@ def measured(store: Store, encoder: Encoder, sample: Sequence[Item]) -> Backgrou
             words[kind] = told  # of (t, dim) @ (dim, m) each
         if distance := _nearest(store, encoder.space, dict(_likenesses(sample, known, kind)), kind):
             near[kind] = distance
-    centre = () if things is None else tuple(round(float(x), 6) for x in things.mean(axis=0))
-    return Background(words, near, centre)
+    return Background(words, near, None if things is None else Cloud.of(things))
 
 
 def _likenesses(

@@ -18,7 +18,7 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.background import Background
+from retriever.background import Background, is_alike
 from retriever.evidence import Evidence
 from retriever.words import is_name
 from sightline.errors import InputError
@@ -31,7 +31,7 @@ Described: TypeAlias = Literal["all", "some", "none"]
 LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1, "picture": 0.08}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all
-FARTHER = 1.5  # the same for queries that show something, as a log of distances
+FARTHER = 1.5  # the same as a log of distances, beside what is alike
 VERSION, _WORDS_ALONE = 3, 2  # of what is kept; the one before it, which tells of words alone
 _FULL = 0.999
 _STEPS = 50
@@ -157,7 +157,7 @@ class Calibration:
         return (shown or ordered)[:1]
 
     def _is_known(self, view: Evidence) -> bool:
-        usual = all(self.background.usual(view, kind) for kind in view.cosines) if view.sought else True
+        usual = not view.sought or all(self.background.knows(view, kind) for kind in view.cosines)
         return usual and bool(view.cosines) and sight_of(view) in self.weights
 
     def _same(self, evidence: Evidence) -> frozenset[str]:
@@ -186,7 +186,7 @@ class Calibration:
         """None for one that an unknown version wrote; one that knew of words alone still tells of them."""
         data = json.loads(text)
         if data.get("version") == _WORDS_ALONE:
-            data["background"] = {"words": data["background"], "nearest": {}, "centre": ()}
+            data["background"] = {"words": data["background"], "nearest": {}, "everyday": None}
         elif data.get("version") != VERSION:
             return None
         rows = {name: {sight: tuple(row) for sight, row in data[name].items()} for name in ("weights", "gaps")}
@@ -220,13 +220,10 @@ def features(evidence: Evidence, background: Background) -> NDArray[np.float64]:
 def _features(evidence: Evidence, background: Background) -> dict[str, float]:
     bests = {kind: best for kind in KINDS if (best := evidence.best(kind)) is not None}
     if evidence.sought:
-        near = {f"distance of the best {kind}": background.near(evidence, kind, best) for kind, best in bests.items()}
-        beyond = {
-            f"the same {kind} beside neighbours": far
-            for kind, best in bests.items()
-            if (far := background.beyond(evidence, kind, best)) is not None
-        }
-        return {"always": 1.0, **near, **beyond}
+        names = ("how far the best {}", "how much farther than neighbours")
+        rows = {kind: background.far(evidence, kind, best) for kind, best in bests.items()}
+        far = {name.format(kind): value for kind, row in rows.items() for name, value in zip(names, row, strict=False)}
+        return {"always": 1.0, **far}
     above = {kind: background.above(kind, best) for kind, best in bests.items()}
     row = {"always": 1.0, **{f"best {kind}": above[kind] for kind in above}}
     if evidence.covers is not None:
@@ -256,7 +253,8 @@ def _gap_features(
         if item in (found := evidence.cosines.get(kind, {}))
     }
     # an item without a picture is not behind for that
-    elsewhere = min(behind.values(), default=FARTHER if evidence.sought else FAR)
+    alike = evidence.sought and all(is_alike(evidence, kind) for kind in evidence.cosines)
+    elsewhere = min(behind.values(), default=FARTHER if alike else FAR)
     row = {"always": 1.0, "something here answers": _logit(answered)}
     row |= {f"behind the best {kind}": behind.get(kind, elsewhere) for kind in KINDS if evidence.cosines.get(kind)}
     if evidence.covers is not None:
@@ -271,7 +269,7 @@ def _behind(evidence: Evidence, background: Background, kind: Modality, cosine: 
     best = evidence.best(kind)
     assert best is not None
     if evidence.sought:
-        return background.near(evidence, kind, cosine) - background.near(evidence, kind, best)
+        return background.far(evidence, kind, cosine)[0] - background.far(evidence, kind, best)[0]
     return (best - cosine) / background.spread(kind)
 
 

@@ -30,6 +30,7 @@ class Sought:
 
     shares: Mapping[Source, float]  # which add up to 1
     vector: NDArray[np.float32] = field(compare=False)  # (dim,), of length 1
+    length: float = 1.0  # of the sum of its parts, by their shares: the less they have in common, the shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ def sought(aim: Aim, kind: Modality) -> Sought:
             source = _source(term.content, kind)
             shares[source] = shares.get(source, 0.0) + term.weight
     total = sum(shares.values())
-    return Sought({source: weight / total for source, weight in shares.items()}, aim.wanted[0])
+    weights = np.asarray([max(term.weight, 0.0) for term in aim.terms]) / total
+    length = float(np.linalg.norm(weights @ aim.rows))  # (t,) @ (t, dim) -> (dim,)
+    return Sought({source: weight / total for source, weight in shares.items()}, aim.wanted[0], max(length, 1e-6))
 
 
 def _source(content: object, kind: Modality) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.background import FEWEST, FLOOR, Background, measured
-from retriever.evidence import Evidence, Sought, Source, sought
+from retriever.background import FEWEST, FLOOR, FOUND, Background, Cloud, measured
+from retriever.evidence import Evidence, Sought, sought
 from retriever.generated import sampled
 from retriever.likeness import likenesses
 from retriever.terms import Aim, aim, read
@@ -22,8 +23,14 @@ from tests.retriever.colours import ColourEncoder, picture
 
 ShelveAll: TypeAlias = Callable[[Sequence[dict[str, Any]]], None]
 COLOURS = ("red", "green", "blue")
-PICTURE = Sought({"picture": 1.0}, np.asarray([1.0, 0.0], np.float32))
-MIXTURE = Sought({"picture": 0.5, "words": 0.5}, np.asarray([1.0, 0.0], np.float32))
+FIRST = np.asarray([1.0, 0.0], np.float32)
+PICTURE = Sought({"picture": 1.0}, FIRST)
+MIXTURE = Sought({"picture": 0.5, "words": 0.5}, FIRST, 0.8)
+ITEM = Sought({"item": 1.0}, FIRST)
+
+
+def cloud(mean: float, spread: float) -> Cloud:
+    return Cloud(np.asarray([mean, 0.0]), np.asarray([[spread, 0.0]]), 0.0)
 
 
 def usual_of(store: Store, encoder: ColourEncoder) -> Background:
@@ -53,57 +60,70 @@ def test_an_encoder_of_pictures_alone_has_a_background_too(store: Store, shelve_
     seeing = ColourEncoder(frozenset({"image"}))
     shelve_all([{"id": f"{c}-{s}", "pictures": [f"{c} {s}"]} for c in COLOURS for s in ("tall", "wide")])
     found = usual_of(store, seeing)
-    assert (found.words, found.centre) == ({}, ())
+    assert (found.words, found.everyday) == ({}, None)
     assert found.nearest["image"][0] > 0
 
 
-@given(st.floats(0, 0.95), st.floats(-0.5, 0.99), st.floats(0.05, 1.0))
+@given(st.floats(0, 0.9), st.floats(-0.5, 0.99), st.floats(0.05, 1.0))
 def test_cosines_that_are_all_moved_and_stretched_alike_say_the_same(shift: float, cosine: float, far: float) -> None:
     """As for encoders of which all vectors lie in a narrow cone."""
-    plain = Background({"image": (0.1, 0.2)}, {"image": (far, 0.3 * far)}, (1 - far, 0.0))
+    rest = 1 - shift
+
+    def moved(value: float) -> float:
+        return shift + rest * value
+
+    plain = Background({"image": (0.1, 0.2)}, {"image": (far, 0.3 * far)}, cloud(0.2, 0.1))
     pressed = Background(
-        {"image": (shift + (1 - shift) * 0.1, (1 - shift) * 0.2)},
-        {"image": ((1 - shift) * far, (1 - shift) * 0.3 * far)},
-        (1 - (1 - shift) * far, 0.0),
+        {"image": (moved(0.1), rest * 0.2)},
+        {"image": (rest * far, rest * 0.3 * far)},
+        cloud(moved(0.2), rest * 0.1),
     )
-    moved = shift + (1 - shift) * cosine
-    assert pressed.above("image", moved) == pytest.approx(plain.above("image", cosine))
-    for one in (Evidence(sought={"image": PICTURE}), Evidence(sought={"image": MIXTURE})):
-        assert pressed.near(one, "image", moved) == pytest.approx(plain.near(one, "image", cosine), abs=1e-4)
-    alone = Evidence(sought={"image": PICTURE})
-    assert pressed.beyond(alone, "image", moved) == pytest.approx(plain.beyond(alone, "image", cosine), abs=1e-4)
-    beside_texts = Evidence(sought={"text": PICTURE})
-    assert pressed.near(beside_texts, "text", moved) == pytest.approx(
-        plain.near(beside_texts, "text", cosine), abs=1e-4
-    )
+    assert pressed.above("image", moved(cosine)) == pytest.approx(plain.above("image", cosine))
+    whole = Sought(MIXTURE.shares, MIXTURE.vector, 1.0)
+    for kind, one in (("image", PICTURE), ("image", whole), ("text", PICTURE), ("text", whole)):
+        evidence = Evidence(sought={kind: one})  # type: ignore[dict-item]
+        told = pressed.far(evidence, kind, moved(cosine))  # type: ignore[arg-type]
+        assert told == pytest.approx(plain.far(evidence, kind, cosine), abs=1e-3)  # type: ignore[arg-type]
 
 
-def test_distances_count_in_usual_ones() -> None:
-    found = Background({"image": (0.1, 0.2)}, {"image": (0.25, 0.1), "text": (0.4, 0.1)}, (0.2, 0.0))
-    cases: list[tuple[dict[Source, float], float]] = [
-        ({"picture": 1.0}, 0.25), ({"words": 1.0}, 0.9), ({"picture": 0.5, "words": 0.5}, math.sqrt(0.25 * 0.9)),
-    ]  # fmt: skip
-    for shares, usual in cases:
-        one = Evidence(sought={"image": Sought(shares, PICTURE.vector)})
-        assert found.usual(one, "image") == pytest.approx(usual)
-        assert found.near(one, "image", 1 - usual) == pytest.approx(math.log(1 + FLOOR))
+def test_how_far_is_counted_in_what_is_usual() -> None:
+    found = Background({"image": (0.1, 0.2)}, {"image": (0.25, 0.1), "text": (0.4, 0.1)}, cloud(0.2, 0.1))
+    alike = Evidence(sought={"image": PICTURE})
+    assert found.far(alike, "image", 0.75) == pytest.approx([math.log(1 + FLOOR), 0.0])
+    assert found.far(alike, "image", 0.55) == pytest.approx([math.log(1.8 + FLOOR), 2.0])
+    of_item = Evidence(sought={"text": ITEM})
+    assert found.far(of_item, "text", 0.4) == pytest.approx([math.log(1.5 + FLOOR), 2.0])
     beside_texts = Evidence(sought={"text": PICTURE})
-    assert found.usual(beside_texts, "text") == pytest.approx(0.8, abs=1e-6)  # one less its likeness to everyday things
-    of_item = Evidence(sought={"text": Sought({"item": 1.0}, PICTURE.vector)})
-    assert found.usual(of_item, "text") == pytest.approx(0.4)
-    assert found.beyond(of_item, "text", 0.4) == pytest.approx(2.0)
-    assert found.beyond(beside_texts, "text", 0.4) is None  # a picture has no neighbours among texts
-    assert found.beyond(Evidence(sought={"image": MIXTURE}), "image", 0.4) is None
+    assert found.far(beside_texts, "text", 0.6) == pytest.approx([(0.2 - 0.6) / 0.2])  # by pictures' usual spread
+    texts_alone = Background({}, {"text": (0.4, 0.1)}, cloud(0.2, 0.1))
+    assert texts_alone.far(beside_texts, "text", 0.6) == pytest.approx([(0.2 - 0.6) / 0.1])
+    mixed = Evidence(sought={"image": MIXTURE})
+    expected, spread = (0.5 * (0.1 + FOUND * 0.2) + 0.5 * 0.75) / 0.8, math.hypot(0.5 * 0.2, 0.5 * 0.1) / 0.8
+    assert found.far(mixed, "image", 0.5) == pytest.approx([(expected - 0.5) / spread])
+
+
+def test_a_cloud_is_seen_as_its_points_are() -> None:
+    drawn = np.random.default_rng(1).normal(size=(230, 12)) * np.linspace(0.1, 2, 12)
+    points = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    vector = points[0]
+    seen = points @ vector
+    assert Cloud.of(points).seen_from(vector) == pytest.approx((seen.mean(), seen.std()), abs=1e-3)
 
 
 def test_what_is_not_known_is_not_made_up() -> None:
     nothing = Background()
-    for kind, one in (("image", PICTURE), ("image", MIXTURE), ("text", PICTURE)):
+    for kind, one in (("image", PICTURE), ("image", MIXTURE), ("text", PICTURE), ("text", ITEM)):
         evidence = Evidence(sought={kind: one})  # type: ignore[dict-item]
-        assert nothing.usual(evidence, kind) is None  # type: ignore[arg-type]
+        assert not nothing.knows(evidence, kind)  # type: ignore[arg-type]
         assert not nothing.is_same(evidence, 1.0)
-        with pytest.raises(KeyError):
-            nothing.near(evidence, kind, 0.5)  # type: ignore[arg-type]
+
+
+def test_survives_being_written_down() -> None:
+    told = Background({"image": (0.1, 0.2)}, {"text": (0.4, 0.1)}, cloud(0.2, 0.1))
+    again = Background.from_json(json.loads(json.dumps(told.to_json())))
+    assert (again.words, again.nearest) == (told.words, told.nearest)
+    assert again.everyday is not None
+    assert again.everyday.seen_from(FIRST) == pytest.approx((0.2, 0.1))
 
 
 def test_only_a_picture_alone_can_be_the_very_same() -> None:

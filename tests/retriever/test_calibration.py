@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.background import Background, background_of
+from retriever.background import Background, Cloud, background_of
 from retriever.calibration import (
     LEAST,
     Calibration,
@@ -28,9 +28,8 @@ from retriever.evidence import Evidence, Sought, Source
 from sightline.errors import InputError
 from sightline.types import Modality
 
-BACKGROUND = Background(
-    {"image": (0.1, 0.1), "text": (0.1, 0.1)}, {"image": (0.2, 0.1), "text": (0.3, 0.1)}, (0.2, 0.0)
-)
+CLOUD = Cloud(np.asarray([0.1, 0.0]), np.asarray([[0.1, 0.0]]), 0.0)
+BACKGROUND = Background({"image": (0.1, 0.1), "text": (0.1, 0.1)}, {"image": (0.2, 0.1), "text": (0.3, 0.1)}, CLOUD)
 
 
 def seen(image: float, text: float, cover: float = 0.0, named: float = 0.0, known: float = 0.0) -> Evidence:

@@ -27,7 +27,8 @@ from sightline.types import Modality
 Manner: TypeAlias = Literal["name", "description", "picture"]  # how a text is put; a query that shows something
 Described: TypeAlias = Literal["all", "some", "none"]
 # Below this, nothing matches. Who says what a thing is called can be told that it is not there; who describes it may
-# use words that nobody here does. Chosen with `benchmarks/relevance.py`: it costs no collection more than 2 points.
+# use words that nobody here does. Chosen with `benchmarks/relevance.py`: it costs no collection more than 2.5 points,
+# but for searches that are narrowed to texts.
 LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1, "picture": 0.08}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all

@@ -114,7 +114,7 @@ class Calibration:
         """What adds up to the log-odds of `answered`; nothing where it cannot be told, or is certain."""
         views = [] if self._same(evidence) else self._counted(self._views(evidence))
         rows = [(view, _features(view.evidence, self.background)) for view in views]
-        return [one for view, row in rows for one in _reasons(row, self.weights[view.sight], view.share)]
+        return _together([_reasons(row, self.weights[view.sight], view.share) for view, row in rows])
 
     def reasons_of(self, evidence: Evidence, item: str, rank: int) -> list[Reason]:
         """What adds up to the log-odds of the `relevance` of the item at a rank, from 1."""
@@ -122,7 +122,7 @@ class Calibration:
         rows = [
             (view, _gap_features(view.evidence, self.background, _sigmoid(view.odds), item, rank)) for view in views
         ]
-        return [one for view, row in rows for one in _reasons(row, self.gaps[view.sight], view.share)]
+        return _together([_reasons(row, self.gaps[view.sight], view.share) for view, row in rows])
 
     def _views(self, evidence: Evidence) -> list[_View]:
         """The ways to look at it that something is known of.
@@ -197,6 +197,17 @@ class Calibration:
 def _reasons(row: Mapping[str, float], weights: Sequence[float], share: float) -> list[Reason]:
     pairs = zip(row.items(), weights, strict=True)
     return [Reason(name, value, share * value * weight) for (name, value), weight in pairs]
+
+
+def _together(views: Sequence[Sequence[Reason]]) -> list[Reason]:
+    """The reasons of all views; those of one name as one, by their mean value and what they added together."""
+    named: dict[str, list[Reason]] = {}
+    for one in (one for view in views for one in view):
+        named.setdefault(one.name, []).append(one)
+    return [
+        Reason(name, sum(one.value for one in some) / len(some), sum(one.added for one in some))
+        for name, some in named.items()
+    ]
 
 
 def manner(text: str) -> Manner:

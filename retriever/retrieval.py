@@ -20,6 +20,7 @@ from retriever.facets import facets
 from retriever.feedback import FIELDS, LEARNING, Learning, by_fields, learned
 from retriever.folding import Picture
 from retriever.fusion import RRF_K, TEXT_WEIGHTS, Fused, Vote, fuse, weights_for
+from retriever.lengths import fitted
 from retriever.likeness import hiding, likenesses
 from retriever.paging import Ranked, turned
 from retriever.terms import Aim, Terms, aim, read, unsupported
@@ -99,7 +100,7 @@ def search(
         raise InputError(f"k must be from 1 to {MOST_SHOWN:,} with what is skipped, not {k}")
     if query.target not in (None, *SEES.values()):
         raise InputError(f"a target is one of {', '.join(SEES.values())}, not {query.target!r}")
-    terms = read(query)
+    terms, long = fitted(read(query), encoder)
     if least is not None and not 0 <= least <= 1:
         raise InputError(f"the least relevance is from 0 to 1, not {least:g}")
     query = hiding(query, terms)
@@ -108,6 +109,7 @@ def search(
         counted = {**counted, FIELDS: learning.fields}
     place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
     aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
+    warnings += long
     if query.judged:
         told = learned(aims, query, store=store, encoder=encoder, learning=learning)
         aims, warnings = told.aims, warnings + told.warnings

@@ -15,8 +15,8 @@ from sightline.protocols import Encoder, Tokens
 from sightline.types import Term
 
 ENDS = (  # of sentences, and of clauses
-    re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+"),  # noqa: RUF001
-    re.compile(r"(?<=[,;:])\s+|(?<=[、，；：])|\s+[-–—]\s+"),  # noqa: RUF001
+    re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+"),
+    re.compile(r"(?<=[,;:])\s+|(?<=[、，；：])|\s+[-–—]\s+"),
 )
 
 
@@ -60,15 +60,15 @@ def split(text: str, *, most: int, count: Callable[[str], int]) -> list[str]:
     Sentences that would fit together are not joined: a vector each finds more than one vector of as many as fit
     (docs/queries.md). Only white space at the cuts is lost.
     """
-    return [piece for start, end in _fitting(text, 0, len(text), 0, most, count) if (piece := text[start:end].strip())]
+    pieces = _fitting(text, (0, len(text)), 0, lambda some: len(some) < 2 or count(some) <= most)
+    return [piece for start, end in pieces if (piece := text[start:end].strip())]
 
 
-def _fitting(
-    text: str, start: int, end: int, level: int, most: int, count: Callable[[str], int]
-) -> Iterator[tuple[int, int]]:
-    """Spans of a part of the text, in order, each of at most `most` tokens or a single character."""
-    if level and (end - start < 2 or count(text[start:end]) <= most):
-        yield start, end
+def _fitting(text: str, span: tuple[int, int], level: int, fits: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
+    """Spans of a span of the text, in order, each of which fits; none is joined with another."""
+    start, end = span
+    if level and fits(text[start:end]):
+        yield span
         return
     if level < len(ENDS):
         cuts = [start, *(found.end() for found in ENDS[level].finditer(text, start, end)), end]
@@ -76,6 +76,6 @@ def _fitting(
         middle = (start + end) // 2
         space = text.rfind(" ", start + 1, middle)
         cuts = [start, middle if space < 0 else space + 1, end]
-    for a, b in pairwise(cuts):
-        if b > a:
-            yield from _fitting(text, a, b, min(level + 1, len(ENDS)), most, count)
+    for piece in pairwise(cuts):
+        if piece[1] > piece[0]:
+            yield from _fitting(text, piece, min(level + 1, len(ENDS)), fits)

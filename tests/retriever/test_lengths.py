@@ -13,7 +13,7 @@ import retriever
 from retriever.accounts import Account
 from retriever.lengths import fitted, reading, split
 from retriever.terms import read
-from sightline.encoders.adapter import Adapter, AdaptedEncoder
+from sightline.encoders.adapter import AdaptedEncoder, Adapter
 from sightline.protocols import Store
 from sightline.types import Content, Query, Term, Vectors
 from tests.retriever.colours import ColourEncoder, picture

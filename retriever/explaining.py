@@ -108,7 +108,7 @@ class _Seen:
         return parts[at], float(cosines[at]), rows[at]
 
     def terms(self) -> list[TermReason]:
-        return [self._term(term) for term in (*self.asked.terms.wanted, *self.asked.terms.unwanted)]
+        return [self._term(term) for term in (*self.asked.terms.wanted, *self.asked.terms.unwanted, *self.asked.also)]
 
     def _term(self, term: Term) -> TermReason:
         cosines: dict[Modality, float] = {}

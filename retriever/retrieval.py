@@ -23,6 +23,7 @@ from retriever.lengths import fitted
 from retriever.likeness import hiding, likenesses
 from retriever.paging import Ranked, turned
 from retriever.reranking import Reranking
+from retriever.rewriting import further
 from retriever.terms import Terms, aim, read
 from retriever.words import is_said
 from sightline.errors import InputError
@@ -82,8 +83,9 @@ def search(
     counted = _asked(weights or weights_for(terms.text_share, terms.like_share), channels)
     if query.judged and learning.fields and weights is None and channels is None:
         counted = {**counted, FIELDS: learning.fields}
-    place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
-    aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
+    also, plain = further(query), replace(query, rewrites=())  # a cursor is good whatever a model says the next time
+    place = Place.of(show, plain, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
+    aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store), also=also)
     warnings += long
     if query.judged:
         told = learned(aims, query, store=store, encoder=encoder, learning=learning)
@@ -97,7 +99,7 @@ def search(
         least,
     )
     account = account or Account()
-    account.asked = Asked(query, terms, counted, aims)
+    account.asked = Asked(query, terms, counted, aims, also)
     plan = Plan(query, terms, counted, aims, store, encoder, weighed=judging.calibration is not None, account=account)
     page = turned(
         lambda depth: _ranked(plan, judging, depth, place),

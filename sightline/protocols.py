@@ -149,6 +149,10 @@ class Store(Protocol):
         """The k parts whose text matches any word of `text` best (BM25, stemmed, case and accents folded)."""
         ...
 
+    def texts(self, k: int) -> Iterator[str]:
+        """What k parts say that have a text, or all there are: the words that `search_text` looks for, as written."""
+        ...
+
     def fields(self) -> list[FieldSummary]:
         """Every field any item has, by name."""
         ...

@@ -7,7 +7,7 @@ training photos' captions say, the commonest first.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from importlib import resources
 
@@ -28,10 +28,12 @@ _ENDINGS = (
     ("ies", "y"), ("ied", "y"), ("ier", "y"), ("iest", "y"), ("ily", "y"), ("es", ""), ("s", ""), ("ed", ""),
     ("ed", "e"), ("ing", ""), ("ing", "e"), ("er", ""), ("er", "e"), ("ers", ""), ("ers", "e"), ("est", ""),
     ("est", "e"), ("ly", ""), ("y", ""), ("y", "e"), ("less", ""), ("ful", ""), ("ish", ""), ("like", ""),
-    ("proof", ""), ("ness", ""), ("able", ""), ("able", "e"), ("ment", ""), ("ers", ""), ("ings", ""), ("ings", "e"),
+    ("proof", ""), ("ness", ""), ("able", ""), ("able", "e"), ("ment", ""), ("ings", ""), ("ings", "e"), ("al", ""),
+    ("ally", ""), ("ic", ""), ("ion", ""), ("ion", "e"), ("ation", "e"), ("ation", ""), ("or", ""), ("or", "e"),
+    ("ous", ""),
 )  # fmt: skip
 _BEGINNINGS = ("un", "re", "non", "over", "under", "out", "pre", "multi", "anti", "super", "semi", "mini", "self")
-_PART = 3  # letters, at least, of each word that another is put together of
+_PART = 3  # letters, at least, of each word that another is put together of, but for words of grammar
 
 
 @cache
@@ -43,12 +45,18 @@ def words() -> Mapping[str, int]:
 
 @lru_cache(maxsize=10_000)
 def is_english(word: str) -> bool:
-    """Whether a word, lower case, is one of everyday English, with its endings, or put together of two such words."""
+    """Whether a word, lower case, is one of everyday English, with its beginnings and endings."""
     if _is_formed(word):
         return True
-    if any(word.startswith(begin) and _is_formed(word.removeprefix(begin)) for begin in _BEGINNINGS):
-        return True
-    return any(_is_formed(word[:at]) and _is_formed(word[at:]) for at in range(_PART + 1, len(word) - _PART))
+    return any(word.startswith(begin) and _is_formed(word.removeprefix(begin)) for begin in _BEGINNINGS)
+
+
+def parts(word: str) -> Iterator[tuple[str, str]]:
+    """The two words that a word may be put together of, each of everyday English: "wineglass" is "wine", "glass"."""
+    for at in range(2, len(word) - 1):
+        both = word[:at], word[at:]
+        if all(len(one) >= _PART or one in FUNCTION_WORDS for one in both) and all(map(is_english, both)):
+            yield both
 
 
 def _is_formed(word: str) -> bool:

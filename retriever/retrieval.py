@@ -108,7 +108,7 @@ def search(
     return Results(
         page.hits, warnings + page.warnings, cursor=page.cursor, offset=place.shown + show.offset,
         facets=facets(store, show.facets, query.where) if show.facets else (), reranked=account.reranked,
-        answered=page.answered, took_ms=(time.perf_counter() - started) * 1000,
+        answered=page.answered, rewrites=query.rewrites, took_ms=(time.perf_counter() - started) * 1000,
     )  # fmt: skip
 
 

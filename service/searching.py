@@ -41,6 +41,12 @@ def search_command(
             help="looks at the first hits again and re-orders them: vlm:starter, vlm:FOLDER or a chat model",
         ),
     ] = None,
+    as_typed: Annotated[
+        bool, typer.Option("--as-typed", help="search for the words as typed, misspelt or not; so are words in quotes")
+    ] = False,
+    rewrite: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="chat model that puts short queries in other words as well")
+    ] = None,
     sort: Annotated[
         str | None,
         typer.Option(metavar="FIELD", help='order the relevant hits by a field; "-FIELD" from the largest down'),
@@ -110,6 +116,8 @@ def search_command(
             where=where,
             target=None if target == "any" else target,
             rerank=rerank,
+            as_typed=as_typed,
+            rewrite=rewrite,
             least=least,
             show=Show(
                 sort=sort or "", fold=fold, diversity=diversity, facets=tuple(facet or ()),

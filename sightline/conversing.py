@@ -46,6 +46,8 @@ class Conversation:
         rerank: str | None = None,
         show: Show | None = None,
         least: float | None = None,
+        as_typed: bool = False,
+        rewrite: str | None = None,
     ) -> None:
         self.turn = before or Turn()
         self._index = index
@@ -57,6 +59,7 @@ class Conversation:
         self._rerank = rerank
         self._show = show or Show()
         self._least = least
+        self._as_typed, self._rewrite = as_typed, rewrite
 
     def say(self, text: str) -> Results:
         """The hits after this is said: "cheaper", "under 50", "in blue", "without stripes", "not the third", …
@@ -94,6 +97,8 @@ class Conversation:
             rerank=self._rerank,
             show=replace(self._show, sort=turn.sort) if turn.sort else self._show,
             least=self._least,
+            as_typed=self._as_typed,
+            rewrite=self._rewrite,
         )
         self.turn = replace(turn, shown=tuple(hit.id for hit in found))
         return found

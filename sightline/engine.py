@@ -255,8 +255,7 @@ class Sightline:
             )  # fmt: skip
             if self._control.passport == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
                 break
-        found = worded.told_with(replace(found, warnings=(*failed, *found.warnings)), asked)
-        return replace(found, took_ms=(time.perf_counter() - started) * 1000)
+        return worded.told_with(replace(found, took_ms=(time.perf_counter() - started) * 1000), *failed)
 
     @property
     def explain(self) -> Explainer:

@@ -38,12 +38,9 @@ class Worded:
     searched: str | None = None  # the words searched for, where they are not those typed
     warnings: tuple[str, ...] = ()
 
-    def told_with(self, results: Results, query: Query) -> Results:
-        """The results, saying so too."""
-        if not (self.warnings or query.rewrites):
-            return results
-        warnings = (*self.warnings, *results.warnings)
-        return replace(results, warnings=warnings, searched=self.searched, rewrites=query.rewrites)
+    def told_with(self, results: Results, *more: str) -> Results:
+        """The results, saying so too, and `more`."""
+        return replace(results, warnings=(*self.warnings, *more, *results.warnings), searched=self.searched)
 
 
 class Wording:

@@ -39,7 +39,7 @@ SAMPLE = Path(__file__).parent.parent / "service" / "sample"
 OUTDOOR = {"id": "Id", "title": "Name", "text": "Description", "image": "images/{Id}.webp"}
 MEASURES = ("recall@10", "ndcg@10")
 SEED = 8
-MOST = 500  # queries of one collection
+MOST = 300  # queries of one collection
 COPIES = 5  # noised copies of each query where there are fewer than 100
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 Figures = dict[str, Any]
@@ -108,31 +108,28 @@ NOISES: Mapping[str, Callable[[str, random.Random], str]] = {
 def flickr8k(data: Path, encoder: str, work: Path) -> Figures:
     """1,000 dev photos, alone and with a caption each; asked by another caption."""
     rows = [row for row in _unpacked(data / "flickr8k.tar", work, "captions.jsonl") if row["split"] == "dev"]
-    photos = [{"id": Path(row["image"]).stem, "images": [str(work / row["image"])]} for row in rows]
-    wishes = [
-        Wish(row["captions"][0], frozenset({photo["id"]})) for row, photo in zip(rows, photos, strict=True)
-    ]  # fmt: skip
+    ids = [Path(row["image"]).stem for row in rows]
+    photos = [{"id": name, "image": str(work / row["image"])} for name, row in zip(ids, rows, strict=True)]
+    wishes = [Wish(row["captions"][0], frozenset({name})) for name, row in zip(ids, rows, strict=True)]
     told = [photo | {"text": row["captions"][1]} for row, photo in zip(rows, photos, strict=True)]
     alone = _indexed(work / "alone", encoder, *photos)
     return {
         "photos alone": _measured(alone, wishes),
         "photos with a caption": _measured(_indexed(work / "told", encoder, *told), wishes),
-        "long": _long(alone, [(row["captions"], photo["id"]) for row, photo in zip(rows, photos, strict=True)]),
+        "long": _long(alone, [(row["captions"], name) for name, row in zip(ids, rows, strict=True)]),
     }
 
 
 def grocery(data: Path, encoder: str, work: Path) -> Figures:
     """Photos of groceries (val) by the names of their classes, fine and coarse."""
     rows = [row for row in _unpacked(data / "grocery.tar", work, "labels.jsonl") if row["split"] == "val"]
-    photos = [{"id": f"photo-{n:04}", "images": [str(work / row["image"])]} for n, row in enumerate(rows)]
-    wishes = {
-        Wish(
-            _spaced(name), frozenset(photo["id"] for photo, row in zip(photos, rows, strict=True) if row[kind] == name)
-        )
-        for kind in ("fine", "coarse")
-        for name in {row[kind] for row in rows}
-    }
-    return {"photos alone": _measured(_indexed(work / "index", encoder, *photos), _sorted(wishes))}
+    photos = [{"id": f"photo-{n:04}", "image": str(work / row["image"])} for n, row in enumerate(rows)]
+    names = sorted({(kind, row[kind]) for kind in ("fine", "coarse") for row in rows})
+    wishes = [
+        Wish(_spaced(name), frozenset(f"photo-{n:04}" for n, row in enumerate(rows) if row[kind] == name))
+        for kind, name in names
+    ]
+    return {"photos alone": _measured(_indexed(work / "index", encoder, *photos), list(dict.fromkeys(wishes)))}
 
 
 def outdoor(data: Path, encoder: str, work: Path) -> Figures:

@@ -15,7 +15,7 @@ from sightline.protocols import ChatModel
 from sightline.rewrites import Kind, Rewrite
 from sightline.types import Message, Query, Term
 
-WEIGHT = 0.3  # of one rewrite, the query's own words having 1
+WEIGHT = 0.1  # of one rewrite, the query having 1: more of it, or a list of its own in fusion, loses (docs/queries.md)
 MOST_WORDS = 6  # of a query: a longer one says all of this itself
 KINDS: tuple[Kind, ...] = ("whole", "object", "attributes")
 TEXT_CHARS = 120  # of one rewrite
@@ -83,11 +83,12 @@ def parse(reply: str, text: str, *, by: str) -> tuple[Rewrite, ...]:
     if any(len(one) > TEXT_CHARS or _MARKUP.search(one) for one in told):
         raise EngineError(f"{by} wrote something else than a text to search for")
     said = set(content_words(text))
-    if said.isdisjoint(word for one in told for word in content_words(one)):
+    texts = [one for one in told if one.casefold() not in ("", NONE)]
+    if texts and said.isdisjoint(word for one in texts for word in content_words(one)):
         raise EngineError(f"{by} rewrote another query than it was given")
     made: dict[str, Rewrite] = {}
     for kind, one in zip(KINDS, told, strict=True):
-        if one.casefold() not in ("", NONE, text.casefold()):
+        if one in texts and one.casefold() != text.casefold():
             made.setdefault(one.casefold(), Rewrite(kind, one))
     return tuple(made.values())
 

@@ -124,6 +124,7 @@ class SearchRequest(_Shown):
         None, description="false: a short query is not put in other words too; true is an error without a model for it"
     )
     rerank: bool | None = Field(None, description="true asks for the service's reranker; it is an error without one")
+    gate: bool | None = Field(None, description="false asks it of every query, not only of those that it helps")
 
 
 class ExplainRequest(SearchRequest):

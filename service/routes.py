@@ -254,6 +254,7 @@ def _options(body: SearchRequest, shelf: Shelf) -> dict[str, Any]:
         "rerank": _reranker(body, shelf),
         "as_typed": body.as_typed,
         "rewrite": _rewriter(body, shelf),
+        "gate": body.gate,
         "least": body.least,
         "show": shown_of(body),
     }

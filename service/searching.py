@@ -47,6 +47,10 @@ def search_command(
     rewrite: Annotated[
         str | None, typer.Option(metavar="SPEC", help="chat model that puts short queries in other words as well")
     ] = None,
+    gate: Annotated[
+        bool | None,
+        typer.Option("--gate/--no-gate", help="ask the reranker of queries that it helps, the default, or of all"),
+    ] = None,
     sort: Annotated[
         str | None,
         typer.Option(metavar="FIELD", help='order the relevant hits by a field; "-FIELD" from the largest down'),
@@ -118,6 +122,7 @@ def search_command(
             rerank=rerank,
             as_typed=as_typed,
             rewrite=rewrite,
+            gate=gate,
             least=least,
             show=Show(
                 sort=sort or "", fold=fold, diversity=diversity, facets=tuple(facet or ()),

@@ -39,10 +39,11 @@ SAMPLE = Path(__file__).parent.parent / "service" / "sample"
 OUTDOOR = {"id": "Id", "title": "Name", "text": "Description", "image": "images/{Id}.webp"}
 MEASURES = ("recall@10", "ndcg@10")
 SEED = 8
-MOST = 300  # queries of one collection
-COPIES = 5  # noised copies of each query where there are fewer than 100
+MOST = 200  # queries of one collection
+COPIES = 3  # noised copies of each query where there are fewer than 100
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 Figures = dict[str, Any]
+Values = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,7 @@ def _measured(folder: Path, wishes: Sequence[Wish]) -> Figures:
     asked = [wish for wish in wishes for _ in range(copies)]
     owners = [str(at // copies) for at in range(len(asked))]
     with Sightline.open(folder) as index:
-        clean, _ = _asked(index, [wish.said for wish in wishes], wishes, as_typed=True)
-        right, searched = _asked(index, [wish.said for wish in wishes], wishes, as_typed=False)
+        clean, right, searched = _both(index, [wish.said for wish in wishes], wishes)
         changed = [(wish.said, one) for wish, one in zip(wishes, searched, strict=True) if one]
         figures: Figures = {
             "queries": len(wishes),
@@ -184,16 +184,14 @@ def _measured(folder: Path, wishes: Sequence[Wish]) -> Figures:
         for name, noise in NOISES.items():
             draws = [random.Random(f"{SEED} {name} {at} {wish.said}") for at, wish in enumerate(asked)]
             texts = [noise(wish.said, draw) for wish, draw in zip(asked, draws, strict=True)]
-            typed, _ = _asked(index, texts, asked, as_typed=True)
-            put, searched = _asked(index, texts, asked, as_typed=False)
+            typed, put, searched = _both(index, texts, asked)
             meant = [wish.said.casefold() == (one or "").casefold() for wish, one in zip(asked, searched, strict=True)]
+            other = [bool(one) and not so for one, so in zip(searched, meant, strict=True)]
             figures[name] = {
                 "typed": _told(typed) | {"less than clean": _gained(repeated, typed, owners)},
                 "put right": _told(put) | {"more than typed": _gained(typed, put, owners)},
                 "restored": round(float(np.mean(meant)), 3),
-                "changed to something else": round(
-                    float(np.mean([bool(one) and not so for one, so in zip(searched, meant, strict=True)])), 3
-                ),
+                "changed to something else": round(float(np.mean(other)), 3),
             }
     return figures
 
@@ -213,19 +211,29 @@ def _long(folder: Path, told: Sequence[tuple[Sequence[str], str]]) -> Figures:
                 words.pop()
             cut.append(" ".join(words))
         wishes = [Wish(texts[at], frozenset({told[at][1]})) for at in kept]
-        first, _ = _asked(index, cut, wishes, as_typed=True)
-        whole, _ = _asked(index, [wish.said for wish in wishes], wishes, as_typed=True)
+        first = _values([_ids(index, text, as_typed=True) for text in cut], wishes)
+        whole = _values([_ids(index, wish.said, as_typed=True) for wish in wishes], wishes)
     return {"queries": len(kept), "cut off": _told(first), "whole": _told(whole), "by that": _gained(first, whole)}
 
 
-def _asked(
-    index: Sightline, texts: Sequence[str], wishes: Sequence[Wish], *, as_typed: bool
-) -> tuple[dict[str, NDArray[np.float64]], list[str | None]]:
-    """One value a query of each measure, and what was searched where that is not what was typed."""
-    found = [index.search(text, k=10, least=0, as_typed=as_typed) for text in texts]
-    ranked = {str(at): [hit.id for hit in hits] for at, hits in enumerate(found)}
-    judged = {str(at): wish.right for at, wish in enumerate(wishes)}
-    return by_query(ranked, judged, MEASURES), [hits.searched for hits in found]
+def _both(index: Sightline, texts: Sequence[str], wishes: Sequence[Wish]) -> tuple[Values, Values, list[str | None]]:
+    """One value a query of each measure, as typed and put right, and what was searched where that is not the text."""
+    typed = [_ids(index, text, as_typed=True) for text in texts]
+    searched = [index.wording.spelt(text).searched for text in texts]
+    put = [
+        _ids(index, text, as_typed=False) if changed else ids
+        for text, changed, ids in zip(texts, searched, typed, strict=True)
+    ]
+    return _values(typed, wishes), _values(put, wishes), searched
+
+
+def _ids(index: Sightline, text: str, *, as_typed: bool) -> list[str]:
+    return [hit.id for hit in index.search(text, k=10, least=0, as_typed=as_typed)]
+
+
+def _values(found: Sequence[list[str]], wishes: Sequence[Wish]) -> Values:
+    ranked = {str(at): ids for at, ids in enumerate(found)}
+    return by_query(ranked, {str(at): wish.right for at, wish in enumerate(wishes)}, MEASURES)
 
 
 def _told(values: Mapping[str, NDArray[np.float64]]) -> Figures:

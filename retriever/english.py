@@ -33,6 +33,9 @@ _ENDINGS = (
     ("ous", ""),
 )  # fmt: skip
 _BEGINNINGS = ("un", "re", "non", "over", "under", "out", "pre", "multi", "anti", "super", "semi", "mini", "self")
+JOINING = frozenset(  # words that others are run together with
+    {"an", "and", "at", "by", "for", "from", "in", "my", "of", "on", "or", "the", "to", "with", "your"}
+)
 _PART = 3  # letters, at least, of each word that another is put together of, but for words of grammar
 
 
@@ -46,16 +49,17 @@ def words() -> Mapping[str, int]:
 @lru_cache(maxsize=10_000)
 def is_english(word: str) -> bool:
     """Whether a word, lower case, is one of everyday English, with its beginnings and endings."""
-    if _is_formed(word):
+    if _is_formed(word) or _is_formed(_british(word)):
         return True
     return any(word.startswith(begin) and _is_formed(word.removeprefix(begin)) for begin in _BEGINNINGS)
 
 
 def parts(word: str) -> Iterator[tuple[str, str]]:
-    """The two words that a word may be put together of, each of everyday English: "wineglass" is "wine", "glass"."""
+    """The two words that a word may be put together of, as they stand in the list: "wineglass" is "wine", "glass"."""
     for at in range(2, len(word) - 1):
         both = word[:at], word[at:]
-        if all(len(one) >= _PART or one in FUNCTION_WORDS for one in both) and all(map(is_english, both)):
+        fits = all(one in JOINING or (len(one) >= _PART and one in words()) for one in both)
+        if fits and not JOINING.issuperset(both):
             yield both
 
 
@@ -68,6 +72,11 @@ def _is_formed(word: str) -> bool:
         if stem != word and (stem + instead in known or (not instead and _undoubled(stem) in known)):
             return True
     return False
+
+
+def _british(word: str) -> str:
+    """ "organizing" as "organising", "colorful" as "colourful": one more spelling to look up."""
+    return re.sub(r"(?<=[a-z]{2})iz(?=e|a|i)", "is", re.sub(r"(?<=[a-z]{2})or(?=s?$|ed$|ing$|ful$|less$)", "our", word))
 
 
 def _undoubled(stem: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever import english
-from retriever.english import ELSEWHERE, looks_english
+from retriever.english import ELSEWHERE, JOINING, looks_english
 from retriever.words import FUNCTION_WORDS
 
 SHORTEST = 4  # letters: of shorter words, too many others are one letter away
@@ -23,6 +23,17 @@ LONG = 10  # letters from which on two may be wrong, not the first
 TELLING = 7  # letters: where no word is known, shorter ones are as likely of another language
 WHOLE = 6  # letters: of shorter words, the first is rarely wrong, and many differ by it alone
 SHORTEST_FOUND = 3
+VOWELS = "aeiouy"
+ENDS = frozenset({"s", "d", "r", "y", "n", "l", "e", "es", "ed", "er", "ly", "al", "en", "ic", "or"})
+_KEYS = {
+    key: (row, at + (0.0, 0.25, 0.75)[row])
+    for row, keys in enumerate(("qwertyuiop", "asdfghjkl", "zxcvbnm"))
+    for at, key in enumerate(keys)
+}  # where on a keyboard: in which row, how many keys from the left
+BESIDE = {
+    key: frozenset(other for other, (far, there) in _KEYS.items() if abs(far - row) <= 1 and 0 < abs(there - at) <= 1)
+    for key, (row, at) in _KEYS.items()
+}
 MOST_WORDS = 200_000  # that a vocabulary keeps, the commonest
 LONGEST = 24  # letters of a word: more is no word
 
@@ -85,7 +96,7 @@ class Vocabulary:
         apart = np.abs(self._bags[first + close] - bag).sum(axis=1, dtype=np.int64)  # (c, 32) -> (c,)
         for at in close[apart <= 2 * allowed[close]]:
             found, within = self._words[first + int(at)], int(allowed[at])
-            if abs(len(found) - len(word)) <= within and (away := distance(word, found, within)) <= within:
+            if abs(len(found) - len(word)) <= within and (away := slips(word, found, within)) <= within:
                 yield away, found
 
 
@@ -140,15 +151,17 @@ def _words(text: str) -> Iterator[str]:
     for token in islice(_TOKEN.findall(text), 64):
         plain = None if token[0] in QUOTES else _PLAIN.fullmatch(token)
         for word in plain.group(1).split("-") if plain else ():
-            if len(word) >= SHORTEST and (shouted or not word.isupper()):
+            if len(word) >= SHORTEST and (shouted or word.islower() or word.istitle()):
                 yield word.casefold()
 
 
 def _names(text: str) -> frozenset[str]:
-    """The words, lower case, that begin with a capital as only names do: not the first, nor in a title."""
+    """The words, lower case, that begin with a capital as names do: not the first, but for titles, where all do."""
     words = re.findall(r"[A-Za-z]{2,}", text)
-    titled = all(word[0].isupper() for word in words)
-    return frozenset() if titled else frozenset(word.casefold() for word in words[1:] if word[0].isupper())
+    titled = len(words) > 1 and all(word[0].isupper() for word in words) and not text.isupper()
+    return frozenset(
+        word.casefold() for word in words[0 if titled else 1 :] if word[0].isupper() and not text.isupper()
+    )
 
 
 def _meant(word: str, vocabulary: Vocabulary, *, here: bool) -> str | None:
@@ -160,7 +173,7 @@ def _meant(word: str, vocabulary: Vocabulary, *, here: bool) -> str | None:
     if nearest and vocabulary.counts[nearest]:
         return nearest
     pairs = [both for both in english.parts(word) if all(vocabulary.says(one, here=here) for one in both)]
-    sure = [both for both in pairs if all(len(one) >= SHORTEST or one in FUNCTION_WORDS for one in both)]
+    sure = [both for both in pairs if all(len(one) >= SHORTEST or one in JOINING for one in both)]
     for some in (sure, [] if nearest else pairs):
         if some:
             return " ".join(max(some, key=lambda both: min(map(vocabulary.weight, both))))
@@ -193,21 +206,46 @@ def _alike(word: str, other: str) -> bool:
     return word[0] == other[0] or word[:2] == other[1::-1]
 
 
-def distance(left: str, right: str, most: int) -> int:
-    """Edits between two words, two letters that changed places counted as one (Damerau); `most` + 1 for more."""
+def slips(typed: str, meant: str, most: int) -> int:
+    """Slips of the finger that make one word of another; `most` + 1 for more, or for what no such slip explains.
+
+    Damerau and Levenshtein's edits, as far as fingers make them: a letter left out, one that is doubled or beside its
+    neighbour on the keyboard put in, one beside the right one (or another vowel, in long words) in its place, two that
+    changed places. What merely ends otherwise ("withstand", "withstands") may be right as it is.
+    """
+    if _ends_otherwise(typed, meant):
+        return most + 1
+    never = most + 1
     before: list[int] = []
-    last = list(range(len(right) + 1))
-    for i, a in enumerate(left, start=1):
-        row = [i]
-        for j, b in enumerate(right, start=1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and b == left[i - 2]:
+    last = list(range(len(meant) + 1))
+    for i, a in enumerate(typed, start=1):
+        put_in = 1 if _put_in(typed, i - 1) else never
+        row = [last[0] + put_in]
+        for j, b in enumerate(meant, start=1):
+            cost = min(last[j] + put_in, row[j - 1] + 1, last[j - 1] + (0 if a == b else _instead(a, b, typed, never)))
+            if i > 1 and j > 1 and a == meant[j - 2] and b == typed[i - 2]:
                 cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        if min(row) > most and (not before or min(last) > most):
-            return most + 1
+            row.append(min(cost, never))
         before, last = last, row
-    return min(last[-1], most + 1)
+    return last[-1]
+
+
+def _put_in(typed: str, at: int) -> bool:
+    """Whether a letter may be there for nothing: doubled, or beside a neighbour's on the keyboard."""
+    beside = (typed[n] for n in (at - 1, at + 1) if 0 <= n < len(typed))
+    return any(typed[at] == one or typed[at] in BESIDE.get(one, ()) for one in beside)
+
+
+def _instead(a: str, b: str, typed: str, never: int) -> int:
+    if b in BESIDE.get(a, ()) or (a in VOWELS and b in VOWELS and len(typed) >= WHOLE):
+        return 1
+    return never
+
+
+def _ends_otherwise(typed: str, meant: str) -> bool:
+    """Whether two words have the same stem: one is the other and a letter or two that words end in."""
+    shorter, longer = sorted((typed, meant), key=len)
+    return longer.startswith(shorter) and longer[len(shorter) :] in ENDS and longer[-1] != shorter[-1:]
 
 
 def _bag(word: str) -> NDArray[np.int8]:

@@ -7,11 +7,11 @@ import string
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriever import english
-from retriever.spelling import Vocabulary, corrected, distance, rewritten
+from retriever.spelling import Vocabulary, corrected, rewritten, slips
 
 SHELF = Vocabulary.of(
     ["A red mug with a handle for the kitchen, glazed.", "The blue backpack has padded straps, for hiking in the rain."]
@@ -123,18 +123,35 @@ def test_long_texts_and_long_words_are_bounded() -> None:
     assert put_right("the chair " + "stirped " * 3_000).startswith("the chair striped")
 
 
-@given(st.text(alphabet="abcd", max_size=7), st.text(alphabet="abcd", max_size=7))
-def test_the_distance_is_damerau_and_levenshtein(left: str, right: str) -> None:
-    assert distance(left, right, 9) == _slow(left, right)
-    assert distance(left, right, 1) == min(_slow(left, right), 2)
+@pytest.mark.parametrize(
+    ("typed", "meant", "count"),
+    [
+        ("mug", "mug", 0), ("mgu", "mug", 1), ("muug", "mug", 1), ("mg", "mug", 1), ("nug", "mug", 1),
+        ("mugh", "mug", 1), ("mxug", "mug", 2), ("bug", "mug", 2), ("mog", "mug", 2), ("seperate", "separate", 1),
+        ("withstand", "withstands", 2), ("bottles", "bottle", 2), ("ceramc", "ceramic", 1), ("gum", "mug", 2),
+        ("", "a", 1), ("a", "", 2),
+    ],
+)  # fmt: skip
+def test_slips_are_those_of_fingers(typed: str, meant: str, count: int) -> None:
+    assert slips(typed, meant, 1) == count
 
 
-def _slow(a: str, b: str) -> int:
+WORDS = st.text(alphabet="asdm", max_size=6)
+
+
+@settings(deadline=None)
+@given(WORDS, WORDS)
+def test_slips_are_never_fewer_than_edits(typed: str, meant: str) -> None:
+    assert slips(typed, meant, 2) >= min(_edits(typed, meant), 3)
+    assert slips(typed, typed, 2) == 0
+
+
+def _edits(a: str, b: str) -> int:
     if not a or not b:
         return len(a) + len(b)
-    ways = [_slow(a[:-1], b) + 1, _slow(a, b[:-1]) + 1, _slow(a[:-1], b[:-1]) + (a[-1] != b[-1])]
+    ways = [_edits(a[:-1], b) + 1, _edits(a, b[:-1]) + 1, _edits(a[:-1], b[:-1]) + (a[-1] != b[-1])]
     if len(a) > 1 and len(b) > 1 and a[-1] == b[-2] and a[-2] == b[-1]:
-        ways.append(_slow(a[:-2], b[:-2]) + 1)
+        ways.append(_edits(a[:-2], b[:-2]) + 1)
     return min(ways)
 
 
@@ -148,7 +165,7 @@ def test_the_candidates_are_all_that_are_near() -> None:
         typed = word[:at] + draw.choice(string.ascii_lowercase) + word[at + 1 :]
         most = 2 if len(typed) >= 10 else 1
         allowed = {other: most if other[0] == typed[0] else 1 for other in vocabulary.counts}
-        near = {other for other in allowed if distance(typed, other, 2) <= allowed[other]}
+        near = {other for other in allowed if slips(typed, other, allowed[other]) <= allowed[other]}
         assert {other for _, other in vocabulary.near(typed)} == near
 
 

@@ -81,7 +81,7 @@ class Sightline:
         self._writing = threading.RLock()
         self.compactions = Compactions(store, ledger, settings, self._write)
         self.calibrations = Calibrations(self._control, store, ledger, self._write)
-        self.wording = Wording(self._control, store, settings)
+        self.wording = Wording(lambda: self.encoder, store, settings)
         self.rerankers = Rerankers(settings, ledger, self._pixels, self._write)
 
     # -- opening and closing

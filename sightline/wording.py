@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,8 +18,7 @@ from retriever.spelling import Vocabulary, corrected, rewritten
 from retriever.words import SAID
 from sightline.errors import EngineError, EngineTimeout
 from sightline.mllms import open_chat
-from sightline.passport import PassportControl
-from sightline.protocols import ChatModel, Store
+from sightline.protocols import ChatModel, Encoder, Store
 from sightline.queries import Asked
 from sightline.rewrites import Rewrite
 from sightline.settings import Settings
@@ -46,8 +46,9 @@ class Worded:
 class Wording:
     """The wording of one open collection's queries. Safe to share between threads."""
 
-    def __init__(self, control: PassportControl, store: Store, settings: Settings) -> None:
-        self._control, self._store, self._settings = control, store, settings
+    def __init__(self, encoder: Callable[[], Encoder], store: Store, settings: Settings) -> None:
+        """`encoder` opens the one in use, when a word is met that may be known to it."""
+        self._encoder, self._store, self._settings = encoder, store, settings
         self._reading = threading.Lock()
         self._vocabulary, self._until = Vocabulary({}), float("-inf")
         self._keeping = threading.Lock()
@@ -105,7 +106,7 @@ class Wording:
 
     def _knows(self, word: str) -> bool:
         """Whether the encoder has a word in one piece, as it has "a"; no, where it tells nothing of its tokens."""
-        tokens = reading(self._control.encoder)
+        tokens = reading(self._encoder())
         return tokens is not None and tokens.count_tokens(word) == tokens.count_tokens("a")
 
     def _known(self) -> Vocabulary:

@@ -44,6 +44,7 @@ class Conversation:
         where: Where = None,
         target: Literal["image", "text"] | None = None,
         rerank: str | None = None,
+        gate: bool | None = None,
         show: Show | None = None,
         least: float | None = None,
         as_typed: bool = False,
@@ -56,7 +57,7 @@ class Conversation:
         self._k = k
         self._where = where
         self._target = target
-        self._rerank = rerank
+        self._rerank, self._gate = rerank, gate
         self._show = show or Show()
         self._least = least
         self._as_typed, self._rewrite = as_typed, rewrite
@@ -95,6 +96,7 @@ class Conversation:
             where=self._within(turn),
             target=self._target,
             rerank=self._rerank,
+            gate=self._gate,
             show=replace(self._show, sort=turn.sort) if turn.sort else self._show,
             least=self._least,
             as_typed=self._as_typed,

@@ -33,9 +33,7 @@ _ENDINGS = (
     ("ous", ""),
 )  # fmt: skip
 _BEGINNINGS = ("un", "re", "non", "over", "under", "out", "pre", "multi", "anti", "super", "semi", "mini", "self")
-JOINING = frozenset(  # words that others are run together with
-    {"an", "and", "at", "by", "for", "from", "in", "my", "of", "on", "or", "the", "to", "with", "your"}
-)
+JOINING = frozenset({"and", "for", "from", "the", "with", "your"})  # words that others are run together with
 _PART = 3  # letters, at least, of each word that another is put together of, but for words of grammar
 
 

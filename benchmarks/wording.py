@@ -283,7 +283,7 @@ def _sorted(wishes: Any) -> list[Wish]:
 
 
 def _spaced(name: str) -> str:
-    return name.replace("-", " ").replace("_", " ")
+    return name.replace("-", " ").replace("_", " ").lower()
 
 
 if __name__ == "__main__":

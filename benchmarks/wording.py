@@ -10,6 +10,7 @@ by colour and kind.
 - `put right`: the same with spelling put right, and by how much that is more than as typed
 - `restored`: of the noised queries, how many became what was meant; `changed to something else`: how many did not
 - `clean` / `changed`: of the clean queries, how many were changed though nothing was wrong with them: the harm
+- `fashion`: how many are changed of the titles of another shop, asked of the sample catalog
 - `long`: five captions of a photo as one query, cut off where the encoder's limit is, and whole
 
     python -m benchmarks.wording --data DIR [--encoder SPEC] [--only TASK ...] [--out benchmarks/results]
@@ -157,11 +158,28 @@ def sample(data: Path, encoder: str, work: Path) -> Figures:
     }
 
 
+def fashion(data: Path, encoder: str, work: Path) -> Figures:
+    """Titles of another shop, most with a brand's name, asked of the sample catalog: how many are changed."""
+    titles = sorted({row["title"] for row in _unpacked(data / "fashion.tar", work, "catalog.jsonl")})
+    folder = _indexed(work / "index", encoder, SAMPLE / "catalog.jsonl", SAMPLE / "documents")
+    with Sightline.open(folder) as index:
+        asked = {"as they stand": titles, "in small letters": [title.lower() for title in titles]}
+        told = {
+            name: [(text, one) for text in texts if (one := index.wording.spelt(text).searched)]
+            for name, texts in asked.items()
+        }
+    return {"titles": len(titles)} | {
+        name: {"changed": round(len(some) / len(titles), 4), "some": some[:: max(1, len(some) // 20)]}
+        for name, some in told.items()
+    }
+
+
 TASKS: Mapping[str, Callable[[Path, str, Path], Figures]] = {
     "flickr8k": flickr8k,
     "grocery": grocery,
     "outdoor": outdoor,
     "sample": sample,
+    "fashion": fashion,
 }
 
 

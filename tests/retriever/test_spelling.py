@@ -41,6 +41,7 @@ def put_right(text: str, vocabulary: Vocabulary = SHELF, *, knows: Callable[[str
         ("a stirped, bronw chair!", "a striped, brown chair!"),
         ("elephnt", "elephant"),  # nobody says it here, but it is everyday English
         ("redmug", "red mug"),
+        ("a van in a den with a stirped chair", "a van in a den with a striped chair"),
         ("woodchair with straps", "wood chair with straps"),
     ],
 )

@@ -23,11 +23,9 @@ se seu sua um uma al alla allo che cui dei della delle di gli il lo nel nella no
 dat de deze dit een het hij hoe ik je met naar niet om ook op te uit van voor wat wij zijn zonder av den det en ett
 från för hos inte med och på som till är den det er et ikke med og på som til za na nie od po się z ze w i ve ile bir
 """
-ELSEWHERE = (
-    frozenset(_ELSEWHERE.split())
-    - FUNCTION_WORDS
-    - frozenset({"do", "no", "on", "son", "per", "sin", "van", "den", "pour", "till"})
-)
+# Those that are words of English too, or stand in names: one says nothing, two of them do.
+_EITHER = frozenset({"den", "die", "du", "la", "le", "per", "pour", "sin", "son", "till", "van"})
+ELSEWHERE = frozenset(_ELSEWHERE.split()) - FUNCTION_WORDS - _EITHER - frozenset({"do", "no", "on"})
 _ENDINGS = (
     ("ies", "y"), ("ied", "y"), ("ier", "y"), ("iest", "y"), ("ily", "y"), ("es", ""), ("s", ""), ("ed", ""),
     ("ed", "e"), ("ing", ""), ("ing", "e"), ("er", ""), ("er", "e"), ("ers", ""), ("ers", "e"), ("est", ""),
@@ -90,4 +88,5 @@ def looks_english(text: str) -> bool:
     """Whether nothing says that a text is of another language: its letters, or its words of grammar."""
     if not text.isascii() and any(char.isalpha() and not char.isascii() for char in text):
         return False
-    return not any(word in ELSEWHERE for word in re.findall(r"[a-z]+", text.casefold()))
+    said = frozenset(re.findall(r"[a-z]+", text.casefold()))
+    return said.isdisjoint(ELSEWHERE) and len(said & _EITHER) < 2

@@ -15,6 +15,7 @@ from sightline.filters import Filter
 from sightline.remains import Remains, Tell, silent
 from sightline.types import (
     Aggregate,
+    Box,
     Content,
     FieldSummary,
     Hit,
@@ -86,7 +87,14 @@ class Store(Protocol):
         ...
 
     def known(self, space: Space, digests: Sequence[str]) -> dict[str, Vectors]:
-        """digest -> (m, dim): vectors already stored for equal content, so that nothing is embedded twice."""
+        """digest -> (m, dim): vectors already stored for equal content, so that nothing is embedded twice.
+
+        The first is of the whole part.
+        """
+        ...
+
+    def boxes(self, space: Space, digests: Sequence[str]) -> dict[str, tuple[Box, ...]]:
+        """digest -> where in the part its vectors after the first are of; not there: it has no regions."""
         ...
 
     def unembedded(self, space: Space) -> list[str]:

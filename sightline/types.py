@@ -26,6 +26,7 @@ Fields: TypeAlias = Mapping[str, FieldValue]
 Vectors: TypeAlias = NDArray[np.float32]  # (n, dim), every row of length 1
 Pixels: TypeAlias = NDArray[np.uint8]  # (height, width, 3), RGB, upright
 Content: TypeAlias = tuple["str | Pixels", ...]  # pieces that one vector stands for together
+Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1 in 0-1 of the upright picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Locator:
     """Where inside its source a part lies. Every key is optional."""
 
     page: int | None = None  # from 1
-    box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1 in 0-1 of the upright picture
+    box: Box | None = None
     chars: tuple[int, int] | None = None  # [start, end) in the source text
     time_s: tuple[float, float] | None = None  # [start, end) in seconds
     field: str | None = None  # the name of the one field meant
@@ -111,11 +112,12 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class PartVectors:
-    """The vectors of one part in one space, on their way into a store."""
+    """The vectors of one part in one space, on their way into a store: of the whole, then of its regions."""
 
     part_id: str
     space: Space
     vectors: Vectors  # (m, dim), m >= 1
+    boxes: tuple[Box, ...] = ()  # of the regions: none, or m - 1
 
 
 @dataclass(frozen=True, slots=True)

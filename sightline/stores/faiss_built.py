@@ -166,9 +166,9 @@ class Built:
         approximate: NDArray[np.float32],
     ) -> tuple[list[PartHit], float, int]:
         """The k best parts among some rows, the lowest approximate score of them, and how many tie at the end."""
-        order = np.argsort(at)  # rows and vector ids ascend together
-        ids, parts, vectors = sqlite.vectors_of(connection, self._rows[0, at[order]], self._index.d)
-        given = approximate[order][np.searchsorted(self._rows[0, at[order]], ids)]
+        at, approximate = self._whole_parts(at, approximate)
+        ids, parts, vectors = sqlite.vectors_of(connection, self._rows[0, at], self._index.d)
+        given = approximate[np.searchsorted(self._rows[0, at], ids)]
         scores = np.einsum("nd,d->n", vectors, query)  # row by row: equal rows tie exactly
         best: dict[int, tuple[float, float]] = {}
         for score, part, code in zip(scores.tolist(), parts.tolist(), given.tolist(), strict=True):
@@ -180,3 +180,28 @@ class Built:
         hits = sorted((PartHit(*keys[part], score) for part, (score, _) in near.items()), key=by_score)[:k]
         tied = ties((score for score, _ in near.values()), hits[-1].score) if hits else 0
         return hits, min((code for _, code in near.values()), default=np.inf), tied
+
+    def _whole_parts(
+        self, at: NDArray[np.int64], approximate: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows, ascending, with all others of their parts: a graph may have come upon a part by a lesser vector alone.
+
+        What was not found itself has the lowest score that its part was found by. A part's vectors are written
+        together, so that its rows lie side by side.
+        """
+        order = np.argsort(at)  # rows and vector ids ascend together
+        at, approximate = at[order], approximate[order]
+        if self._most == 1 or not len(at):
+            return at, approximate
+        owners = self._rows[1]
+        steps = np.arange(1 - self._most, self._most)
+        around = at[:, None] + steps  # (n, 2 most - 1)
+        inside = (around >= 0) & (around < len(owners))
+        same = inside & (owners[np.where(inside, around, 0)] == owners[at][:, None])
+        rows, scores = around[same], np.broadcast_to(approximate[:, None], around.shape)[same]
+        rows, scores = np.concatenate([at, rows]), np.concatenate([approximate, scores])
+        first = np.lexsort((scores, np.arange(len(rows)) >= len(at), rows))  # what was found itself before the others
+        rows, scores = rows[first], scores[first]
+        new = np.ones(len(rows), bool)
+        new[1:] = rows[1:] != rows[:-1]
+        return rows[new], scores[new]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,10 +28,11 @@ from sightline.stores.qdrant import certifying, points, removed, underway
 from sightline.stores.qdrant.moment import QdrantMoment
 from sightline.stores.qdrant.points import MANY, WORDS, Engine, Json, Nearest, Point, Vector, point_id, vector_name
 from sightline.stores.qdrant.where import any_of, where_json
-from sightline.stores.qdrant.writing import embed_words, in_requests, named_vectors, points_of
+from sightline.stores.qdrant.writing import boxes_payload, embed_words, in_requests, named_vectors, points_of
 from sightline.stores.words import words_of
 from sightline.types import (
     Aggregate,
+    Box,
     FieldSummary,
     Item,
     Modality,
@@ -109,6 +111,15 @@ class QdrantStore:
                 found.setdefault(point.payload["digest"], np.asarray(rows, np.float32))
         return found
 
+    def boxes(self, space: Space, digests: Sequence[str]) -> dict[str, tuple[Box, ...]]:
+        """digest -> where in the part its vectors after the first are of."""
+        if not self._has_space(space):
+            return {}
+        key, name = points.boxes_key(space.fingerprint), vector_name(space.fingerprint) + MANY
+        found = self._engine.scroll({"must": [any_of("digest", digests), {"has_vector": name}]}, ("digest", key))
+        boxes = {one.payload["digest"]: points.boxes_of(one.payload, space.fingerprint) for one in found}
+        return {digest: some for digest, some in boxes.items() if some}
+
     def unembedded(self, space: Space) -> list[str]:
         """Ids of the parts of the space's modalities that have no vector in it, ascending."""
         wanted: Json = {"must": [any_of("kind", ["part"]), any_of("modality", sorted(space.modalities))]}
@@ -127,13 +138,19 @@ class QdrantStore:
             self._finish()
             spaces = self._make_spaces(vectors)
             ids = {"has_id": [point_id("part", one.part_id) for one in vectors]}
-            there = {point.payload["part"] for point in self._engine.scroll({"must": [ids]}, ("part",))}
+            keys = {points.boxes_key(one.space.fingerprint) for one in vectors}
+            there = {one.payload["part"]: one.payload for one in self._engine.scroll({"must": [ids]}, ("part", *keys))}
             given = [one for one in vectors if one.part_id in there]
             going = {"must": [ids, removed.having(one.space.fingerprint for one in given)]}
             self._engine.upsert([*spaces, *(removed.going(self._engine, going) if given else [])])
             if not given:
                 return
+            boxed = [one for one in given if one.boxes or points.boxes_of(there[one.part_id], one.space.fingerprint)]
+            for one in boxed:  # none at all while the vectors change: a kill leaves no wrong ones
+                self._engine.update_payload(point_id("part", one.part_id), boxes_payload(replace(one, boxes=())))
             self._engine.update_vectors([Point(point_id("part", one.part_id), {}, named_vectors(one)) for one in given])
+            for one in boxed:
+                self._engine.update_payload(point_id("part", one.part_id), boxes_payload(one))
             for one in given:  # of one vector or of several: the other form, if it had that
                 name = vector_name(one.space.fingerprint)
                 other = name + MANY if len(one.vectors) == 1 else name

@@ -24,7 +24,7 @@ from sightline.evaluation.metrics import by_query, compared, mean
 from sightline.mllms import open_vision
 from sightline.mllms.asking import match_question
 from sightline.protocols import Encoder
-from sightline.rerankers.yes_no import log_odds
+from sightline.rerankers.reading import log_odds
 from sightline.types import Pixels, Vectors
 from training.mllm import swaps
 from training.starter.sources import read
@@ -139,7 +139,7 @@ def _orders(
     odds = {(name, str(at)): p for at, own in zip(places, found, strict=True)
             for name, p in zip(asked[at], own, strict=True)}  # fmt: skip
     reranked = {name: sorted(row, key=lambda at: -odds[name, at]) for name, row in first.items()}
-    weighed = {  # as `sightline.rerankers.yes_no` does
+    weighed = {  # as `retriever.reranking` does
         name: sorted(row, key=lambda at: math.log(1 + row.index(at)) - log_odds(odds[name, at]))
         for name, row in first.items()
     }

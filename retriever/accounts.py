@@ -12,6 +12,7 @@ from retriever.evidence import Evidence
 from retriever.fusion import Fused, Vote
 from retriever.terms import Aim, Terms
 from retriever.words import Said
+from sightline.reranked import Reranked
 from sightline.types import Hit, Modality, Query
 
 
@@ -44,5 +45,6 @@ class Account:
     evidence: Evidence | None = None  # None: relevance was not told
     answered: float | None = None
     bar: float | None = None  # what `answered` must reach
+    reranked: Reranked | None = None  # None: no reranker was named, or none of what was asked for could be read
     fusion: tuple[Hit, ...] = ()  # the hits in the order of fusion
     ranking: tuple[Hit, ...] = ()  # the same after a reranker, and with those of too little relevance left out

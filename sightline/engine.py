@@ -35,10 +35,10 @@ from sightline.lock import locked
 from sightline.migrating import Halfway, give_up, migrate
 from sightline.mllms import open_chat
 from sightline.passport import PassportControl, note_store, store_of, store_to_open
-from sightline.protocols import ChatModel, Encoder, Reranker, Store
+from sightline.protocols import ChatModel, Encoder, Store
 from sightline.queries import Asked, Where, filter_of, query_of
 from sightline.remains import CompactReport, Tell, silent
-from sightline.rerankers import open_reranker
+from sightline.reranking import Rerankers
 from sightline.settings import Settings
 from sightline.showing import Show
 from sightline.stores import is_elsewhere, open_store
@@ -80,6 +80,7 @@ class Sightline:
         self._writing = threading.RLock()
         self.compactions = Compactions(store, ledger, settings, self._write)
         self.calibrations = Calibrations(self._control, store, ledger, self._write)
+        self.rerankers = Rerankers(settings, ledger, self._pixels, self._write)
 
     # -- opening and closing
 
@@ -215,6 +216,7 @@ class Sightline:
         where: Where = None,
         target: Literal["image", "text"] | None = None,
         rerank: str | None = None,
+        gate: bool | None = None,
         channels: Collection[str] | None = None,
         show: Show | None = None,
         least: float | None = None,
@@ -225,18 +227,19 @@ class Sightline:
         `query` is words, a picture (a Path or an array), an expression (`2 * text("red") - image("a.jpg")`) or a whole
         `Query`; `image` adds a picture to it; `negative` are words the hits should not show; `exclude` are ids that are
         never shown; `liked` and `disliked` are ids that turn the search, the disliked being shown no more; `rerank` is
-        a chat model's spec, "" for none; `channels` ("clip", "dense", "words") are the only ones asked; `show` says in
-        what order, how far folded, which page (`Show(sort="-price", cursor=page.cursor)`) and which fields to count.
-        Words alone give hits their `relevance`, and none where nothing here answers (`no_match`); `least` leaves out
-        hits of less relevance: 0 shows what is nearest, come what may. `account` is told what was done. Raises
-        InputError for an empty query or an unknown field.
+        a reranker's spec, "" for none, asked of queries that it helps, of every one without the `gate`; `channels`
+        ("clip", "dense", "words") are the only ones asked; `show` says in what order, how far folded, which page
+        (`Show(sort="-price", cursor=page.cursor)`) and which fields to count. Words alone give hits their `relevance`,
+        and none where nothing here answers (`no_match`); `least` leaves out hits of less relevance: 0 shows what is
+        nearest, come what may. `account` is told what was done. Raises InputError for an empty query or an
+        unknown field.
         """
         started = time.perf_counter()
         asked = query_of(
             query, image=image, negative=negative, exclude=exclude, where=where, target=target,
             limits=self.settings.limits, resolve=self._filter, liked=liked, disliked=disliked,
         )  # fmt: skip
-        spec = self.settings.rerank if rerank is None else rerank
+        reranking = self.rerankers.named(rerank, gated=gate)
         while True:
             built_by = self._control.passport
             found = retriever.search(
@@ -244,8 +247,7 @@ class Sightline:
                 k=k,
                 store=self._store,
                 encoder=self.encoder,
-                reranker=self._reranker(spec) if spec else None,
-                rerank_depth=self.settings.rerank_depth,
+                reranking=reranking,
                 channels=channels,
                 show=show,
                 picture=self._pixels,
@@ -353,9 +355,6 @@ class Sightline:
     @cached_property
     def _chat(self) -> ChatModel | None:
         return open_chat(self.settings.mllm) if self.settings.mllm else None
-
-    def _reranker(self, spec: str) -> Reranker:
-        return open_reranker(spec, picture=self._pixels, timeout_s=self.settings.rerank_timeout_s)
 
     def _pixels(self, part: Part) -> Pixels | None:
         jpeg = self._ledger.thumbnail(part.digest) if part.modality == "image" else None

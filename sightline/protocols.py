@@ -200,12 +200,15 @@ class Store(Protocol):
 
 
 class Reranker(Protocol):
-    """Reads query and hits together; slower and sharper than a store."""
+    """Reads query and hits together; slower and sharper than a store. What its judgements amount to is the caller's."""
 
-    def rerank(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
-        """The same hits, re-ordered, ranks from 1.
+    @property
+    def name(self) -> str: ...
 
-        Raises EngineError or EngineTimeout: the caller keeps the first order.
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
+        """For each hit the log-odds that it is what is looked for; None where it cannot say: there is no picture.
+
+        Raises EngineError, also for a query it cannot read, or EngineTimeout: the caller keeps the first order.
         """
         ...
 

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
         None, description="re-orders the first hits: vlm:starter, vlm:FOLDER or a chat model; unset: none"
     )
     rerank_depth: int = Field(20, ge=1, le=200, description="how many hits are re-ordered")
+    rerank_gate: bool = Field(True, description="a reranker is asked only of queries of a kind that it helps")
     rerank_timeout_s: float = Field(30.0, gt=0, description="time for one reranking; past it the first order stands")
     mllm_timeout_s: float = Field(120.0, gt=0, description="time for one answer of the chat model")
     batch_size: int = Field(32, ge=1, le=4096, description="parts embedded and stored at a time")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.filters import Filter
+from sightline.reranked import Reranked
 from sightline.showing import Facet
 from sightline.tallies import Aggregate as Aggregate  # noqa: PLC0414 - passed on
 from sightline.tallies import FieldSummary as FieldSummary  # noqa: PLC0414 - passed on
@@ -221,6 +222,7 @@ class Results(Sequence[Hit]):
     facets: tuple[Facet, ...] = ()
     offset: int = 0  # hits on the pages before
     answered: float | None = None  # 0-1: how probable it is that anything here answers; None: not told
+    reranked: Reranked | None = None  # None: no reranker was named
 
     @property
     def no_match(self) -> bool:
@@ -241,6 +243,7 @@ class Results(Sequence[Hit]):
             "hits": [hit.to_json() for hit in self.hits],
             "no_match": self.no_match,
             "answered": None if self.answered is None else round(self.answered, 4),
+            "reranked": self.reranked.to_json() if self.reranked else None,
             "warnings": list(self.warnings),
             "cursor": self.cursor,
             "facets": [facet.to_json() for facet in self.facets],

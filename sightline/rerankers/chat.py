@@ -16,11 +16,13 @@ from typing import Literal
 
 from sightline.errors import EngineError, EngineTimeout
 from sightline.protocols import ChatModel
-from sightline.rerankers.order import PictureOf, first_picture, in_order
+from sightline.rerankers.reading import PictureOf, first_picture, log_odds
 from sightline.types import Content, Hit, Message, Query
 
 AT_ONCE = 4  # pointwise questions in flight: servers batch them
 ITEM_CHARS = 700  # of an item's words, so that twenty fit into a small model's context
+PLAIN = 0.95  # how likely a plain yes is held to be, without log-probabilities: before any no among the first 300 hits
+LISTED = 3.0  # times log(place): an order of all weighs three times as much as the first order does
 REPLY_CHARS = 2000  # a reply that is longer is not in the form asked for, whatever follows
 
 RULES = (
@@ -42,30 +44,30 @@ Mode = Literal["auto", "pointwise", "listwise"]
 
 
 class ChatReranker:
-    """Re-orders the hits it is given.
+    """Judges hits by their words and pictures.
 
     `pointwise` asks yes or no one by one, `listwise` for an order of all, `auto` the first where the model gives
     log-probabilities (they grade a yes) and the second where it gives none.
     """
 
     def __init__(self, chat: ChatModel, picture: PictureOf, *, timeout_s: float, mode: Mode = "auto") -> None:
-        """`timeout_s` is for one whole `rerank`, however many questions it takes."""
+        """`timeout_s` is for all hits of one query, however many questions it takes."""
         self._chat, self._picture = chat, picture
         self._timeout_s, self._mode = timeout_s, mode
 
-    def rerank(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
-        """The same hits in the model's order, ranks from 1; those it holds equal keep their order.
+    @property
+    def name(self) -> str:
+        return self._chat.name
 
-        Raises EngineTimeout; EngineError when the model fails or its reply is nonsense. For the scores see `in_order`.
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
+        """By hit the log-odds of yes; of an order of all, what falls with the place as log-odds would.
+
+        Raises EngineTimeout; EngineError when the model fails or its reply is nonsense.
         """
         if not hits:
             return []
         until = time.monotonic() + self._timeout_s
         asked, shown = _asked(query), [self._shown(hit) for hit in hits]
-        return in_order(hits, self._order(asked, shown, until))
-
-    def _order(self, asked: Content, shown: Sequence[Content], until: float) -> list[int]:
-        """Places in `shown`, best first."""
         if self._mode == "listwise":
             return self._listwise(asked, shown, until)
         first, graded = self._ask_one(asked, shown[0], until)
@@ -73,13 +75,13 @@ class ChatReranker:
             return self._listwise(asked, shown, until)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             rest = list(pool.map(lambda one: self._ask_one(asked, one, until)[0], shown[1:]))
-        fits = [first, *rest]
-        if None in fits:
-            raise EngineError(f"{self._chat.name} answered neither yes nor no")
-        return sorted(range(len(shown)), key=lambda at: -(fits[at] or 0.0))  # stable: equals keep their order
+        likely = [first, *rest]
+        if None in likely:
+            raise EngineError(f"{self.name} answered neither yes nor no")
+        return [log_odds(one or 0.0) for one in likely]
 
     def _ask_one(self, asked: Content, item: Content, until: float) -> tuple[float | None, bool]:
-        """How far yes outweighs no, 0-1 (None: it said neither), and whether that came from log-probabilities."""
+        """How likely yes is, 0-1 (None: it said neither), and whether that came from log-probabilities."""
         messages = [Message("system", (RULES,)), Message("user", (*asked, *item, ONE))]
         text = ""
         for piece in self._chat.stream(messages, timeout_s=self._left(until)):
@@ -90,9 +92,9 @@ class ChatReranker:
             if _WORD_ENDED.match(_spoken(text)) or len(_spoken(text)) > REPLY_CHARS:
                 break
         word = _FIRST_WORD.match(_spoken(text))
-        return {"yes": 1.0, "no": 0.0}.get(word[1].lower() if word else ""), False
+        return {"yes": PLAIN, "no": 1 - PLAIN}.get(word[1].lower() if word else ""), False
 
-    def _listwise(self, asked: Content, shown: Sequence[Content], until: float) -> list[int]:
+    def _listwise(self, asked: Content, shown: Sequence[Content], until: float) -> list[float | None]:
         listed = [piece for number, item in enumerate(shown, 1) for piece in (f"[{number}]", *item)]
         messages = [Message("system", (RULES,)), Message("user", (*asked, *listed, ALL))]
         text = ""
@@ -100,12 +102,13 @@ class ChatReranker:
             text += piece.text
             if len(_spoken(text)) > REPLY_CHARS:
                 break
-        return parse_order(text, len(shown), by=self._chat.name)
+        order = parse_order(text, len(shown), by=self.name)
+        return [-LISTED * math.log(order.index(at) + 1) for at in range(len(shown))]
 
     def _left(self, until: float) -> float:
         left = until - time.monotonic()
         if left <= 0:
-            raise EngineTimeout(f"{self._chat.name} did not rerank within {self._timeout_s:g} s")
+            raise EngineTimeout(f"{self.name} did not judge the hits within {self._timeout_s:g} s")
         return left
 
     def _shown(self, hit: Hit) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retriever.reranking import weighed
 from sightline.errors import EngineError, EngineTimeout
 from sightline.mllms import open_chat
 from sightline.rerankers import open_reranker
 from sightline.rerankers.chat import ChatReranker, Mode, parse_order
+from sightline.rerankers.reading import log_odds
 from sightline.types import Hit, Item, Part, Pixels, Query, Term
 from tests.extras import needs
 from tests.mllms import tiny_vlm
@@ -64,7 +67,9 @@ def reranked(
 ) -> list[Hit]:
     script.rule = rule
     chat = open_chat(script.spec, logprobs=True)
-    return ChatReranker(chat, picture, timeout_s=timeout_s, mode=mode).rerank(RED_MUG, hits)
+    odds = ChatReranker(chat, picture, timeout_s=timeout_s, mode=mode).judge(RED_MUG, hits)
+    assert len(odds) == len(hits)
+    return [hits[at] for at in sorted(range(len(hits)), key=lambda at: -(odds[at] or 0.0))]
 
 
 def ids(hits: list[Hit]) -> list[str]:
@@ -99,13 +104,15 @@ def test_a_hit_left_out_of_the_order_stays_behind(script: Script) -> None:
     assert ids(made) == ["red-220", "red-30", "red-90", "red-150"]
 
 
-def test_ranks_scores_and_channels_of_the_result(script: Script) -> None:
-    made = reranked(script, rule=orders_by_redness, mode="listwise")
-    assert [one.rank for one in made] == [1, 2, 3, 4]
-    assert [one.score for one in made] == [one.score for one in HITS]
-    assert {one.via for one in made} == {("clip", "rerank")}
-    assert sorted(ids(made)) == sorted(ids(HITS))
-    assert all(one.item == next(h.item for h in HITS if h.id == one.id) for one in made)
+def test_a_yes_is_worth_more_than_any_place_and_an_order_more_than_the_first(script: Script) -> None:
+    chat = open_chat(script.spec, logprobs=True)
+    script.rule = red_is_yes
+    plain = ChatReranker(chat, picture, timeout_s=30, mode="pointwise").judge(RED_MUG, HITS)
+    assert {round(odds or 0.0, 6) for odds in plain} == {round(log_odds(0.95), 6), round(log_odds(0.05), 6)}
+    script.rule = says("[4] > [3] > [2] > [1]")
+    listed = ChatReranker(chat, picture, timeout_s=30, mode="listwise").judge(RED_MUG, HITS)
+    assert listed == pytest.approx([-3 * math.log(place) for place in (4, 3, 2, 1)])
+    assert weighed(listed, 1.0) == [3, 2, 1, 0]
 
 
 def test_no_hits_need_no_model(script: Script) -> None:
@@ -128,7 +135,7 @@ def test_it_sees_the_query_and_the_items(script: Script) -> None:
     pot = hit(2, title="Pot")
     query = Query((*RED_MUG.terms, Term(coloured(255))))
     script.rule = says("[1]")
-    ChatReranker(open_chat(script.spec), picture, timeout_s=30, mode="listwise").rerank(query, [mug, pot])
+    ChatReranker(open_chat(script.spec), picture, timeout_s=30, mode="listwise").judge(query, [mug, pot])
     (turn,) = script.turns
     assert "looks for: red mug" in turn.text
     assert "must not be, or show: blue" in turn.text
@@ -183,14 +190,14 @@ def test_the_time_is_for_all_calls_together(script: Script, mode: Mode) -> None:
 def test_a_server_that_is_not_there_is_an_engine_error() -> None:
     away = open_reranker("openai:m@http://127.0.0.1:9/v1", picture=picture, timeout_s=10)
     with pytest.raises(EngineError, match="cannot be reached"):
-        away.rerank(RED_MUG, HITS)
+        away.judge(RED_MUG, HITS)
 
 
 @pytest.mark.parametrize("mode", ["pointwise", "listwise"])
 def test_a_real_model_that_babbles_is_an_engine_error(mode: Mode) -> None:
     reranker = ChatReranker(open_chat(tiny_vlm.running(), logprobs=True), picture, timeout_s=60, mode=mode)
     with pytest.raises(EngineError, match=r"neither yes nor no|gave no order"):
-        reranker.rerank(RED_MUG, HITS)
+        reranker.judge(RED_MUG, HITS)
 
 
 # -- parsing

@@ -14,7 +14,8 @@ from PIL import Image
 from sightline import Sightline
 from sightline.errors import ConfigError, EngineError, EngineTimeout
 from sightline.rerankers import open_reranker
-from sightline.rerankers.yes_no import YesNoReranker, log_odds
+from sightline.rerankers.reading import log_odds
+from sightline.rerankers.yes_no import YesNoReranker
 from sightline.types import Hit, Item, Part, Pixels, Query, Term
 from tests.extras import needs
 
@@ -46,38 +47,29 @@ def hits(*reds: int | None) -> list[Hit]:
     return made
 
 
-def ids(made: list[Hit]) -> str:
-    return "".join(one.id for one in made)
+def judged(query: Query, given: list[Hit], model: Redness | None = None) -> list[float | None]:
+    return YesNoReranker(model or Redness(), picture, timeout_s=9).judge(query, given)
 
 
-def test_the_likeliest_yes_comes_first_and_equals_keep_their_order() -> None:
-    made = YesNoReranker(Redness(), picture, timeout_s=9).rerank(Query((Term("red mug"),)), hits(10, 200, 90, 200))
-    assert ids(made) == "1320"
-    assert [one.rank for one in made] == [1, 2, 3, 4]
-    assert [one.score for one in made] == [9.0, 8.0, 7.0, 6.0]
-    assert {one.via for one in made} == {("clip", "rerank")}
+def test_each_hit_has_the_log_odds_of_yes() -> None:
+    odds = judged(Query((Term("red mug"),)), hits(10, 200, 90))
+    assert odds == pytest.approx([math.log(red / (255 - red)) for red in (10, 200, 90)])
 
 
-def test_answers_of_one_mind_leave_the_order_as_it_was() -> None:
-    made = YesNoReranker(Redness(), picture, timeout_s=9).rerank(Query((Term("red"),)), hits(100, 110, 105))
-    assert ids(made) == "012"
+def test_unwanted_words_count_against() -> None:
+    odds = judged(Query((Term("blue mug"), Term("red", -1.0))), hits(200, 10, 90))
+    assert odds == pytest.approx([-2 * math.log(red / (255 - red)) for red in (200, 10, 90)])
 
 
-def test_unwanted_words_push_down() -> None:
-    query = Query((Term("blue mug"), Term("red", -1.0)))
-    assert ids(YesNoReranker(Redness(), picture, timeout_s=9).rerank(query, hits(200, 10, 90))) == "120"
-
-
-def test_a_hit_without_a_picture_keeps_its_place() -> None:
-    made = YesNoReranker(Redness(), picture, timeout_s=9).rerank(Query((Term("red"),)), hits(10, None, 90, 200, None))
-    assert ids(made) == "31204"
+def test_of_a_hit_without_a_picture_nothing_is_said() -> None:
+    odds = judged(Query((Term("red"),)), hits(10, None, 90, 200, None))
+    assert [one is None for one in odds] == [False, True, False, False, True]
 
 
 def test_no_hits_and_hits_without_pictures_ask_nothing() -> None:
     model = Redness()
-    reranker = YesNoReranker(model, picture, timeout_s=9)
-    assert reranker.rerank(Query((Term("red"),)), []) == []
-    assert ids(reranker.rerank(Query((Term("red"),)), hits(None, None))) == "01"
+    assert judged(Query((Term("red"),)), [], model) == []
+    assert judged(Query((Term("red"),)), hits(None, None), model) == [None, None]
     assert model.batches == 0
 
 
@@ -91,13 +83,13 @@ def test_no_hits_and_hits_without_pictures_ask_nothing() -> None:
 )
 def test_a_query_not_of_words_alone_is_refused(query: Query) -> None:
     with pytest.raises(EngineError, match="redness judges pictures by words"):
-        YesNoReranker(Redness(), picture, timeout_s=9).rerank(query, hits(1, 2))
+        judged(query, hits(1, 2))
 
 
 def test_the_time_is_for_all_pictures_together() -> None:
     model = Redness(wait_s=0.15)
-    with pytest.raises(EngineTimeout, match=r"redness did not rerank within 0\.2 s"):
-        YesNoReranker(model, picture, timeout_s=0.2).rerank(Query((Term("red"),)), hits(*range(40)))
+    with pytest.raises(EngineTimeout, match=r"redness did not judge the hits within 0\.2 s"):
+        YesNoReranker(model, picture, timeout_s=0.2).judge(Query((Term("red"),)), hits(*range(40)))
     assert model.batches == 2
 
 
@@ -108,10 +100,9 @@ def test_a_real_model_by_its_spec(tmp_path: Path) -> None:
 
     folder = tiny_vlm.build(tmp_path / "model")
     given = hits(*range(0, 250, 25))
-    made = open_reranker(f"vlm:{folder}", picture=picture, timeout_s=60).rerank(Query((Term("red mug"),)), given)
-    odds = open_local(folder).match("red mug", [picture(one.parts[0]) for one in made])  # type: ignore[misc]
-    assert odds == sorted(odds, reverse=True)
-    assert sorted(ids(made)) == sorted(ids(given))
+    odds = open_reranker(f"vlm:{folder}", picture=picture, timeout_s=60).judge(Query((Term("red mug"),)), given)
+    direct = open_local(folder).match("red mug", [picture(one.parts[0]) for one in given])  # type: ignore[misc]
+    assert odds == pytest.approx([log_odds(one) for one in direct])
 
 
 def test_a_spec_without_a_model_is_a_sentence(tmp_path: Path) -> None:

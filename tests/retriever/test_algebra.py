@@ -10,6 +10,7 @@ import pytest
 
 import retriever
 from retriever.likeness import likenesses
+from retriever.reranking import Reranking
 from retriever.terms import aim, apart, read
 from sightline.errors import InputError, NotFound
 from sightline.filters import Compare
@@ -33,7 +34,9 @@ def find(store: Store, encoder: ColourEncoder) -> Find:
 class Unasked:
     """A reranker that must not be asked."""
 
-    def rerank(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
+    name = "unasked"
+
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
         raise AssertionError(query)
 
 
@@ -107,7 +110,7 @@ def test_rerankers_are_not_asked_about_items(store: Store, encoder: ColourEncode
         shelve(f"red-{n}", pictures=["red"])
     options = {"k": 2, "store": store, "encoder": encoder}
     plain = retriever.search(Query((Term(Like("red-0")),)), **options)  # type: ignore[arg-type]
-    asked = retriever.search(Query((Term(Like("red-0")),)), reranker=Unasked(), **options)  # type: ignore[arg-type]
+    asked = retriever.search(Query((Term(Like("red-0")),)), reranking=Reranking(Unasked()), **options)  # type: ignore[arg-type]
     assert ids(asked) == ids(plain) == ["red-1", "red-2"]
     assert asked.warnings == ("Rerankers do not know what an item is like, so the first order stands.",)
 

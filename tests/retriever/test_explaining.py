@@ -15,6 +15,7 @@ from retriever.calibration import Calibration
 from retriever.explaining import explain
 from retriever.generated import calibrated
 from retriever.reasons import Explanation
+from retriever.reranking import Reranking
 from sightline.filters import Compare
 from sightline.protocols import Store
 from sightline.showing import Show
@@ -86,7 +87,7 @@ def test_the_score_explained_is_the_hits(why: Why, store: Store, encoder: Colour
 
 
 def test_hits_of_deeper_pools_add_up_too(why: Why, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retriever.retrieval.POOLS", (2, 4, 100))
+    monkeypatch.setattr("retriever.gathering.POOLS", (2, 4, 100))
     for item_id in ("red-tall", "blue-wide", "note", "green-wide"):
         told = why(WANTED, item_id)
         assert told.score is not None
@@ -191,12 +192,14 @@ def test_below_the_bar_and_below_what_was_asked(why: Why, calibration: Calibrati
 class Backwards:
     """A reranker that turns the order round."""
 
-    def rerank(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
-        return list(reversed(hits))
+    name = "backwards"
+
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
+        return [10.0 * at for at in range(len(hits))]
 
 
 def test_what_a_reranker_moved_is_told(why: Why) -> None:
-    told = why(WANTED, "red-tall", reranker=Backwards(), rerank_depth=4, k=4)
+    told = why(WANTED, "red-tall", reranking=Reranking(Backwards(), depth=4), k=4)
     assert told.places == {"fusion": 1, "reranker": 4, "shown": 4}
     assert sum(one.added for one in told.channels) + sum(told.adjustments.values()) == pytest.approx(told.score)
 

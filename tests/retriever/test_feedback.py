@@ -11,6 +11,7 @@ import pytest
 
 import retriever
 from retriever.feedback import LEARNING, Learning, probe, turn
+from retriever.reranking import Reranking
 from sightline.filters import Compare
 from sightline.protocols import Store
 from sightline.types import Item, Query, Results, Term
@@ -113,12 +114,14 @@ def test_texts_and_pictures_learn_apart(find: Find, shelve: Shelve) -> None:
 
 def test_hits_that_judgements_moved_are_not_reranked(store: Store, encoder: ColourEncoder, shelve: Shelve) -> None:
     class Unasked:
-        def rerank(self, query: object, hits: object) -> list[object]:
+        name = "unasked"
+
+        def judge(self, query: object, hits: object) -> list[float | None]:
             raise AssertionError(query)
 
     shelve("one", pictures=["red"])
     query = Query((Term("red"),), liked=("one",))
-    found = retriever.search(query, k=1, store=store, encoder=encoder, reranker=Unasked())  # type: ignore[arg-type]
+    found = retriever.search(query, k=1, store=store, encoder=encoder, reranking=Reranking(Unasked()))  # type: ignore[arg-type]
     assert "first order stands" in found.warnings[0]
 
 

@@ -9,9 +9,10 @@ from typing import TypeAlias
 import pytest
 
 import retriever
+from retriever.reranking import Reranking
 from sightline.errors import EngineError, EngineTimeout, InputError, UnsupportedModality
 from sightline.filters import Compare
-from sightline.protocols import Reranker, Store
+from sightline.protocols import Store
 from sightline.types import Hit, Item, Query, Results, Term
 from tests.retriever.colours import ColourEncoder, picture
 
@@ -287,26 +288,30 @@ def test_a_picture_asked_of_a_text_encoder_is_refused_and_words_still_serve(find
 class Backwards:
     """Prefers what the first order liked least."""
 
-    def rerank(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
-        return list(reversed(hits))
+    name = "backwards"
+
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
+        return [10.0 * at for at in range(len(hits))]
 
 
 class Failing:
     """A reranker whose model is down, slow, or talks nonsense."""
 
+    name = "failing"
+
     def __init__(self, failure: EngineError | None) -> None:
         self.failure = failure
 
-    def rerank(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
         if self.failure:
             raise self.failure
-        return list(hits[:1])
+        return [1.0]
 
 
 @pytest.mark.usefixtures("shop")
 def test_the_first_hits_are_reordered_and_the_rest_stay_behind(find: Find) -> None:
     plain = find("red tall vase")
-    again = find("red tall vase", reranker=Backwards(), rerank_depth=4)
+    again = find("red tall vase", reranking=Reranking(Backwards(), depth=4))
     assert ids(again) == [*reversed(ids(plain)[:4]), *ids(plain)[4:]]
     assert [hit.rank for hit in again] == [1, 2, 3, 4, 5, 6]
     assert [hit.score for hit in again] == [hit.score for hit in plain]
@@ -316,7 +321,7 @@ def test_the_first_hits_are_reordered_and_the_rest_stay_behind(find: Find) -> No
 @pytest.mark.usefixtures("shop")
 def test_reranking_may_bring_up_what_k_alone_would_have_cut(find: Find) -> None:
     plain = find("red tall vase")
-    assert ids(find("red tall vase", k=1, reranker=Backwards())) == ids(plain)[-1:]
+    assert ids(find("red tall vase", k=1, reranking=Reranking(Backwards()))) == ids(plain)[-1:]
 
 
 @pytest.mark.usefixtures("shop")
@@ -326,8 +331,7 @@ def test_reranking_may_bring_up_what_k_alone_would_have_cut(find: Find) -> None:
 )
 def test_when_reranking_fails_the_first_order_stands(find: Find, failure: EngineError | None, says: str) -> None:
     plain = find("red tall vase")
-    reranker: Reranker = Failing(failure)
-    results = find("red tall vase", reranker=reranker)
+    results = find("red tall vase", reranking=Reranking(Failing(failure)))
     assert results.hits == plain.hits
     assert says in results.warnings[0]
     assert "the first order stands" in results.warnings[0]

@@ -1,0 +1,62 @@
+"""The rerankers of one open collection, each with how far it is believed here, kept in the collection's ledger.
+
+Knows what is kept; what it means is the retriever's, what it is fitted by the evaluation's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from indexer import Ledger
+from retriever.reranking import Reranking, Trust
+from sightline.compacting import Writing
+from sightline.protocols import Reranker
+from sightline.rerankers import open_reranker
+from sightline.settings import Settings
+from sightline.types import Part, Pixels
+
+NOTE = "trust in rerankers"
+
+
+class Rerankers:
+    """By spec. Safe to share between threads."""
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, picture: Callable[[Part], Pixels | None], writing: Writing
+    ) -> None:
+        self._settings, self._ledger, self._picture, self._writing = settings, ledger, picture, writing
+
+    def named(self, spec: str | None, *, gated: bool | None = None, depth: int | None = None) -> Reranking | None:
+        """The reranker of a spec, None or the setting; none for "". Raises ConfigError, MissingExtra."""
+        settings = self._settings
+        spec = settings.rerank if spec is None else spec
+        if not spec:
+            return None
+        return Reranking(
+            self.open(spec),
+            depth or settings.rerank_depth,
+            self.trust(spec),
+            settings.rerank_gate if gated is None else gated,
+        )
+
+    def open(self, spec: str) -> Reranker:
+        return open_reranker(spec, picture=self._picture, timeout_s=self._settings.rerank_timeout_s)
+
+    def trust(self, spec: str) -> Trust:
+        """How far it is believed: as tuned here, else as by default."""
+        kept = self._kept().get(spec)
+        return Trust() if kept is None else Trust.from_json(kept)
+
+    def set_trust(self, spec: str, trust: Trust | None) -> None:
+        """From now on, for every process; None: as by default again."""
+        with self._writing():
+            kept = {name: told for name, told in self._kept().items() if name != spec}
+            if trust is not None:
+                kept[spec] = trust.to_json()
+            self._ledger.note(NOTE, json.dumps(kept) if kept else "")
+
+    def _kept(self) -> dict[str, dict[str, object]]:
+        text = self._ledger.noted(NOTE)
+        found: dict[str, dict[str, object]] = json.loads(text) if text else {}
+        return found

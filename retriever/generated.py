@@ -277,13 +277,14 @@ def _is_english(items: Sequence[Item]) -> bool:
 
 
 def backgrounds(store: Store, encoder: Encoder, sample: Sequence[Item]) -> dict[Modality, tuple[float, float]]:
-    """Kind of part -> mean and standard deviation of its cosines to everyday things."""
+    """Kind of part -> mean and standard deviation of its cosines to everyday things, of its best vector to each."""
     things = everyday(encoder)  # (t, dim)
     by_kind: dict[Modality, tuple[float, float]] = {}
     for kind in KINDS:
         digests = sorted({part.digest for item in sample for part in item.parts if part.modality == kind})
         known = store.known(encoder.space, digests) if digests else {}
-        told = background_of([things @ known[digest].T for digest in sorted(known)])  # (t, dim) @ (dim, m)
+        best = [(things @ known[digest].T).max(axis=1, keepdims=True) for digest in sorted(known)]  # (t, m) -> (t, 1)
+        told = background_of(best)
         if told:
             by_kind[kind] = told
     return by_kind

@@ -28,6 +28,7 @@ Vectors: TypeAlias = NDArray[np.float32]  # (n, dim), every row of length 1
 Pixels: TypeAlias = NDArray[np.uint8]  # (height, width, 3), RGB, upright
 Content: TypeAlias = tuple["str | Pixels", ...]  # pieces that one vector stands for together
 Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1 in 0-1 of the upright picture
+RegionKind: TypeAlias = Literal["none", "grid", "salient"]  # parts of a picture that have vectors of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +325,7 @@ class AddReport:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()  # what whoever indexed should know though nothing went wrong
     moved: int = 0  # found under another name or in another place with the same content
+    regions: int = 0  # of pictures, embedded beside them
 
     @property
     def images_per_second(self) -> float:
@@ -338,6 +340,7 @@ class AddReport:
             "moved": self.moved,
             "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
             "notes": list(self.notes),
+            "regions": self.regions,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
         }

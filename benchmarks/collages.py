@@ -1,8 +1,7 @@
-"""Synthetic collages with exact truth: labelled pictures pasted onto a background at known boxes, drawn by seed.
+"""Synthetic collages with exact truth: labelled pictures pasted onto photos of other things at known boxes, by seed.
 
-Photos are pasted as soft ovals and drawn products cut out, so that no straight edge tells where they are; "hard" pastes
-whole photos, edges and all. Only pictures that the starter was not trained on are taken, each at most once. Knows
-pixels and labels; embeds and indexes nothing.
+Photos are pasted as soft ovals and drawn products cut out, so that no straight edge tells where they are. Only pictures
+that the starter was not trained on are taken, each at most once. Knows pixels and labels; embeds and indexes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from training.renderer import render, sample_product, silhouette
 from training.starter.sources import Picture, read
 
 Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1 in 0-1
-Kind: TypeAlias = Literal["photos", "hard", "products"]
+Kind: TypeAlias = Literal["photos", "products"]
 
 SIZE = (640, 480)  # pixels, of a collage
 SIDES = {"small": (0.22, 0.34), "large": (0.42, 0.56)}  # longer side of what is pasted, as a share of the height
@@ -79,7 +78,8 @@ def collages(data: Path, kind: Kind, size: str, count: int, *, seed: int = 0) ->
         able = [label for label, some in left.items() if some]
         if len(able) < wanted:
             break
-        canvas = _background(chance, behind)
+        behind_it = Image.fromarray(media.decode(chance.choice(behind)))
+        canvas = behind_it.resize(SIZE, Image.Resampling.BICUBIC)
         pasted: list[Pasted] = []
         for label in chance.sample(able, wanted):
             box = _placed(chance, left[label][-1], SIDES[size], [one.box for one in pasted])
@@ -101,8 +101,7 @@ def pieces(data: Path, kind: Kind) -> Mapping[str, list[Piece]]:
         for picture, raw in read(data, PHOTOS):
             if picture.split == "val" and (label := name_of(picture)):
                 pixels = media.decode(raw)
-                mask = np.ones(pixels.shape[:2]) if kind == "hard" else _oval(*pixels.shape[:2])
-                found.setdefault(label, []).append(Piece(label, pixels, mask))
+                found.setdefault(label, []).append(Piece(label, pixels, _oval(*pixels.shape[:2])))
     return {label: some for label, some in sorted(found.items()) if len(some) >= FEWEST}
 
 
@@ -127,15 +126,7 @@ def _cut_out(seed: int) -> Piece:
 def _oval(height: int, width: int) -> NDArray[np.float64]:
     y, x = (np.abs(np.linspace(-1, 1, side)) for side in (height, width))
     radius = (y[:, None] ** 4 + x[None, :] ** 4) ** 0.25  # rounder than a rectangle, fuller than an ellipse
-    return np.clip((1 - radius) / FEATHER, 0, 1)
-
-
-def _background(chance: random.Random, photos: Sequence[bytes]) -> Image.Image:
-    """One half of the time a photo, one half soft colours."""
-    if chance.random() < 0.5:
-        return Image.fromarray(media.decode(chance.choice(photos))).resize(SIZE, Image.Resampling.BICUBIC)
-    soft = np.random.default_rng(chance.randrange(2**32)).integers(90, 230, (3, 4, 3), dtype=np.uint8)
-    return Image.fromarray(soft).resize(SIZE, Image.Resampling.BICUBIC)
+    return np.asarray(np.clip((1 - radius) / FEATHER, 0, 1))
 
 
 def _placed(chance: random.Random, piece: Piece, sides: tuple[float, float], taken: Sequence[Box]) -> Box | None:

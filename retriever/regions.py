@@ -1,6 +1,6 @@
 """Where in its pictures a hit answers: the box of the region that is nearest to what is sought.
 
-Knows a store by its protocol. A part scores by the best of its vectors, and which that is the stored vectors tell.
+Knows a store by its protocol.
 """
 
 from __future__ import annotations
@@ -29,16 +29,10 @@ def located(hits: Sequence[Hit], aims: Mapping[Modality, Aim], store: Store, enc
 
 
 def best_boxes(parts: Sequence[Part], aim: Aim, store: Store, encoder: Encoder) -> dict[str, Box]:
-    """Part id -> the box of its region that is nearer to what is wanted than the whole and all other regions."""
+    """Part id -> the box of the region by which it scores; not there: it scores by the whole picture."""
     digests = sorted({part.digest for part in parts if part.modality == "image"})
-    boxes = store.boxes(encoder.space, digests) if digests else {}
-    known = store.known(encoder.space, sorted(boxes)) if boxes else {}
-    best: dict[str, Box] = {}
-    for digest, rows in known.items():
-        at = int((rows @ aim.wanted[0]).argmax())  # (m, dim) @ (dim,) -> (m,)
-        if 0 < at <= len(boxes[digest]):
-            best[digest] = boxes[digest][at - 1]
-    return {part.id: best[part.digest] for part in parts if part.digest in best}
+    found = store.places(encoder.space, aim.wanted, digests) if digests else {}
+    return {part.id: found[part.digest] for part in parts if part.digest in found}
 
 
 def _within(place: Locator, box: Box | None) -> Locator:

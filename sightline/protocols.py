@@ -97,6 +97,10 @@ class Store(Protocol):
         """digest -> where in the part its vectors after the first are of; not there: it has no regions."""
         ...
 
+    def places(self, space: Space, query: Vectors, digests: Sequence[str]) -> dict[str, Box]:
+        """digest -> the box of the region by which its part scores for (1, dim); not there: it does by all of it."""
+        ...
+
     def unembedded(self, space: Space) -> list[str]:
         """Ids of the parts of the space's modalities that have no vector in it, ascending."""
         ...
@@ -128,7 +132,7 @@ class Store(Protocol):
         """For each row of (q, dim), the k parts of highest cosine, best first, ties by part id.
 
         `where` (of the part's item) and `modalities` apply before k is counted. A part with several vectors scores by
-        its best. k over n gives n.
+        its best, where regions count less by what they are nearer by chance (`stores.chance`). k over n gives n.
         """
         ...
 

@@ -23,6 +23,7 @@ from sightline.filters import Filter
 from sightline.remains import Remains, Tell, silent
 from sightline.stores import faiss_compact, faiss_measure, sqlite, sqlite_boxes, sqlite_remains
 from sightline.stores import faiss_files as files
+from sightline.stores.chance import winning
 from sightline.stores.checks import check_added, check_k, check_upsert, check_vectors
 from sightline.stores.database import Database
 from sightline.stores.faiss_background import Background
@@ -103,6 +104,16 @@ class FaissStore:
         """digest -> where in the part its vectors after the first are of."""
         with self._database.reading() as connection:
             return sqlite_boxes.by_digest(connection, space, digests)
+
+    def places(self, space: Space, query: Vectors, digests: Sequence[str]) -> dict[str, Box]:
+        """digest -> the box of the region by which its part scores for (1, dim)."""
+        check_vectors(space, query)
+        with self._database.reading() as connection:
+            boxes = sqlite_boxes.by_digest(connection, space, digests)
+            if not boxes:
+                return {}
+            less = self._current(connection, space).less(query)
+            return winning(sqlite.known(connection, space, list(boxes)), boxes, query[0], less)
 
     def unembedded(self, space: Space) -> list[str]:
         """Ids of the parts of the space's modalities that have no vector in it, ascending."""

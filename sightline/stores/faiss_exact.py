@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from typing import Literal, TypeAlias
 
 import faiss
 import numpy as np
@@ -19,6 +20,7 @@ from sightline.types import Modality, PartHit, Space, Vectors
 SPARE = 16  # vectors looked at beyond k, so that ties at the end are seen without a second look
 MOST_TIES = 1000  # among more parts than these that tie at the end, the order is that of the index
 SLACK = 1e-5  # more than FAISS' scores may differ from those computed here, less than anyone can tell apart
+Which: TypeAlias = Literal["all", "wholes", "regions"]  # of a part's vectors: the first is of the whole
 MODALITIES: tuple[Modality, ...] = ("image", "text", "fields")
 
 
@@ -31,7 +33,7 @@ class Exact:
         self._last = after
         self._index = faiss.IndexFlatIP(space.dim)
         self._gpu: faiss.Index | None = None
-        self._rows = np.empty((4, 0), np.int64)  # vector id, part, item, modality
+        self._rows = np.empty((5, 0), np.int64)  # vector id, part, item, modality, 1 for all but a part's first
         self._keys = np.empty((2, 0), object)  # part id, item id
         self._most = 1  # vectors a part has at most
 
@@ -43,7 +45,10 @@ class Exact:
         rows, keys = [self._rows], [self._keys]
         for chunk in sqlite.vectors_after(connection, self._space, self._last):
             ids, parts, items, modalities, part_keys, item_keys, blobs = zip(*chunk, strict=True)
-            rows.append(np.array([ids, parts, items, [MODALITIES.index(m) for m in modalities]], np.int64))
+            kinds = [MODALITIES.index(m) for m in modalities]
+            before = rows[-1][1, -1:] if len(rows) > 1 else np.array([-1])  # a part may lie on both sides of a page
+            later = np.diff(parts, prepend=before) == 0
+            rows.append(np.array([ids, parts, items, kinds, later], np.int64))
             keys.append(np.array([part_keys, item_keys], object))
             self._index.add(sqlite.vectors_from(blobs, self._space.dim))
         if len(rows) > 1:
@@ -70,17 +75,22 @@ class Exact:
             self._changed()
 
     def search(
-        self, queries: Vectors, k: int, items: NDArray[np.int64] | None, modalities: frozenset[Modality] | None
+        self,
+        queries: Vectors,
+        k: int,
+        items: NDArray[np.int64] | None,
+        modalities: frozenset[Modality] | None,
+        which: Which = "all",
     ) -> list[list[PartHit]]:
-        """For each of (q, dim), the k best parts among those of `items` and `modalities`; None: all."""
-        mask = np.ones(len(self), bool)
+        """For each of (q, dim), the k best parts of `items` and `modalities` (None: all) by those of their vectors."""
+        mask = np.ones(len(self), bool) if which == "all" else (self._rows[4] == 0) == (which == "wholes")
         if items is not None:
             mask &= np.isin(self._rows[2], items)
         if modalities is not None:
             mask &= np.isin(self._rows[3], [MODALITIES.index(m) for m in modalities])
         allowed = int(mask.sum())
         only = None if allowed == len(mask) else selector(mask)
-        looked = self._nearest(queries, min(allowed, k * self._most + SPARE), only)
+        looked = self._nearest(queries, min(allowed, k * (1 if which == "wholes" else self._most) + SPARE), only)
         return [self._best(query, k, at, allowed, only) for query, at in zip(queries, looked, strict=True)]
 
     def _changed(self) -> None:

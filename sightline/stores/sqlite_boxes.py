@@ -10,7 +10,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from sightline.types import Box, PartVectors, Space
+import numpy as np
+
+from sightline.types import Box, PartVectors, Space, Vectors
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS boxes (
@@ -59,6 +61,26 @@ def by_part(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[tuple[st
         (json.dumps(ids, ensure_ascii=False),),
     )
     return {(part, space): boxes_of(text) for part, space, text in rows}
+
+
+def count(connection: sqlite3.Connection, space: Space) -> int:
+    """How many parts have regions in a space."""
+    if not _is_there(connection):
+        return 0
+    sql = "SELECT COUNT(*) FROM boxes WHERE space = (SELECT id FROM spaces WHERE fingerprint = ?)"
+    return int(connection.execute(sql, (space.fingerprint,)).fetchone()[0])
+
+
+def sample(connection: sqlite3.Connection, space: Space, most: int) -> list[Vectors]:
+    """(m, dim) vectors of each of at most so many parts with regions, from all over the collection."""
+    parts = connection.execute(
+        "SELECT part, space FROM boxes WHERE space = (SELECT id FROM spaces WHERE fingerprint = ?) "
+        "ORDER BY (part * 2654435761) % 4294967296 LIMIT ?",  # the same ones each time, as if drawn
+        (space.fingerprint, most),
+    ).fetchall()
+    sql = "SELECT vector FROM vectors WHERE part = ? AND space = ? ORDER BY id"
+    blobs = [[blob for (blob,) in connection.execute(sql, row)] for row in parts]
+    return [np.frombuffer(b"".join(some), "<f4").astype(np.float32).reshape(-1, space.dim) for some in blobs]
 
 
 def boxes_of(text: str) -> tuple[Box, ...]:

@@ -64,7 +64,7 @@ class Bundle:
         return vectors + texts + sum(map(len, self.thumbnails.values())) + 1000
 
 
-def vector_columns(dim: int, *, boxes: bool) -> tuple[Column, ...]:
+def vector_columns(dim: int, *, boxes: bool = False) -> tuple[Column, ...]:
     """The columns of the vectors of one space; with `boxes`, where parts may have regions."""
     columns = Column("item"), Column("part"), Column("vector", "vector", dim=dim)
     return (*columns, Column("box", "numbers", required=False, dim=4)) if boxes else columns

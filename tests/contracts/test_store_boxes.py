@@ -7,8 +7,11 @@ import pytest
 
 from sightline.errors import InputError
 from sightline.protocols import Store
-from sightline.types import Box, PartVectors, Stored
+from sightline.stores.chance import Chance
+from sightline.stores.faiss import FaissStore
+from sightline.types import Box, PartVectors, Stored, Vectors
 from tests.contracts.catalogs import OTHER, SPACE, item, unit
+from tests.contracts.conftest import SERVER, Opener
 
 LEFT: Box = (0.0, 0.0, 0.5, 1.0)
 RIGHT: Box = (0.5, 0.25, 1.0, 0.75)
@@ -86,3 +89,66 @@ def test_boxes_that_make_no_sense_are_refused(store: Store, boxes: tuple[Box, ..
     with pytest.raises(InputError, match="box"):
         store.upsert(ITEMS[:1], [PartVectors("a#image-0", SPACE, unit(3), boxes)])
     assert store.get(["a"]) == []
+
+
+# -- what a region counts ----------------------------------------------------------------------------------------------
+
+EXACT = ["faiss", "faiss flat", "faiss int8", "qdrant", *SERVER]
+COUNT, REGIONS = 40, 5  # parts: fewer than a sample, so that every store draws all of them
+
+
+def many(store: Store) -> Vectors:
+    """COUNT pictures with regions, and as many without; (COUNT, 1 + REGIONS, dim) vectors of the former."""
+    rows = unit(COUNT * (1 + REGIONS), seed=4)
+    boxes = tuple((0.1 * n, 0.0, 0.1 * n + 0.5, 1.0) for n in range(REGIONS))
+    items = [item(f"item-{n:02d}", ("image-0", "image", None)) for n in range(2 * COUNT)]
+    grouped = rows.reshape(COUNT, 1 + REGIONS, -1)
+    given = [PartVectors(one.parts[0].id, SPACE, some, boxes) for one, some in zip(items, grouped, strict=False)]
+    plain = unit(COUNT, seed=5)
+    given += [PartVectors(one.parts[0].id, SPACE, plain[n : n + 1]) for n, one in enumerate(items[COUNT:])]
+    store.upsert(items, given)
+    return grouped
+
+
+@pytest.mark.parametrize("kept", EXACT, indirect=True)
+@pytest.mark.parametrize("k", [1, 7, 2 * COUNT])
+def test_a_region_counts_less_by_what_it_is_nearer_by_chance(kept: Opener, k: int) -> None:
+    store = kept()
+    grouped, plain = many(store), unit(COUNT, seed=5)
+    queries = np.concatenate([unit(4, seed=6), grouped[3, :1], grouped[5, 2:3]])
+    chance = Chance.of(list(grouped))
+    assert chance is not None
+    less = chance.less(queries)
+    assert (less > 0).all()
+    for query, by, hits in zip(queries, less, store.search(SPACE, queries, k), strict=True):
+        best = {f"item-{n:02d}": max(rows[0] @ query, (rows[1:] @ query).max() - by) for n, rows in enumerate(grouped)}
+        best |= {f"item-{n + COUNT:02d}": row @ query for n, row in enumerate(plain)}
+        order = sorted(best, key=lambda name: -best[name])[:k]
+        assert [hit.score for hit in hits] == pytest.approx([best[name] for name in order], abs=1e-4)
+        assert [hit.item_id for hit in hits] == order
+
+
+def test_the_place_of_what_was_found_is_the_region_that_it_scores_by(store: Store) -> None:
+    grouped = many(store)
+    digests = {n: item(f"item-{n:02d}", ("image-0", "image", None)).parts[0].digest for n in (3, 5, 60)}
+    some = list(digests.values())
+    assert store.places(SPACE, grouped[3, :1], some).get(digests[3]) is None  # the whole of it
+    assert store.places(SPACE, grouped[5, 2:3], some)[digests[5]] == pytest.approx((0.1, 0.0, 0.6, 1.0))
+    assert digests[60] not in store.places(SPACE, grouped[5, 2:3], some)
+    assert store.places(OTHER, unit(1, dim=OTHER.dim), some) == {}
+
+
+@pytest.mark.parametrize("kept", EXACT, indirect=True)
+def test_a_store_opened_again_counts_regions_alike(kept: Opener) -> None:
+    store = kept()
+    grouped, queries = many(store), unit(5, seed=8)
+    before = store.search(SPACE, queries, 10)
+    store.close()
+    again = kept()
+    for one, other in zip(before, again.search(SPACE, queries, 10), strict=True):
+        assert [hit.part_id for hit in one] == [hit.part_id for hit in other]
+    again.delete([f"item-{n:02d}" for n in range(30)])  # too few are left to tell what is chance
+    for query, hits in zip(queries, again.search(SPACE, queries, 200), strict=True):
+        best = [float((rows @ query).max()) for rows in grouped[30:]] + list(unit(COUNT, seed=5) @ query)
+        if isinstance(again, FaissStore):
+            assert [hit.score for hit in hits] == pytest.approx(sorted(best, reverse=True), abs=1e-4)

@@ -368,7 +368,14 @@ def test_a_part_found_by_a_lesser_vector_scores_by_its_best(tmp_path: Path, kind
         built = held._built[0]
         lesser = np.arange(0, count * each, each)  # as if a graph had led to the first vector of each part only
         for query in unit(5, seed=2):
-            hits, *_ = built._best(connection, query, count, at=lesser[::-1], approximate=np.zeros(count, np.float32))
+            hits, *_ = built._best(
+                connection,
+                query,
+                count,
+                built._asked(None, "all"),
+                at=lesser[::-1],
+                approximate=np.zeros(count, np.float32),
+            )
             truth = (rows @ query).reshape(count, each).max(axis=1)
             assert len(hits) == count - 1
             best = {f"item-{i:03d}#image-0": truth[i] for i in range(count) if i != 3}

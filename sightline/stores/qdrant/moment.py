@@ -63,11 +63,7 @@ class QdrantMoment:
 
 def _vectors(point: Point, spaces: Sequence[Space]) -> Iterator[PartVectors]:
     """The vectors of one part, a space each."""
-    part, named = point.payload["part"], point.vectors
     for space in spaces:
-        name = vector_name(space.fingerprint)
-        one, several = named.get(name), named.get(name + MANY)
-        rows = several if several is not None else None if one is None else [one]
-        if rows is not None:
+        if rows := points.rows_of(point.vectors, space.fingerprint):
             boxes = points.boxes_of(point.payload, space.fingerprint)
-            yield PartVectors(part, space, np.asarray(rows, np.float32), boxes)
+            yield PartVectors(point.payload["part"], space, np.asarray(rows, np.float32), boxes)

@@ -160,6 +160,13 @@ def vector_name(fingerprint: str) -> str:
     return point_id("space", fingerprint)
 
 
+def rows_of(vectors: Mapping[str, Vector], fingerprint: str) -> list[Vector]:
+    """All vectors that a part's point has in a space, the whole's first; none where it has none."""
+    name = vector_name(fingerprint)
+    one, several = vectors.get(name), vectors.get(name + MANY)
+    return [*([] if one is None else [one]), *(several if isinstance(several, list) else [])]
+
+
 def boxes_key(fingerprint: str) -> str:
     """The payload key of where in its part the vectors of a space after the first are of."""
     return "boxes_" + vector_name(fingerprint).replace("-", "_")

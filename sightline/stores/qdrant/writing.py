@@ -57,8 +57,10 @@ def points_of(items: Sequence[Item], vectors: Sequence[PartVectors]) -> list[Poi
 
 
 def named_vectors(one: PartVectors) -> dict[str, Vector]:
-    """The vectors of a part by the name they have in Qdrant."""
+    """The vectors of a part by the name they have in Qdrant: of one with regions the whole is by itself."""
     name, rows = vector_name(one.space.fingerprint), one.vectors.tolist()
+    if one.boxes:
+        return {name: rows[0], name + MANY: rows[1:]}
     return {name: rows[0]} if len(rows) == 1 else {name + MANY: rows}
 
 

@@ -140,7 +140,7 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     rows = {
         "items": f"{info['items']:,}",
-        "parts": f"{info['parts']:,} ({info['vectors']:,} with vectors)",
+        "parts": f"{info['parts']:,} ({info['vectors']:,} {'with ' * (info['regions']['kind'] == 'none')}vectors)",
         "collection": f"{info['collection']}  (of: {', '.join(info['collections'])})",
         "encoder": f"{info['encoder']}" + (f", {info['dim']} numbers a vector" if info["dim"] else ""),
         **({"adapter": _adapter(info["adapter"])} if info.get("adapter") else {}),

@@ -73,9 +73,9 @@ class Held:
         Regions count less by what they are nearer by chance.
         """
         if self._chance is None:
-            return self._searched(connection, queries, k, items, modalities, which="all")
-        wholes = self._searched(connection, queries, k, items, modalities, which="wholes")
-        regions = self._searched(connection, queries, k, items, modalities, which="regions")
+            return self.searched(connection, queries, k, items, modalities, which="all")
+        wholes = self.searched(connection, queries, k, items, modalities, which="wholes")
+        regions = self.searched(connection, queries, k, items, modalities, which="regions")
         less = self._chance.less(queries).tolist()
         return [best_of_both(one, lessened(other, by), k) for one, other, by in zip(wholes, regions, less, strict=True)]
 
@@ -83,7 +83,7 @@ class Held:
         """What a region's cosine to (1, dim) counts less."""
         return float(self._chance.less(query)[0]) if self._chance else 0.0
 
-    def _searched(
+    def searched(
         self,
         connection: sqlite3.Connection,
         queries: Vectors,
@@ -93,6 +93,7 @@ class Held:
         *,
         which: Which,
     ) -> list[list[PartHit]]:
+        """As `search`, by these vectors of parts alone, and by their cosines as they are."""
         found = [self._exact.search(queries, k, items, modalities, which)]
         found += [
             one.search(connection, queries, k, items, which=which)

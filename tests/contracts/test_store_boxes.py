@@ -152,3 +152,9 @@ def test_a_store_opened_again_counts_regions_alike(kept: Opener) -> None:
         best = [float((rows @ query).max()) for rows in grouped[30:]] + list(unit(COUNT, seed=5) @ query)
         if isinstance(again, FaissStore):
             assert [hit.score for hit in hits] == pytest.approx(sorted(best, reverse=True), abs=1e-4)
+
+
+def test_what_regions_count_does_not_belittle_recall(store: Store) -> None:
+    many(store)
+    told = store.verify(SPACE, {"text": unit(30, seed=9), "image": unit(30, seed=10)})
+    assert [one.holds for one in told] == [True]

@@ -1,4 +1,5 @@
-"""How fast it is: indexing against the encoder alone, and a search in process and over HTTP at 10,000 parts.
+"""How fast it is: indexing against the encoder alone, and a search in process, by stage, and over HTTP at 10,000 and
+100,000 parts.
 
 Goes through the public calls only. Pictures come from the sample catalog, or from the folder given.
 
@@ -24,6 +25,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+import retriever
 from benchmarks.report import circumstances, write
 from sightline import Item, Part, Sightline, media
 from sightline.encoders import open_encoder
@@ -83,6 +85,7 @@ def searching(encoder: Encoder, *, spec: str, threads: int | None, parts: int, r
                     lambda query: index.search(query, least=0, k=10, where="price<50"), repeats
                 ),
                 "embedding the query alone": _latencies(lambda query: encoder.encode_queries([(query,)]), repeats),
+                "by stage": _stages(index, repeats),
             }
         with _served(Path(folder), spec) as url, httpx.Client() as client:
 
@@ -90,6 +93,20 @@ def searching(encoder: Encoder, *, spec: str, threads: int | None, parts: int, r
                 client.post(f"{url}/v1/collections/default/search", json={"query": query, "k": 10}).raise_for_status()
 
             return {"parts": parts, "in process": in_process, "over HTTP": {"search": _latencies(over_http, repeats)}}
+
+
+def _stages(index: Sightline, repeats: int) -> dict[str, Any]:
+    """Milliseconds of each stage of a search, and of what is left: reading the filter, paging, putting it together."""
+    took: dict[str, list[float]] = {}
+    for turn in range(repeats + 1):
+        for query in QUERIES:
+            account = retriever.Account()
+            found = index.search(query, least=0, k=10, account=account)
+            if turn:  # the first warms up
+                stages = {**account.took_ms, "the rest": found.took_ms - sum(account.took_ms.values())}
+                for stage, ms in stages.items():
+                    took.setdefault(stage, []).append(ms)
+    return {stage: _percentiles(times_ms) for stage, times_ms in took.items()}
 
 
 def _fill(folder: Path, encoder: Encoder, parts: int) -> None:
@@ -165,6 +182,10 @@ def _latencies(call: Callable[[str], object], repeats: int) -> dict[str, float]:
     for query in QUERIES:
         call(query)
     times_ms = [1000 * _seconds(lambda query=query: call(query)) for _ in range(repeats) for query in QUERIES]  # type: ignore[misc]
+    return _percentiles(times_ms)
+
+
+def _percentiles(times_ms: Sequence[float]) -> dict[str, float]:
     cuts = statistics.quantiles(times_ms, n=20)
     return {"p50_ms": round(statistics.median(times_ms), 2), "p95_ms": round(cuts[18], 2), "n": len(times_ms)}
 
@@ -185,7 +206,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--pictures", type=Path, default=SAMPLE, help="folder of pictures to index")
     parser.add_argument("--limit", type=int, default=400, help="pictures to index at most")
-    parser.add_argument("--parts", type=int, default=10_000)
+    parser.add_argument("--parts", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, help="folder to write the figures to")
     asked = parser.parse_args()
@@ -198,7 +219,9 @@ def main() -> None:
     figures = {
         "circumstances": circumstances(encoder=asked.encoder, threads=asked.threads),
         "indexing": indexing(pictures, encoder, repeats=asked.repeats, **engine),
-        "searching": searching(encoder, parts=asked.parts, repeats=20 * asked.repeats, **engine),
+        "searching": {
+            str(parts): searching(encoder, parts=parts, repeats=20 * asked.repeats, **engine) for parts in asked.parts
+        },
     }
     write(asked.out, "speed", figures)
 

@@ -5,7 +5,9 @@ Holds what it is told and decides nothing; what it amounts to is `explaining`'s 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from retriever.evidence import Evidence
@@ -45,6 +47,17 @@ class Account:
     evidence: Evidence | None = None  # None: relevance was not told
     answered: float | None = None
     bar: float | None = None  # what `answered` must reach
-    reranked: Reranked | None = None  # None: no reranker was named, or none of what was asked for could be read
+    reranked: Reranked | None = None  # None: no reranker was named, or there was nothing for it to read
+    judged: Mapping[str, float] = field(default_factory=dict)  # id -> the reranker's log-odds, of hits it judged
     fusion: tuple[Hit, ...] = ()  # the hits in the order of fusion
     ranking: tuple[Hit, ...] = ()  # the same after a reranker, and with those of too little relevance left out
+    took_ms: dict[str, float] = field(default_factory=dict)  # by stage, in the order they began
+
+    @contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        """Add the time of a block to what a stage took."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.took_ms[stage] = self.took_ms.get(stage, 0.0) + (time.perf_counter() - started) * 1000

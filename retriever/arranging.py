@@ -18,7 +18,8 @@ from sightline.showing import Show
 from sightline.types import Hit, Part
 
 WINDOW = 100  # ranked hits that are looked at to fold, to sort and to be made diverse
-RELEVANT = 0.5  # of the best hit's score: what scores less is not sorted before what was meant
+RELEVANT = 0.05  # of the best hit's relevance: what is less likely is not sorted before what was meant
+NEAR = 0.5  # of the best hit's score, where no relevance is told
 
 
 def field_of(store: Store, name: str) -> str:
@@ -31,9 +32,10 @@ def field_of(store: Store, name: str) -> str:
 def sorted_by(hits: Sequence[Hit], sort: str, store: Store, *, least: int) -> list[Hit]:
     """The relevant hits by a field's value ("-" before it: falling), ties by rank, those without the field last.
 
-    Relevant are the first `least` and, of the first `WINDOW`, all that score at least half as much as the best: every
-    item is somewhat like every query, and the cheapest of all is seldom what was meant. Numbers go before texts, texts
-    without regard to case; of several values the one that comes first counts.
+    Every item is somewhat like every query, and the cheapest of all is seldom what was meant: relevant are, of the
+    first `WINDOW`, those that score at least half as much as the best and are of a twentieth of its relevance at least;
+    where none is told, those and the first `least`. Numbers go before texts, texts without regard to case; of several
+    values the one that comes first counts.
     """
     falling = sort.startswith("-") and not any(one.name == sort for one in store.fields())
     field = field_of(store, sort[1:] if falling else sort)
@@ -58,8 +60,11 @@ def varied(hits: Sequence[Hit], show: Show, place: Place, *, k: int, store: Stor
 def _relevant(hits: Sequence[Hit], least: int) -> list[Hit]:
     # an item named by the query scores 1 more than its places say, one that says an unwanted text 1 less
     scores = [hit.score - 1 if hit.score > 1 else hit.score for hit in hits]
-    bar = RELEVANT * max(scores, default=0.0)
-    return [hit for at, hit in enumerate(hits) if at < least or scores[at] >= bar]
+    near = [score >= NEAR * max(scores) for score in scores]  # what is unwanted is far behind, and yet may be relevant
+    told = [hit.relevance for hit in hits if hit.relevance is not None]
+    if len(told) < len(hits):
+        return [hit for at, hit in enumerate(hits) if at < least or near[at]]
+    return [hit for at, hit in enumerate(hits) if near[at] and told[at] >= RELEVANT * max(told)]
 
 
 def _ordinal(value: Value) -> tuple[int, float, str]:

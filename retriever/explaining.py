@@ -16,8 +16,9 @@ from retriever.channels import SEES
 from retriever.fusion import FIRST, LAST, RRF_K, Fused, Vote
 from retriever.mentions import mentions
 from retriever.patches import PatchMap
-from retriever.reasons import ChannelReason, Explanation, Push, TermMap, TermReason, WordReason
+from retriever.reasons import ChannelReason, Explanation, Judgement, Push, TermMap, TermReason, WordReason
 from retriever.regions import best_boxes
+from retriever.reranking import priors
 from retriever.terms import Aim
 from retriever.words import content_words
 from sightline.filters import matches, to_expression
@@ -65,7 +66,20 @@ def explain(
         answered=account.answered,
         answered_of=_answered_of(account, calibration),
         bar=account.bar,
+        reranked=_judgement(account, item.id),
         warnings=results.warnings,
+    )
+
+
+def _judgement(account: Account, item_id: str) -> Judgement | None:
+    told = account.reranked
+    if told is None:
+        return None
+    at = next((n for n, hit in enumerate(account.fusion) if hit.id == item_id), None)
+    if item_id not in account.judged or at is None:
+        return Judgement(told.by, told.why)
+    return Judgement(
+        told.by, told.why, priors([hit.relevance for hit in account.fusion])[at], account.judged[item_id], told.weight
     )
 
 

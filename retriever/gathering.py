@@ -39,7 +39,7 @@ class Plan:
     aims: Mapping[Modality, Aim]  # none: no wanted term has a vector
     store: Store
     encoder: Encoder
-    weighed: bool = False  # whether evidence is wanted
+    proven: bool = False  # whether evidence is wanted
     count: int = 0  # hits to come out of fusion
     account: Account = field(default_factory=Account)
 
@@ -61,10 +61,12 @@ def gather(plan: Plan) -> tuple[list[Hit], bool, Evidence | None]:
         deep = replace(plan, count=min(plan.count, pool))
         asked = _asked_channels(deep, pool)
         rankings, plan.account.said = asked.rankings, asked.said
-        if plan.weighed and evidence is None:
-            evidence = _evidence(plan, asked)
+        if plan.proven and evidence is None:
+            with plan.account.timing("relevance"):
+                evidence = _evidence(plan, asked)
         known = {hit.id for hit in hits}
-        found = [hit for hit in _hits(deep, rankings) if hit.id not in known][: deep.count - len(hits)]
+        with plan.account.timing("fusion"):
+            found = [hit for hit in _hits(deep, rankings) if hit.id not in known][: deep.count - len(hits)]
         plan.account.pools[-1].hits.extend(hit.id for hit in found)
         lowest = hits[-1].score if hits else math.inf
         hits += [
@@ -111,12 +113,14 @@ def _asked_channels(plan: Plan, pool: int) -> Found:
     if aims:
         for channel in asked:
             kind = SEES[channel]
-            rankings[channel] = nearest(
-                plan.store, space, aims[kind], modality=kind, pool=pool, where=query.where, hidden=hidden
-            )
+            with plan.account.timing(channel):
+                rankings[channel] = nearest(
+                    plan.store, space, aims[kind], modality=kind, pool=pool, where=query.where, hidden=hidden
+                )
     if plan.terms.text and plan.weights.get("words") and query.target != "image":
-        spoken = said(plan.store, plan.terms.text, pool=2 * (pool + len(hidden)), where=query.where)
-        rankings["words"] = [vote for vote in by_words(spoken) if vote.item_id not in hidden]
+        with plan.account.timing("words"):
+            spoken = said(plan.store, plan.terms.text, pool=2 * (pool + len(hidden)), where=query.where)
+            rankings["words"] = [vote for vote in by_words(spoken) if vote.item_id not in hidden]
     elif not asked or not aims:
         only = () if plan.weights.keys() >= SEES.keys() else tuple(plan.weights)
         raise unsupported(plan.terms, plan.encoder, query.target, only=only)

@@ -73,6 +73,17 @@ class TermMap:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a reranker added: log-odds that add up to those that the hits read were ordered by."""
+
+    by: str
+    why: str  # it was asked, or not
+    first: float | None = None  # of the hit before it was read: its rank and its relevance; None: it was not read
+    said: float | None = None  # by the reranker
+    weight: float = 0.0  # what that was multiplied by
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why one item is where it is. `sum(channel.added) + sum(adjustments)` is `score`."""
 
@@ -93,6 +104,7 @@ class Explanation:
     answered: float | None  # the probability that anything here answers
     answered_of: tuple[Reason, ...]
     bar: float | None  # below it nothing is shown
+    reranked: Judgement | None = None  # None: no reranker was named
     warnings: tuple[str, ...] = ()
     maps: tuple[TermMap, ...] = ()
     trace: Mapping[str, Any] = field(default_factory=dict)  # what asks the same again

@@ -83,7 +83,9 @@ def search(
     if query.judged and learning.fields and weights is None and channels is None:
         counted = {**counted, FIELDS: learning.fields}
     place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
-    aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
+    account = account or Account()
+    with account.timing("query"):
+        aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
     if query.judged:
         told = learned(aims, query, store=store, encoder=encoder, learning=learning)
         aims, warnings = told.aims, warnings + told.warnings
@@ -95,9 +97,8 @@ def search(
         calibration if terms.text_share == 1 and not query.judged else None,
         least,
     )
-    account = account or Account()
     account.asked = Asked(query, terms, counted, aims)
-    plan = Plan(query, terms, counted, aims, store, encoder, weighed=judging.calibration is not None, account=account)
+    plan = Plan(query, terms, counted, aims, store, encoder, proven=judging.calibration is not None, account=account)
     page = turned(
         lambda depth: _ranked(plan, judging, depth, place),
         show, place, k=k, store=store, encoder=encoder, picture=picture,
@@ -120,23 +121,25 @@ def _ranked(plan: Plan, judging: Judging, depth: int, place: Place) -> Ranked:
     account.bar = (calibration.bar(plan.terms.text) if least is None else least) if calibration else None
     if answered is not None and account.bar is not None and answered < account.bar:
         return Ranked([], False, answered=answered)
-    failed: tuple[str, ...] = ()
-    left_out = False
-    if reranking and not all(place.has(hit.id) for hit in hits[: reranking.depth]):
-        made = reranking.rerank(plan.query, plan.terms, hits)
-        hits, failed, account.reranked = made.hits, made.warnings, made.told
     if calibration and evidence and answered is not None:
-        told = calibration.relevance(evidence, [hit.id for hit in hits])
+        with account.timing("relevance"):
+            told = calibration.relevance(evidence, [hit.id for hit in hits])
         hits = [
             replace(hit, relevance=1.0 if "id" in hit.via else share) for hit, share in zip(hits, told, strict=True)
         ]
-        if least:
-            kept = [hit for hit in hits if (hit.relevance or 0.0) >= least]
-            left_out, hits = len(kept) < len(hits), kept
+        account.fusion = tuple(hits)
+    failed: tuple[str, ...] = ()
+    if reranking and not all(place.has(hit.id) for hit in hits[: reranking.depth]):
+        with account.timing("rerank"):
+            made = reranking.rerank(plan.query, plan.terms, hits)
+        hits, failed, account.reranked, account.judged = made.hits, made.warnings, made.told, made.judged
+    kept = hits
+    if least and answered is not None:
+        kept = [hit for hit in hits if (hit.relevance or 0.0) >= least]
     elif least:
         failed += ("How relevant these hits are is not known, so none was left out for it.",)
-    account.ranking = tuple(hits)
-    return Ranked(hits, more, failed, answered, left_out)
+    account.ranking = tuple(kept)
+    return Ranked(kept, more, failed, answered, left_out=len(kept) < len(hits))
 
 
 def _answered(calibration: Calibration | None, evidence: Evidence | None, hits: Sequence[Hit]) -> float | None:

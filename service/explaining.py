@@ -33,7 +33,7 @@ from sightline.errors import InputError
 if TYPE_CHECKING:
     from retriever.calibration import Reason
     from retriever.mentions import Mention
-    from retriever.reasons import Explanation, WordReason
+    from retriever.reasons import Explanation, Judgement, WordReason
     from sightline.engine import Sightline
     from sightline.explaining import Replay
 
@@ -61,6 +61,7 @@ def explain_command(
         Literal["image", "text", "any"], typer.Option(help="match pictures, texts, or whichever is better")
     ] = "any",
     rerank: Annotated[str | None, typer.Option(metavar="SPEC", help="as for search")] = None,
+    gate: Annotated[bool | None, typer.Option("--gate/--no-gate", help="as for search")] = None,
     sort: Annotated[str | None, typer.Option(metavar="FIELD", help="as for search")] = None,
     fold: Annotated[bool, typer.Option("--fold", help="put near-duplicates under the better hit")] = False,
     least: Annotated[
@@ -109,6 +110,7 @@ def explain_command(
             where=where,
             target=None if target == "any" else target,
             rerank=rerank,
+            gate=gate,
             least=least,
             show=Show(sort=sort or "", fold=fold),
             maps=drawing is not None,
@@ -173,6 +175,8 @@ def show_explanation(out: Console, found: Explanation) -> None:
     out.print(_channels(found))
     for line in (*map(_word, found.words), *_terms(found), *_pushes(found)):
         out.print(line)
+    if found.reranked:
+        out.print(_judgement(found.reranked))
     if found.folded:
         out.print(Text(f"copies under it: {', '.join(map(plain, found.folded))}", style="dim"))
     if found.relevance is not None:
@@ -239,6 +243,14 @@ def _pushes(found: Explanation) -> list[Text]:
         )
         lines.append(Text.assemble("pushed back by ", (plain(one.term), "bold"), f" ({why})", style="yellow"))
     return lines
+
+
+def _judgement(one: Judgement) -> Text:
+    """What a reranker added to what the hit was ordered by."""
+    if one.first is None or one.said is None:
+        return Text.assemble("not judged by ", (plain(one.by), "bold"), (f"  {plain(one.why)}", "dim"))
+    told = f"log-odds {one.first:+.2f} before, {one.weight:g} × {one.said:+.2f} by it"
+    return Text.assemble("judged by ", (plain(one.by), "bold"), (f"  {told}; {plain(one.why)}", "dim"))
 
 
 def _odds(name: str, share: float, reasons: tuple[Reason, ...], most: int = 4) -> Text:

@@ -120,6 +120,7 @@ class SearchRequest(_Shown):
         None, ge=0, le=1, description="leave out less relevant hits; 0 shows the nearest even if nothing matches"
     )
     rerank: bool | None = Field(None, description="true asks for the service's reranker; it is an error without one")
+    gate: bool | None = Field(None, description="false asks it of every query, not only of those that it helps")
 
 
 class ExplainRequest(SearchRequest):

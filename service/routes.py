@@ -252,6 +252,7 @@ def _options(body: SearchRequest, shelf: Shelf) -> dict[str, Any]:
         "where": _where(body),
         "target": None if body.target == "any" else body.target,
         "rerank": _reranker(body, shelf),
+        "gate": body.gate,
         "least": body.least,
         "show": shown_of(body),
     }

@@ -41,6 +41,10 @@ def search_command(
             help="looks at the first hits again and re-orders them: vlm:starter, vlm:FOLDER or a chat model",
         ),
     ] = None,
+    gate: Annotated[
+        bool | None,
+        typer.Option("--gate/--no-gate", help="ask the reranker of queries that it helps, the default, or of all"),
+    ] = None,
     sort: Annotated[
         str | None,
         typer.Option(metavar="FIELD", help='order the relevant hits by a field; "-FIELD" from the largest down'),
@@ -110,6 +114,7 @@ def search_command(
             where=where,
             target=None if target == "any" else target,
             rerank=rerank,
+            gate=gate,
             least=least,
             show=Show(
                 sort=sort or "", fold=fold, diversity=diversity, facets=tuple(facet or ()),

@@ -1,4 +1,5 @@
-"""`sightline tune`: learns anew what counts as a match, and by judged queries where "nothing matches" begins.
+"""`sightline tune`: learns what counts as a match; by judged queries, where "nothing matches" begins, and how far a
+reranker is believed.
 
 Knows options and how figures look on a terminal; what is learned, and how, is the engine's.
 """
@@ -6,6 +7,7 @@ Knows options and how figures look on a terminal; what is learned, and how, is t
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +22,8 @@ from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from retriever.calibration import Calibration, Manner
+    from sightline import Sightline
+    from sightline.evaluation import Case
     from sightline.evaluation.tuning import Bar, Tuned
 
 MANNERS = {"name": "called by name", "description": "described"}
@@ -34,6 +38,16 @@ def tune_command(
         Path | None,
         typer.Option("--qrels", metavar="FILE", help="what is right for them, as BEIR or TREC have it"),
     ] = None,
+    clicks: Annotated[
+        Path | None, typer.Option("--clicks", metavar="FILE", help="what people clicked, in place of judged queries")
+    ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option("--catalog", metavar="FILE", help="queries made of the catalog that was indexed, in their place"),
+    ] = None,
+    rerank: Annotated[
+        str | None, typer.Option("--rerank", metavar="SPEC", help="tune how far this reranker is believed")
+    ] = None,
     name: Annotated[
         float | None, typer.Option("--name", min=0, max=1, metavar="0-1", help="the bar for things called by name")
     ] = None,
@@ -46,10 +60,12 @@ def tune_command(
     encoder: EncoderSpec = None,
     as_json: AsJson = False,
 ) -> None:
-    """Learn what counts as a match here, and where "nothing matches" begins.
+    """Learn what counts as a match here, where "nothing matches" begins, and how far a reranker is believed.
 
     Relevance is learned by itself when an index has grown; this does it now. With judged queries it moves the bars, as
-    high as costs at most 3 % of what is found among the first 10, on queries held out. Exit code 1: a bar was left.
+    high as costs at most 3 % of what is found among the first 10, on queries held out; or, with --rerank, weighs that
+    reranker by kind of query: believed is what gains on queries held out, not asked is what loses. Exit code 1: a bar
+    was left.
 
     Examples:
 
@@ -57,27 +73,40 @@ def tune_command(
 
       sightline tune --queries queries.jsonl --qrels qrels.tsv --dry-run
 
+      sightline tune --clicks clicks.csv --rerank vlm:starter
+
       sightline tune --name 0.6 --description 0.15
     """
     from service import progress, tables
 
-    if qrels and not queries:
-        raise InputError("--qrels says what is right for --queries: give both")
     given: dict[Manner, float | None] = {"name": name, "description": description}
     said = {kind: bar for kind, bar in given.items() if bar is not None}
-    if queries and said:
-        raise InputError("give either --queries, which finds the bars, or the bars")
+    source = queries or clicks or catalog
+    source = queries or clicks or catalog
+    _check(len([one for one in (queries, clicks, catalog) if one]) > 1, "give one of --queries, --clicks, --catalog")
+    _check(qrels and not queries, "--qrels says what is right for --queries: give both")
+    _check(said and (source or rerank), "give either queries, which find the bars, or the bars")
+    _check(rerank and not source, "a reranker is tuned by judged queries: give --queries, --clicks or --catalog")
     out, started = tables.console(), time.monotonic()
     tuned: Tuned | None = None
     with open_index(index, collection, encoder=encoder, create=False) as opened:
+        cases = _cases(opened, queries, qrels, clicks, catalog)
+        if rerank:
+            from service.trusting import show_trust, trusted
+
+            believed = trusted(opened, rerank, cases, dry_run=dry_run)
+            if as_json:
+                print_json({"reranker": believed.to_json()})
+            else:
+                show_trust(out, believed, seconds=time.monotonic() - started, dry_run=dry_run)
+            return
         if not (dry_run or said):
             opened.calibrations.now()
-        if queries:
-            from sightline.evaluation import read_judged
+        if cases:
             from sightline.evaluation.tuning import tune
 
             with progress.steps(tables.console(stderr=True)) as show:
-                tuned = tune(opened, read_judged(queries, qrels).cases, show=show)
+                tuned = tune(opened, cases, show=show)
         bars = tuned.least if tuned else said
         if bars and not dry_run:
             opened.calibrations.set_least(bars)
@@ -88,6 +117,30 @@ def tune_command(
         _show(out, found, tuned, seconds=time.monotonic() - started, dry_run=dry_run)
     if tuned and any(bar.why for bar in tuned.bars):
         raise typer.Exit(REPORTED)
+
+
+def _check(wrong: object, why: str) -> None:
+    if wrong:
+        raise InputError(why)
+
+
+def _cases(
+    opened: Sightline, queries: Path | None, qrels: Path | None, clicks: Path | None, catalog: Path | None
+) -> tuple[Case, ...]:
+    """The judged queries given, with the ids that their filters mean here; none given: none."""
+    from sightline.evaluation import read_catalog, read_clicks, read_judged
+    from sightline.evaluation.asking import settled
+
+    if queries:
+        task = read_judged(queries, qrels)
+    elif clicks:
+        task = read_clicks(clicks)
+    elif catalog:  # its pictures are indexed, so that each would find itself
+        task = read_catalog(catalog)
+        task = replace(task, cases=tuple(case for case in task.cases if case.image is None), documents=())
+    else:
+        return ()
+    return settled(task, opened).cases
 
 
 def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, seconds: float, dry_run: bool) -> None:

@@ -77,6 +77,7 @@ class Explainer:
         where: Where = None,
         target: Literal["image", "text"] | None = None,
         rerank: str | None = None,
+        gate: bool | None = None,
         channels: Collection[str] | None = None,
         show: Show | None = None,
         least: float | None = None,
@@ -94,7 +95,8 @@ class Explainer:
             query, image=image, negative=negative, exclude=exclude, liked=liked, disliked=disliked, where=None,
             target=target, limits=self._index.settings.limits, resolve=lambda _: None,
         )  # fmt: skip
-        options: dict[str, Any] = {"k": k, "rerank": rerank, "channels": channels, "show": show, "least": least}
+        options: dict[str, Any] = {"k": k, "rerank": rerank, "gate": gate}
+        options |= {"channels": channels, "show": show, "least": least}
         account = Account()
         results = self._index.search(asked, where=where, account=account, **options)
         found = explain(
@@ -119,6 +121,7 @@ class Explainer:
             item_id, sought, before = str(trace["item"]), trace["query"], trace["answer"]
             show, circumstances = trace["options"]["show"], dict(trace["circumstances"])
             options = {name: trace["options"][name] for name in ("k", "rerank", "channels", "least")}
+            options["gate"] = trace["options"].get("gate")  # traces of before there was one lack it
             query = Query(
                 tuple(self._term(one) for one in sought["terms"]),
                 target=sought["target"],

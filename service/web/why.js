@@ -55,6 +55,13 @@ function pushed(one) {
   return make("p", { class: "muted" }, `“${one.term}” is not wanted. ${told}.`);
 }
 
+function judged(one) {
+  if (!one) return null;
+  if (one.first === null) return make("p", { class: "muted" }, `Not judged by ${one.by}: ${one.why}.`);
+  const told = `log-odds ${one.first.toFixed(2)} before, ${one.weight} × ${one.said.toFixed(2)} by it`;
+  return make("p", { class: "muted" }, `${one.by}: ${told}; ${one.why}.`);
+}
+
 function odds(title, share, reasons) {
   if (share === null) return null;
   const first = [...reasons].sort((a, b) => Math.abs(b.added) - Math.abs(a.added)).slice(0, 6);
@@ -72,6 +79,7 @@ function said(found) {
     found.words.length ? section("Words", make("ul", { class: "said-words" }, ...found.words.map(word))) : null,
     found.terms.length > 1 ? section("Terms", ...found.terms.map((one) => term(one, wanted < 2))) : null,
     section("What put it back", ...found.pushed.map(pushed)),
+    section("Looked at again", judged(found.reranked)),
     section("How sure", odds("It answers", found.relevance, found.relevance_of), odds("Anything here answers", found.answered, found.answered_of)),
   ];
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sightline.evaluation.cases import Case, Document, Task, pictures_only
 from sightline.evaluation.catalog import read_catalog
+from sightline.evaluation.clicks import read_clicks
 from sightline.evaluation.files import digest
 from sightline.evaluation.judged import read_judged
 from sightline.evaluation.metrics import Difference, Judged, Score, score
@@ -28,6 +29,7 @@ __all__ = [
     "evaluate",
     "pictures_only",
     "read_catalog",
+    "read_clicks",
     "read_judged",
     "read_pairs",
     "score",

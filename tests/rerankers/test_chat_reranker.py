@@ -112,7 +112,7 @@ def test_a_yes_is_worth_more_than_any_place_and_an_order_more_than_the_first(scr
     script.rule = says("[4] > [3] > [2] > [1]")
     listed = ChatReranker(chat, picture, timeout_s=30, mode="listwise").judge(RED_MUG, HITS)
     assert listed == pytest.approx([-3 * math.log(place) for place in (4, 3, 2, 1)])
-    assert weighed(listed, 1.0) == [3, 2, 1, 0]
+    assert weighed(listed, [0.5] * 4, 1.0) == [3, 2, 1, 0]
 
 
 def test_no_hits_need_no_model(script: Script) -> None:

@@ -122,10 +122,10 @@ def test_a_search_follows_it_and_keeps_the_first_order_where_it_fails(tmp_path: 
     with Sightline.open(tmp_path / "index") as opened:
         opened.add(*(tmp_path / f"{name}.png" for name in ("red", "blue", "green")))
         plain = opened.search("a red ball", least=0)
-        made = opened.search("a red ball", rerank=f"vlm:{folder}", least=0)
+        made = opened.search("a red ball", rerank=f"vlm:{folder}", least=0, gate=False)
         seen = {hit.id: opened._pixels(hit.parts[0]) for hit in plain}
         odds = dict(zip(seen, open_local(folder).match("a red ball", list(seen.values())), strict=True))  # type: ignore[arg-type]
-        weighed = {hit.id: log_odds(odds[hit.id]) - math.log(hit.rank) for hit in plain}
+        weighed = {hit.id: log_odds(odds[hit.id]) + log_odds(hit.relevance) - math.log(hit.rank) for hit in plain}
         assert [hit.id for hit in made] == sorted(weighed, key=lambda name: -weighed[name])
         assert {hit.via[-1] for hit in made} == {"rerank"}
         by_picture = opened.search(tmp_path / "red.png", rerank=f"vlm:{folder}")

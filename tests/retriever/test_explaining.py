@@ -201,6 +201,13 @@ class Backwards:
 def test_what_a_reranker_moved_is_told(why: Why) -> None:
     told = why(WANTED, "red-tall", reranking=Reranking(Backwards(), depth=4), k=4)
     assert told.places == {"fusion": 1, "reranker": 4, "shown": 4}
+    assert told.reranked is not None
+    assert (told.reranked.by, told.reranked.first, told.reranked.said) == ("backwards", 0.0, 0.0)
+    behind = why(WANTED, "blue-wide", reranking=Reranking(Backwards(), depth=4), k=6)
+    assert behind.places["fusion"] > 4
+    assert behind.reranked is not None
+    assert behind.reranked.said is None  # it stood behind those that were read
+    assert why(WANTED, "red-tall").reranked is None
     assert sum(one.added for one in told.channels) + sum(told.adjustments.values()) == pytest.approx(told.score)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import retriever
+from retriever.arranging import sorted_by
 from retriever.cursors import Place
 from sightline.errors import InputError
 from sightline.filters import Compare
@@ -184,6 +185,23 @@ def test_what_is_hardly_relevant_is_not_sorted_to_the_front(find: Find, shelve_a
     shelve_all([*jars, *lids])
     for k in (3, 5):
         assert ids(find("red tall jar", k=k, sort="price")) == [f"jar-{n}" for n in range(k)]
+
+
+def test_where_relevance_is_told_it_decides_what_is_sorted(store: Store, shelve: Shelve) -> None:
+    told = {
+        "jar": (0.9, 0.03),
+        "vase": (0.5, 0.029),
+        "lid": (0.04, 0.028),
+        "unwanted": (0.9, -0.97),
+        "far": (0.9, 0.01),
+    }
+    hits = [
+        Hit(shelve(name, texts=["x"], price=10 - at), (), score, at + 1, ("words",), relevance=share)
+        for at, (name, (share, score)) in enumerate(told.items())
+    ]
+    assert ids(sorted_by(hits, "price", store, least=5)) == ["vase", "jar"]
+    bare = [replace(hit, relevance=None) for hit in hits]
+    assert ids(sorted_by(bare, "price", store, least=1)) == ["lid", "vase", "jar"]
 
 
 def test_texts_sort_without_regard_to_case_and_after_numbers(find: Find, shelve: Shelve) -> None:

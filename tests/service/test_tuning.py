@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from sightline.engine import Sightline
+from tests.extras import needs
+from tests.service.conftest import COLOURS as RGB
+from tests.service.conftest import draw
+
 Run = Callable[..., tuple[int, str, str]]
 KINDS = ("mug", "teapot", "kettle", "lamp", "clock", "vase", "basket", "ladder", "bucket", "broom", "candle", "mirror")
 COLOURS = ("red", "green", "blue")
@@ -76,7 +81,7 @@ def test_bars_by_hand(folder: Path, sightline: Run) -> None:
     code, out, _ = sightline("tune", "--name", "0.65", "--json", *at)
     assert (code, json.loads(out)["calibration"]["least"]) == (0, {"name": 0.65, "description": 0.1})
     code, _, err = sightline("tune", "--name", "0.65", "--queries", folder / "queries.json", *at)
-    assert (code, "either --queries" in err) == (2, True)
+    assert (code, "either queries" in err) == (2, True)
     code, _, err = sightline("tune", "--qrels", folder / "queries.json", *at)
     assert (code, "give both" in err) == (2, True)
 
@@ -89,3 +94,59 @@ def test_the_service_takes_and_tells_it(client: TestClient) -> None:
     assert 0 <= told["answered"] <= 1
     asked["least"] = 1.5
     assert client.post("/v1/collections/default/search", json=asked).status_code == 422
+
+
+# -- rerankers
+
+
+@pytest.fixture
+def photos(tmp_path: Path, sightline: Run) -> Path:
+    """Four bowls, told apart by their colour alone, with judged queries and clicks."""
+    for name, rgb in RGB.items():
+        draw(tmp_path / f"{name}.png", "bowl", rgb)
+    assert sightline("index", *sorted(tmp_path.glob("*.png")), "--index", tmp_path / "index")[0] == 0
+    rows = [
+        {"_id": f"{name}-{at}", "text": f"{said} {name} thing", "relevant": [f"{name}.png"]}
+        for name in RGB
+        for at, said in enumerate(("a", "one", "my", "the plain", "some"))
+    ]
+    (tmp_path / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    clicks = [f"{row['text']},{row['relevant'][0]},{2 + at % 3}" for at, row in enumerate(rows)]
+    (tmp_path / "clicks.csv").write_text("\n".join(["query,clicked,clicks", *clicks]))
+    return tmp_path
+
+
+@pytest.mark.parametrize("source", ["--queries=queries.jsonl", "--clicks=clicks.csv"])
+def test_a_reranker_is_tuned_and_what_was_found_is_kept(photos: Path, sightline: Run, source: str) -> None:
+    needs("pytrec_eval", extra="eval")
+    option, _, name = source.partition("=")
+    at = ("--index", photos / "index")
+    asked = ("tune", "--rerank", "vlm:starter", option, photos / name, *at)
+    code, out, err = sightline(*asked, "--dry-run", "--json")
+    assert code == 0, err
+    told = json.loads(out)["reranker"]
+    assert sum(one["queries"] for one in told["kinds"]) + told["left_out"] == 5 * len(RGB)
+    with Sightline.open(photos / "index") as opened:
+        assert not opened.rerankers.trust("vlm:starter").tuned
+    code, out, _ = sightline(*asked)
+    assert (code, "kind of query" in out) == (0, True)
+    with Sightline.open(photos / "index") as opened:
+        trust = opened.rerankers.trust("vlm:starter")
+        assert trust.tuned
+        assert trust.weights == {one["kind"]: one["after"] for one in told["kinds"]}
+        opened.rerankers.set_trust("vlm:starter", None)
+        assert not opened.rerankers.trust("vlm:starter").tuned
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("--rerank", "vlm:starter"), "a reranker is tuned by judged queries"),
+        (("--rerank", "vlm:starter", "--name", "0.5"), "give either queries"),
+        (("--queries", "queries.jsonl", "--clicks", "clicks.csv"), "give one of --queries, --clicks, --catalog"),
+    ],
+)
+def test_a_reranker_wants_queries_of_one_kind(folder: Path, sightline: Run, given: tuple[str, ...], says: str) -> None:
+    code, _, err = sightline("tune", *given, "--index", folder / "index")
+    assert code == 2
+    assert says in " ".join(err.split())

@@ -1,0 +1,68 @@
+"""Reads what people clicked: rows of a query and the items that were opened, counted by query, as judged queries.
+
+Knows the form of such rows; nothing of the index. People click what they were shown, and more of what stood first: what
+was never shown is judged by nobody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer.records import Row
+from sightline.errors import InputError
+from sightline.evaluation.cases import Case, Task
+from sightline.evaluation.files import rows
+from sightline.types import Skipped
+
+ASKED = ("query", "text")
+OPENED = ("clicked", "id", "item", "item_id")
+SLIPS = 0.1  # share of the most clicked item's clicks, below which others were opened by mistake
+OFTEN = 0.5  # share of them, from which an item is as good as it
+
+
+def read_clicks(path: Path) -> Task:
+    """A case a query, its items graded 2 where clicked at least half as often as the most clicked one, else 1.
+
+    A row: "query" and "clicked" (an id, or a list of them), or "id"; "clicks" says how often, 1 where it is missing.
+    Spaces and case of a query do not matter. Raises InputError naming file and line.
+    """
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    first: dict[str, tuple[str, str]] = {}  # query as compared -> as it was first put, and where
+    for row in rows(path):
+        if isinstance(row, Skipped):
+            raise InputError(f"{row.source}: {row.reason}")
+        asked = next((str(row.values[key]).strip() for key in ASKED if isinstance(row.values.get(key), str)), "")
+        if not asked:
+            raise InputError(f"{row.where}: there is no 'query'")
+        key = " ".join(asked.casefold().split())
+        first.setdefault(key, (asked, row.where))
+        for item in _opened(row):
+            counted[key][item] += _times(row)
+    if not counted:
+        raise InputError(f"{path}: there is no click in it")
+    cases = [_case(f"c{at:04}", *first[key], clicks) for at, (key, clicks) in enumerate(counted.items(), start=1)]
+    return Task("queries", tuple(cases), notes=("judged by clicks: what was not shown was not judged",))
+
+
+def _case(name: str, text: str, where: str, clicks: Counter[str]) -> Case:
+    most = max(clicks.values())
+    grades = {item: 2 if times >= OFTEN * most else 1 for item, times in clicks.items() if times >= SLIPS * most}
+    return Case(name, grades, text=text, label=where)
+
+
+def _opened(row: Row) -> Iterator[str]:
+    said = next((row.values[key] for key in OPENED if row.values.get(key) not in (None, "", [])), None)
+    for one in said if isinstance(said, list) else [said]:
+        if not isinstance(one, str | int) or isinstance(one, bool) or not str(one).strip():
+            raise InputError(f"{row.where}: 'clicked' is the id of an item, or a list of ids")
+        yield str(one).strip()
+
+
+def _times(row: Row) -> int:
+    said = row.values.get("clicks", 1)
+    times = int(said) if isinstance(said, str) and said.strip().isdigit() else said
+    if type(times) is not int or times < 1:
+        raise InputError(f"{row.where}: 'clicks' is how often, a whole number from 1, not {said!r}")
+    return times

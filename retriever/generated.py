@@ -277,14 +277,18 @@ def _is_english(items: Sequence[Item]) -> bool:
 
 
 def backgrounds(store: Store, encoder: Encoder, sample: Sequence[Item]) -> dict[Modality, tuple[float, float]]:
-    """Kind of part -> mean and standard deviation of its cosines to everyday things, of its best vector to each."""
+    """Kind of part -> mean and standard deviation of its cosines to everyday things, as a search counts them."""
     things = everyday(encoder)  # (t, dim)
     by_kind: dict[Modality, tuple[float, float]] = {}
     for kind in KINDS:
         digests = sorted({part.digest for item in sample for part in item.parts if part.modality == kind})
         known = store.known(encoder.space, digests) if digests else {}
-        best = [(things @ known[digest].T).max(axis=1, keepdims=True) for digest in sorted(known)]  # (t, m) -> (t, 1)
-        told = background_of(best)
+        blocks = [things @ known[digest].T for digest in sorted(known)]  # (t, dim) @ (dim, m)
+        if any(block.shape[1] > 1 for block in blocks):  # what regions count, the store knows
+            ids, most = tuple(sorted(item.id for item in sample)), sum(len(item.parts) for item in sample)
+            found = store.search(encoder.space, things, most, where=HasId(ids), modalities=frozenset({kind}))
+            blocks = [np.asarray([hit.score for hit in hits], np.float32) for hits in found]
+        told = background_of(blocks)
         if told:
             by_kind[kind] = told
     return by_kind

@@ -52,6 +52,7 @@ class Built:
         self.effort = effort
         self._index, self._rows, self._kind, self._most = index, rows, kind, most
         self._alive: NDArray[np.bool_] | None = None  # None: all of them
+        self._always: dict[Which, _Asked] = {}  # searches without a filter, until something is gone
         self._passed: tuple[NDArray[np.int64], NDArray[np.bool_]] | None = None  # the items asked for last, their rows
         self._gpu = on_gpu(index, effort=effort)
 
@@ -81,11 +82,13 @@ class Built:
             if self._alive is None:
                 self._alive = np.ones(self._rows.shape[1], bool)
             self._alive[at] = False
+            self._always.clear()
 
     def keep(self, there: NDArray[np.int64]) -> None:
         """Find only these vector ids from now on."""
         alive = np.isin(self._rows[0], there, assume_unique=True)
         self._alive = None if alive.all() else alive
+        self._always.clear()
 
     def search(
         self,
@@ -114,20 +117,32 @@ class Built:
         ]
 
     def _asked(self, items: NDArray[np.int64] | None, which: Which) -> _Asked:
-        mask = self._alive
+        if items is None:
+            if which not in self._always:
+                self._always[which] = self._those(self._alive if which == "all" else self._by(which), narrow=False)
+            return self._always[which]
+        known = self._passed
+        if known is None or known[0] is not items:
+            known = self._passed = items, np.isin(self._rows[2], items)
+        mask = known[1]
         if which != "all":
-            first = np.diff(self._rows[1], prepend=-1) != 0
-            chosen = first if which == "wholes" else ~first
-            mask = chosen if mask is None else mask & chosen
-        if items is not None:
-            known = self._passed
-            if known is None or known[0] is not items:
-                known = self._passed = items, np.isin(self._rows[2], items)
-            mask = known[1] if mask is None else mask & known[1]
+            mask = mask & self._by(which)
+        elif self._alive is not None:
+            mask = mask & self._alive
+        return self._those(mask, narrow=True)
+
+    def _those(self, mask: NDArray[np.bool_] | None, *, narrow: bool) -> _Asked:
+        """A search of these rows, None: all; `narrow` where a filter chose them."""
         if mask is None:
             return _Asked(self._rows.shape[1], None, None, narrow=False)
         allowed = int(mask.sum())
-        return _Asked(allowed, selector(mask), mask, narrow=items is not None and 2 * allowed < len(mask))
+        return _Asked(allowed, selector(mask), mask, narrow=narrow and 2 * allowed < len(mask))
+
+    def _by(self, which: Which) -> NDArray[np.bool_]:
+        """The rows of wholes, or those of regions, that are still there."""
+        first: NDArray[np.bool_] = np.diff(self._rows[1], prepend=-1) != 0
+        chosen = first if which == "wholes" else ~first
+        return chosen if self._alive is None else chosen & self._alive
 
     def _nearest(
         self, queries: Vectors, pool: int, asked: _Asked, effort: int, *, all_of_them: bool

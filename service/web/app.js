@@ -5,6 +5,7 @@ import { showAnswer, showAsking, showSentences } from "./answer.js";
 import { openDetail } from "./detail.js";
 import { make } from "./dom.js";
 import { countable, named, orders, others, showFacets } from "./facets.js";
+import { isJudged, judge, judgedIds, keepFor, recall, showJudged } from "./judged.js";
 import { showError, showHits, showLoading, showNote } from "./gallery.js";
 import { openWhy } from "./why.js";
 
@@ -29,12 +30,14 @@ function asked(mode) {
     fold: $("fold").checked ? "" : "off",
     like: page.like?.id ?? "",
     part: page.like?.part ?? "",
+    ...(mode === "search" ? judgedIds() : {}),
     c: page.collection,
   };
 }
 
 function remember(state) {
-  const kept = Object.entries(state).filter(([, value]) => value && value !== "any" && value !== "search");
+  const each = Object.entries(state).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  const kept = each.filter(([, value]) => value && value !== "any" && value !== "search");
   const address = `?${new URLSearchParams(kept)}`;
   if (address !== location.search) history.pushState(null, "", address);
   document.title = state.q ? `${state.q} · Sightline` : "Sightline";
@@ -54,6 +57,7 @@ async function restore() {
   if ($("sort").selectedIndex < 0) $("sort").value = "";
   $("fold").checked = text("fold") !== "off";
   if (text("like")) resemble({ id: text("like"), part: text("part") });
+  recall(said(), { liked: state.getAll("liked"), disliked: state.getAll("disliked") });
   if (text("q") || text("like")) await (text("mode") === "ask" ? ask() : search());
   else land();
 }
@@ -61,7 +65,7 @@ async function restore() {
 function land() {
   page.running?.abort();
   document.body.classList.add("landing");
-  $("answer").hidden = $("arrange").hidden = true;
+  $("answer").hidden = $("arrange").hidden = $("judged").hidden = true;
   $("results").replaceChildren();
   say("");
 }
@@ -128,16 +132,26 @@ function wanted() {
   const fold = $("fold").checked ? "true" : "";
   const where = $("where").value.trim();
   const order = $("sort").value === VARIED ? { diversity: 0.3 } : { sort: $("sort").value };
-  return { query, where, negative, target: target(), exclude: like?.id, ...order, fold, k: PAGE };
+  return { query, where, negative, target: target(), exclude: like?.id, ...judgedIds(), ...order, fold, k: PAGE };
+}
+
+// What hits are judged for: the words and the picture, not the filter, the order or the collection.
+const said = () => [$("query").value.trim(), page.file?.name, page.file?.lastModified, page.like?.id].join("\n");
+
+function onJudge(side, hit) {
+  judge(side, hit, said());
+  search();
 }
 
 // The first page, or with `after` (what was asked, the hits shown so far and the cursor behind them) the next one.
 function search(after = null) {
+  if (!after) keepFor(said());
   const fields = after?.fields ?? wanted();
   if (!fields) return $("query").focus();
   const next = async (signal) => {
     $("answer").hidden = true;
     $("arrange").hidden = false;
+    showJudged($("judged"), search);
     say("Searching…");
     if (!after) showLoading($("results"));
     const picture = after ? after.picture : await image();
@@ -158,7 +172,8 @@ function search(after = null) {
     const onMore = found.cursor ? () => search({ fields, picture, hits: shown, cursor: found.cursor }) : null;
     const onOpen = (hit) => open(hit.id, { hit });
     const onWhy = (hit) => why(hit, fields, picture);
-    showHits($("results"), found.hits, { collection: page.collection, onOpen, onWhy, onMore, after: after?.hits });
+    const doing = { onOpen, onWhy, onMore, onJudge, judgedAs: isJudged };
+    showHits($("results"), found.hits, { collection: page.collection, ...doing, after: after?.hits });
   };
   return run("search", next, { remembered: Boolean(after) });
 }
@@ -189,7 +204,7 @@ function ask() {
   if (!fields.question) return $("query").focus();
   return run("ask", async (signal) => {
     say("Reading what is indexed…");
-    $("arrange").hidden = true;
+    $("arrange").hidden = $("judged").hidden = true;
     $("results").replaceChildren();
     const text = showAsking($("answer"));
     const onOpen = (citation) => open(citation.id, { citation });

@@ -9,7 +9,8 @@ const CHANNELS = {
   dense: ["meaning", "Found by what the text means"],
   words: ["words", "Found by the words themselves"],
   id: ["name", "Found by its name or id"],
-  rerank: ["reranked", "Looked at again by a chat model"],
+  fields: ["like these", "Has values that liked items have"],
+  rerank: ["reranked", "Looked at again by a reranker"],
 };
 const LONG_VALUE = 40; // beyond it a value is a text, not a fact to show at a glance
 
@@ -62,7 +63,23 @@ function copies(hit) {
   return make("span", { class: "alike", title }, `+${count} alike`);
 }
 
-function card(hit, { collection, names, onOpen, onWhy }) {
+// "More like this", "less like this" and "why" stand over a corner of the picture.
+function tools(hit, { onJudge, onWhy, judgedAs }) {
+  const say = (side, label, sign) => {
+    const pressed = String(judgedAs(side, hit.id));
+    const told = `${label} ${hit.title}`;
+    return make("button", { type: "button", class: "why", "aria-label": told, title: label, "aria-pressed": pressed, onclick: () => onJudge(side, hit) }, sign);
+  };
+  return make(
+    "span",
+    { class: "tools" },
+    say("liked", "More like", "+"),
+    say("disliked", "Less like", "−"),
+    make("button", { type: "button", class: "why", "aria-label": `Why ${hit.title}`, onclick: () => onWhy(hit) }, "Why?"),
+  );
+}
+
+function card(hit, { collection, names, onOpen, ...doing }) {
   const shown = names.filter((name) => name in hit.fields);
   const parted = shown.flatMap((name, n) => [n ? " · " : null, fact(name, hit.fields[name])]);
   const facts = make("span", { class: "facts" }, ...parted);
@@ -87,14 +104,14 @@ function card(hit, { collection, names, onOpen, onWhy }) {
         make("span", { class: "found" }, ...via, copies(hit), make("span", { class: "score", title: known ? "relevance" : "score" }, score)),
       ),
     ),
-    make("button", { type: "button", class: "why", "aria-label": `Why ${hit.title}`, onclick: () => onWhy(hit) }, "Why?"),
+    tools(hit, doing),
   );
 }
 
 // The first page takes the place of what was there; a later one, with `after` (the pages before), is added to it.
-export function showHits(where, hits, { collection, onOpen, onWhy, onMore, after = [] }) {
+export function showHits(where, hits, { onMore, after = [], ...doing }) {
   const names = keyFields(after.length ? after : hits);
-  const cards = hits.map((hit) => card(hit, { collection, names, onOpen, onWhy }));
+  const cards = hits.map((hit) => card(hit, { names, ...doing }));
   if (after.length) {
     where.querySelector(".more")?.remove();
     where.querySelector(".gallery").append(...cards);

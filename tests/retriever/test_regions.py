@@ -15,6 +15,7 @@ from retriever.likeness import vectors_of
 from sightline.protocols import Store
 from sightline.showing import Show
 from sightline.stores import open_store
+from sightline.stores.chance import Chance
 from sightline.types import Box, Hit, Item, Like, Locator, Part, PartVectors, Query, Results, Term
 from tests.retriever.colours import ColourEncoder, picture
 
@@ -97,13 +98,23 @@ def test_regions_alike_fold_nothing(store: Store) -> None:
     assert {"scene", "plain"} <= hits.keys()
 
 
-def test_a_background_counts_a_picture_once_by_its_best(store: Store) -> None:
+def test_a_background_is_of_what_regions_count(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = ColourEncoder()
-    (item,) = store.get(["plain"])
-    alone = backgrounds(store, encoder, [item])
-    put(store, "plain", "red wide", ("red wide", LEFT), ("red wide", RIGHT))
-    again = backgrounds(store, encoder, [item])
-    assert again == pytest.approx(alone) if alone else not again
+    things = encoder.encode_queries([("red",), ("green tall",), ("wide",)])
+    monkeypatch.setattr("retriever.generated.everyday", lambda _: things)
+    colours, shapes = ("red", "green", "blue"), ("tall", "wide")
+    seen = [f"{colour} {shape}" for colour in colours for shape in shapes]
+    names = [f"item-{n:02d}" for n in range(30)]
+    for n, name in enumerate(names):
+        put(store, name, seen[n % 6], (seen[(n + 1) % 6], LEFT), (seen[(n + 3) % 6], RIGHT))
+    known = store.known(encoder.space, [f"digest of {name}" for name in names])
+    chance = Chance.of([*known.values(), *store.known(encoder.space, ["digest of scene"]).values()])
+    assert chance is not None
+    less = chance.less(things)[:, None]
+    cosines = [np.maximum(things @ rows[0][:, None], (things @ rows[1:].T).max(axis=1, keepdims=True) - less)
+               for rows in known.values()]  # fmt: skip
+    told = backgrounds(store, encoder, store.get(names))["image"]
+    assert told == pytest.approx((np.mean(cosines), np.std(cosines)), abs=1e-4)
 
 
 def test_an_explanation_names_the_region(store: Store) -> None:

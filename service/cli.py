@@ -184,7 +184,7 @@ def serve(
     store: StoreSpec = None,
     mllm: MllmSpec = None,
     rerank: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="re-orders hits: vlm:starter, vlm:FOLDER or a chat model")
+        str | None, typer.Option(metavar="SPEC", help="re-orders hits: vlm:starter, or another of docs/reranking.md")
     ] = None,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="let callers upsert pictures by URL")] = False,
 ) -> None:
@@ -248,9 +248,9 @@ def models(as_json: AsJson = False) -> None:
     """List encoders and rerankers to choose from, their size and what their licences allow."""
     from service import tables
     from sightline.encoders import model_cards
-    from sightline.mllms import vision_cards
+    from sightline.rerankers import reranker_cards
 
-    cards, rerankers = model_cards(), vision_cards()
+    cards, rerankers = model_cards(), reranker_cards()
     if as_json:
         print_json({"models": [asdict(card) for card in cards], "rerankers": [asdict(card) for card in rerankers]})
         return

@@ -78,7 +78,10 @@ def eval_command(
         str, typer.Option(metavar="NAMES", help="search by words, vectors, clip or dense alone (default: all)")
     ] = "",
     rerank: Annotated[
-        str, typer.Option(metavar="SPEC", help="what re-orders the first hits: vlm:starter, vlm:FOLDER or a chat model")
+        str,
+        typer.Option(
+            metavar="SPEC", help="what re-orders the first hits: vlm:starter, or another of docs/reranking.md"
+        ),
     ] = "",
     index: IndexDir = None,
     collection: Collection = None,

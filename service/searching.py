@@ -38,7 +38,7 @@ def search_command(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="looks at the first hits again and re-orders them: vlm:starter, vlm:FOLDER or a chat model",
+            help="looks at the first hits again and re-orders them: vlm:starter, or another of docs/reranking.md",
         ),
     ] = None,
     gate: Annotated[

@@ -44,6 +44,7 @@ class Conversation:
         where: Where = None,
         target: Literal["image", "text"] | None = None,
         rerank: str | None = None,
+        gate: bool | None = None,
         show: Show | None = None,
         least: float | None = None,
     ) -> None:
@@ -54,7 +55,7 @@ class Conversation:
         self._k = k
         self._where = where
         self._target = target
-        self._rerank = rerank
+        self._rerank, self._gate = rerank, gate
         self._show = show or Show()
         self._least = least
 
@@ -92,6 +93,7 @@ class Conversation:
             where=self._within(turn),
             target=self._target,
             rerank=self._rerank,
+            gate=self._gate,
             show=replace(self._show, sort=turn.sort) if turn.sort else self._show,
             least=self._least,
         )

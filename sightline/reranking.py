@@ -6,7 +6,9 @@ Knows what is kept; what it means is the retriever's, what it is fitted by the e
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 
 from indexer import Ledger
 from retriever.reranking import Reranking, Trust
@@ -17,6 +19,7 @@ from sightline.settings import Settings
 from sightline.types import Part, Pixels
 
 NOTE = "trust in rerankers"
+OPEN = 4  # rerankers that stay open, with what they judged
 
 
 class Rerankers:
@@ -26,6 +29,8 @@ class Rerankers:
         self, settings: Settings, ledger: Ledger, picture: Callable[[Part], Pixels | None], writing: Writing
     ) -> None:
         self._settings, self._ledger, self._picture, self._writing = settings, ledger, picture, writing
+        self._opened: OrderedDict[str, Reranker] = OrderedDict()
+        self._opening = Lock()
 
     def named(self, spec: str | None, *, gated: bool | None = None, depth: int | None = None) -> Reranking | None:
         """The reranker of a spec, None or the setting; none for "". Raises ConfigError, MissingExtra."""
@@ -41,7 +46,15 @@ class Rerankers:
         )
 
     def open(self, spec: str) -> Reranker:
-        return open_reranker(spec, picture=self._picture, timeout_s=self._settings.rerank_timeout_s)
+        """Opened once and kept, so that it remembers what it judged. Raises ConfigError, MissingExtra."""
+        timeout_s, tokens = self._settings.rerank_timeout_s, self._settings.rerank_tokens
+        with self._opening:
+            found = self._opened.pop(spec, None)
+            found = found or open_reranker(spec, picture=self._picture, timeout_s=timeout_s, tokens=tokens)
+            self._opened[spec] = found
+            if len(self._opened) > OPEN:
+                self._opened.popitem(last=False)
+            return found
 
     def trust(self, spec: str) -> Trust:
         """How far it is believed: as tuned here, else as by default."""

@@ -28,11 +28,14 @@ class Settings(BaseSettings):
     store: str | None = Field(None, description="store spec; unset: the one that built the index, else `faiss`")
     mllm: str | None = Field(None, description="chat model that writes answers; unset: sentences and facts are quoted")
     rerank: str | None = Field(
-        None, description="re-orders the first hits: vlm:starter, vlm:FOLDER or a chat model; unset: none"
+        None, description="re-orders the first hits: vlm:starter or any spec of `docs/reranking.md`; unset: none"
     )
     rerank_depth: int = Field(20, ge=1, le=200, description="how many hits are re-ordered")
     rerank_gate: bool = Field(True, description="a reranker is asked only of queries of a kind that it helps")
     rerank_timeout_s: float = Field(30.0, gt=0, description="time for one reranking; past it the first order stands")
+    rerank_tokens: int = Field(
+        50_000, ge=1000, description="most tokens a chat model is sent for one reranking; hits beyond are not read"
+    )
     mllm_timeout_s: float = Field(120.0, gt=0, description="time for one answer of the chat model")
     batch_size: int = Field(32, ge=1, le=4096, description="parts embedded and stored at a time")
     regions: RegionKind | None = Field(

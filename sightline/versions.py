@@ -17,6 +17,7 @@ BY_ENGINE = {
     "sentence-transformers": ("sentence-transformers", "torch"),
     "faiss": ("faiss-cpu", "faiss-gpu"),
     "qdrant": ("qdrant-client", "qdrant-edge-py"),
+    "cross-encoder": ("sentence-transformers", "transformers", "torch"),
     "vlm": ("transformers", "torch"),
     "openai": ("langchain-openai",),
     "ollama": ("langchain-ollama",),

@@ -1,4 +1,5 @@
-"""What every reranker does alike: find a hit's picture, and tell how sure an answer is.
+"""What every reranker does alike: find the picture and the words of a hit, tell what a query asks, and say how sure an
+answer is.
 
 Knows nothing of models or of what becomes of the answers.
 """
@@ -6,18 +7,90 @@ Knows nothing of models or of what becomes of the answers.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 
-from sightline.types import Hit, Part, Pixels
+import numpy as np
+from PIL import Image
+
+from sightline.types import FieldValue, Hit, Part, Pixels, Query
 
 PictureOf = Callable[[Part], Pixels | None]  # the pixels of an image part, None where there are none
+SIDE = 512  # pixels: no reranker is shown a longer side. Some 300 tokens; hits come as thumbnails and are smaller
 SUREST = 1e-6  # nothing is held less likely: floating point knows no surer answer
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is wanted and what is not, as a reranker reads it: words as one text, and pictures no larger than `SIDE`."""
+
+    text: str
+    pictures: tuple[Pixels, ...]
+    unwanted: tuple[str, ...]  # texts
+    unwanted_pictures: tuple[Pixels, ...]
+
+    @property
+    def of_words(self) -> bool:
+        """Whether there are wanted words, and no pictures at all."""
+        return bool(self.text.strip()) and not self.pictures and not self.unwanted_pictures
+
+
+def asked_of(query: Query) -> Asked:
+    """What a query asks. Items that it is to be like are left out: no reranker knows them."""
+    against = [term.content for term in query.terms if term.weight < 0]
+    return Asked(
+        query.text,
+        tuple(shrunk(one) for one in query.pictures),
+        tuple(one for one in against if isinstance(one, str)),
+        tuple(shrunk(one) for one in against if isinstance(one, np.ndarray)),
+    )
+
+
 def first_picture(hit: Hit, picture: PictureOf) -> Pixels | None:
-    """The hit's best part that is a picture, else its item's first; None where it has none."""
+    """The hit's best part that is a picture, else its item's first, no larger than `SIDE`; None where it has none."""
     parts = (part for part in (*hit.parts, *hit.item.parts) if part.modality == "image")
-    return next((pixels for part in parts if (pixels := picture(part)) is not None), None)
+    return next((shrunk(pixels) for part in parts if (pixels := picture(part)) is not None), None)
+
+
+def shrunk(pixels: Pixels) -> Pixels:
+    """The picture itself, or a smaller one where a side is longer than `SIDE`."""
+    if max(pixels.shape[:2]) <= SIDE:
+        return pixels
+    image = Image.fromarray(pixels)
+    image.thumbnail((SIDE, SIDE))
+    return np.asarray(image)
+
+
+def words_of(hit: Hit, *, chars: int) -> str:
+    """Title, fields, the passages that matched and then the others, cut after so many characters; "" has no words.
+
+    An id is no word: where the title is missing, it is left out.
+    """
+    found: list[str] = []
+    room = chars
+    for line in _lines(hit):
+        if room <= 0:
+            break
+        found.append(line[:room])
+        room -= len(line) + 1
+    return "\n".join(found)
+
+
+def _lines(hit: Hit) -> Iterator[str]:
+    fields = hit.item.fields
+    if title := fields.get("title"):
+        yield _value(title)
+    yield from (f"{name}: {_value(value)}" for name, value in fields.items() if name != "title")
+    seen: set[str] = set()
+    for part in chain(hit.parts, hit.item.parts):  # one after the other: a document may have thousands
+        if part.modality == "text" and part.text and part.id not in seen:
+            seen.add(part.id)
+            yield part.text
+
+
+def _value(value: FieldValue) -> str:
+    return ", ".join(str(one) for one in value) if isinstance(value, tuple) else str(value)
 
 
 def log_odds(likely: float) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sightline.errors import EngineError, EngineTimeout
-from sightline.rerankers.reading import PictureOf, first_picture, log_odds
+from sightline.rerankers.reading import PictureOf, asked_of, first_picture, log_odds
 from sightline.types import Hit, Pixels, Query
 
 STEP = 8  # pictures between two looks at the clock
@@ -36,18 +36,23 @@ class YesNoReranker:
     def name(self) -> str:
         return self._model.name
 
+    @property
+    def alone(self) -> bool:
+        """Each hit is judged by itself, whatever stands beside it."""
+        return True
+
     def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
         """By hit the log-odds of yes; a match of unwanted words makes it as unlikely as the model is sure of that.
 
         Raises EngineTimeout; EngineError for a query with a picture or without words, and when the model fails.
         """
-        wanted, unwanted = _texts(query)
-        if not wanted or any(not isinstance(term.content, str) for term in query.terms):
+        asked = asked_of(query)
+        if not asked.of_words:
             raise EngineError(f"{self.name} judges pictures by words, and this query is not of words alone")
         until = time.monotonic() + self._timeout_s
         shown = {at: seen for at, hit in enumerate(hits) if (seen := first_picture(hit, self._picture)) is not None}
         fits = dict.fromkeys(shown, 0.0)
-        for text, sign in [*((text, 1) for text in wanted), *((text, -1) for text in unwanted)]:
+        for text, sign in [(asked.text, 1), *((text, -1) for text in asked.unwanted)]:
             for at, likely in zip(shown, self._asked(text, list(shown.values()), until), strict=True):
                 fits[at] += sign * log_odds(likely)
         return [fits.get(at) for at in range(len(hits))]
@@ -59,9 +64,3 @@ class YesNoReranker:
                 raise EngineTimeout(f"{self._model.name} did not judge the hits within {self._timeout_s:g} s")
             odds += self._model.match(text, pictures[start : start + STEP])
         return odds
-
-
-def _texts(query: Query) -> tuple[list[str], list[str]]:
-    """The wanted words as one text, and every unwanted text."""
-    unwanted = [term.content for term in query.terms if isinstance(term.content, str) and term.weight < 0]
-    return [query.text] if query.text.strip() else [], unwanted

@@ -79,7 +79,7 @@ def test_without_torch_a_search_is_reranked_by_it(tmp_path: Path) -> None:
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
         "from sightline import Sightline\n"
         "with Sightline.open(sys.argv[1]) as index:\n"
-        "    found = index.search('red ball', rerank='vlm:starter', least=0)\n"
+        "    found = index.search('red ball', rerank='vlm:starter', gate=False, least=0)\n"
         "    print(found.warnings, found[0].via)\n"
     )
     for name, rgb in (("red", (200, 30, 30)), ("blue", (30, 60, 200))):

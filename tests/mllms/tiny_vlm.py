@@ -17,9 +17,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -41,7 +42,6 @@ CORPUS = [
 def build(folder: Path) -> Path:
     """Save the model with its processor into `folder`: a CLIP eye, a small Llama, a byte-level BPE trained here."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     from sightline.encoders.torchvision_repair import repair
 
@@ -49,14 +49,7 @@ def build(folder: Path) -> Path:
     import transformers as tf
 
     torch.manual_seed(7)
-    special = ["<pad>", "<s>", "</s>", "<image>"]
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator(
-        CORPUS, trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet)
-    )
+    bpe = tokenizer_of(["<pad>", "<s>", "</s>", "<image>"])
     tokenizer = tf.PreTrainedTokenizerFast(
         tokenizer_object=bpe, pad_token="<pad>", bos_token="<s>", eos_token="</s>", model_max_length=4096
     )
@@ -84,6 +77,19 @@ def build(folder: Path) -> Path:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+def tokenizer_of(special: Sequence[str]) -> Any:
+    """A byte-level BPE trained here, in which yes and no are one token each; `special` have the first ids."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=[*special], initial_alphabet=alphabet)
+    bpe.train_from_iterator(CORPUS, trainer)
+    return bpe
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from retriever.reranking import weighed
 from sightline.errors import EngineError, EngineTimeout
 from sightline.mllms import open_chat
 from sightline.rerankers import open_reranker
-from sightline.rerankers.chat import ChatReranker, Mode, parse_order
-from sightline.rerankers.reading import log_odds
+from sightline.rerankers.chat import ITEM_CHARS, ChatReranker, Mode
+from sightline.rerankers.listwise import LISTED, STRIDE, WINDOW, ordered, parse_order, windows
+from sightline.rerankers.reading import SIDE, log_odds
 from sightline.types import Hit, Item, Part, Pixels, Query, Term
 from tests.extras import needs
 from tests.mllms import tiny_vlm
@@ -127,6 +129,123 @@ def test_a_thinking_model_may_think_first(script: Script) -> None:
     assert ids(made) == ids(HITS)
 
 
+# -- more than one call can hold
+
+
+def many(count: int) -> list[Hit]:
+    """Hits of rising redness: the first order is the worst there is."""
+    return [hit(at + 1, red=at * 2) for at in range(count)]
+
+
+def test_what_fits_into_one_call_is_asked_in_one(script: Script) -> None:
+    given = many(WINDOW)
+    assert ids(reranked(script, rule=orders_by_redness, mode="listwise", hits=given)) == ids(given[::-1])
+    assert [len(turn.pictures) for turn in script.turns] == [WINDOW]
+
+
+def test_windows_slide_from_the_back_to_the_front(script: Script) -> None:
+    given = many(45)
+    made = reranked(script, rule=orders_by_redness, mode="listwise", hits=given)
+    assert ids(made[:STRIDE]) == ids(given[: -STRIDE - 1 : -1])  # the best of all, though they stood last
+    assert [len(turn.pictures) for turn in script.turns] == [20, 20, 20, 15]
+    assert max(len(turn.text) for turn in script.turns) < WINDOW * (ITEM_CHARS + 50) + 1000
+    assert sorted(ids(made)) == sorted(ids(given))
+
+
+def test_the_odds_fall_with_the_order_that_the_windows_make(script: Script) -> None:
+    script.rule = orders_by_redness
+    odds = ChatReranker(open_chat(script.spec), picture, timeout_s=30, mode="listwise").judge(RED_MUG, many(30))
+    falling = sorted((one for one in odds if one is not None), reverse=True)
+    assert falling == pytest.approx([-LISTED * math.log(place) for place in range(1, 31)])
+    assert [odds.index(one) for one in falling[:STRIDE]] == list(range(29, 19, -1))
+
+
+def test_one_window_of_nonsense_spoils_the_order(script: Script) -> None:
+    def rule(turn):  # type: ignore[no-untyped-def]
+        return orders_by_redness(turn) if len(script.turns) < 2 else Reply.of("I cannot help with that.")
+
+    with pytest.raises(EngineError, match="gave no order"):
+        reranked(script, rule=rule, mode="listwise", hits=many(30))
+
+
+@given(st.integers(0, 120))
+def test_windows_cover_everything_and_overlap_by_half(count: int) -> None:
+    found = list(windows(count))
+    assert found[0][1] == count
+    assert found[-1][0] == 0
+    assert {at for start, end in found for at in range(start, end)} == set(range(count))
+    assert all(end - start <= WINDOW for start, end in found)
+    assert all(before[0] - after[0] <= STRIDE == before[1] - after[1] for before, after in pairwise(found))
+
+
+@given(st.permutations(range(60)))
+def test_the_best_reach_the_front_from_anywhere(worth: list[int]) -> None:
+    order = ordered(60, lambda shown: sorted(range(len(shown)), key=lambda at: worth[shown[at]]))
+    assert sorted(order) == list(range(60))
+    assert [worth[at] for at in order[:STRIDE]] == list(range(STRIDE))
+
+
+# -- tokens
+
+
+@pytest.mark.parametrize("mode", ["pointwise", "listwise"])
+def test_as_many_are_read_as_the_tokens_are_enough_for(script: Script, mode: Mode) -> None:
+    script.rule = orders_by_redness if mode == "listwise" else red_is_yes
+    read = []
+    for tokens in (1_200, 4_000, 50_000):
+        chat = ChatReranker(open_chat(script.spec), picture, timeout_s=30, tokens=tokens, mode=mode)
+        script.turns.clear()
+        odds = chat.judge(RED_MUG, many(24))
+        read.append(sum(one is not None for one in odds))
+        assert odds[read[-1] :] == [None] * (24 - read[-1])  # the first ones are read
+        sent = sum(len(turn.text.encode()) // 4 + 255 * len(turn.pictures) for turn in script.turns)
+        assert sent <= tokens  # by the least that any model counts
+    assert 0 < read[0] < read[1] < read[2] == 24
+
+
+def test_too_few_tokens_for_one_hit_are_an_error_and_nothing_is_sent(script: Script) -> None:
+    for mode in ("auto", "pointwise", "listwise"):
+        chat = ChatReranker(open_chat(script.spec), picture, timeout_s=30, tokens=200, mode=mode)  # type: ignore[arg-type]
+        with pytest.raises(EngineError, match="one hit takes more than 200 tokens"):
+            chat.judge(RED_MUG, HITS)
+    assert script.turns == []
+
+
+# -- what is remembered of a model
+
+
+def test_that_a_model_gives_no_log_probabilities_is_found_out_once(script: Script) -> None:
+    def rule(turn):  # type: ignore[no-untyped-def]
+        return orders_by_redness(turn) if "[2]" in turn.text else red_is_yes(turn)
+
+    script.rule = rule
+    chat = ChatReranker(open_chat(script.spec, logprobs=True), picture, timeout_s=30)
+    assert chat.alone is None
+    for _ in range(3):
+        chat.judge(RED_MUG, HITS)
+    assert chat.alone is False
+    assert [len(turn.pictures) for turn in script.turns] == [1, 4, 4, 4]
+
+
+def test_a_first_reply_of_nonsense_settles_nothing(script: Script) -> None:
+    script.rule = says("I cannot help with that.")
+    chat = ChatReranker(open_chat(script.spec, logprobs=True), picture, timeout_s=30)
+    with pytest.raises(EngineError, match="gave no order"):
+        chat.judge(RED_MUG, HITS)
+    script.rule = redness_by_logprobs
+    assert chat.judge(RED_MUG, HITS)[2] > 0  # type: ignore[operator]
+    assert chat.alone is True
+
+
+def test_a_search_again_asks_nothing_and_a_deeper_one_only_what_is_new(script: Script) -> None:
+    script.rule = redness_by_logprobs
+    opened = open_reranker(script.spec, picture=picture, timeout_s=30)
+    first = opened.judge(RED_MUG, HITS[:2])
+    assert opened.judge(RED_MUG, HITS[:2]) == first
+    assert opened.judge(RED_MUG, HITS)[:2] == first
+    assert len(script.turns) == len(HITS)
+
+
 # -- what the model sees
 
 
@@ -159,12 +278,43 @@ def test_long_texts_are_cut(script: Script) -> None:
     assert len(script.turns[0].text) < 3000
 
 
+def test_pictures_are_sent_small(script: Script) -> None:
+    wide = np.full((600, 1500, 3), 200, np.uint8)
+    query = Query((Term("mug"), Term(wide), Term(wide[:, ::-1], -1.0)))
+    script.rule = says("[1]")
+    chat = ChatReranker(open_chat(script.spec), lambda part: wide, timeout_s=30, mode="listwise")
+    chat.judge(query, [hit(1, red=1)])
+    assert [shown.shape for shown in script.turns[0].pictures] == [(205, SIDE, 3)] * 3
+
+
+def test_an_unwanted_picture_is_told_from_a_wanted_one(script: Script) -> None:
+    query = Query((Term("mug"), Term(coloured(250)), Term(coloured(10), -1.0)))
+    reranked_by = ChatReranker(open_chat(script.spec), picture, timeout_s=30, mode="listwise")
+    script.rule = says("[1]")
+    reranked_by.judge(query, HITS[:1])
+    pieces = script.turns[0].pieces
+    told = next(
+        at for at, piece in enumerate(pieces) if isinstance(piece, str) and "must not be, or show, what" in piece
+    )
+    assert [round(float(pieces[at][..., 0].mean()), -1) for at in (told - 1, told + 1)] == [250, 10]  # type: ignore[call-overload]
+
+
+def test_of_a_hit_with_nothing_to_read_nothing_is_said(script: Script) -> None:
+    script.rule = orders_by_redness
+    chat = ChatReranker(open_chat(script.spec), picture, timeout_s=30, mode="listwise")
+    odds = chat.judge(RED_MUG, [HITS[0], hit(2), HITS[2]])
+    assert [one is None for one in odds] == [False, True, False]
+    assert chat.judge(RED_MUG, [hit(2)]) == [None]
+    assert len(script.turns) == 1
+
+
 # -- what it refuses
 
 
 @pytest.mark.parametrize("mode", ["auto", "pointwise", "listwise"])
 @pytest.mark.parametrize(
-    "said", ["", "maybe", "Well, yes and no", "[1], [2]", "[9] > [1]", "[1] > [1]", "word " * 3000]
+    "said",
+    ["", "maybe", "Well, yes and no", "[1], [2]", "[9] > [1]", "[1] > [1]", "word " * 3000, "I cannot help with that."],
 )
 def test_nonsense_is_an_error(script: Script, mode: Mode, said: str) -> None:
     with pytest.raises(EngineError, match="openai:scripted@"):
@@ -183,7 +333,13 @@ def test_one_answer_of_nonsense_spoils_the_order(script: Script) -> None:
 def test_the_time_is_for_all_calls_together(script: Script, mode: Mode) -> None:
     started = time.monotonic()
     with pytest.raises(EngineTimeout):
-        reranked(script, rule=says("yes", wait_s=0.4 if mode == "pointwise" else 2), mode=mode, timeout_s=0.6)
+        reranked(
+            script,
+            rule=says("yes", wait_s=0.4),
+            mode=mode,
+            timeout_s=0.6 if mode == "pointwise" else 0.3,
+            hits=HITS * 2,
+        )
     assert time.monotonic() - started < 1.6
 
 

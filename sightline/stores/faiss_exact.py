@@ -18,6 +18,7 @@ from sightline.stores.faiss_kinds import GPU_MOST, gpu_search, on_gpu, single_th
 from sightline.types import Modality, PartHit, Space, Vectors
 
 SPARE = 16  # vectors looked at beyond k, so that ties at the end are seen without a second look
+EACH = 4  # vectors of each part, at most, that are looked at first: those found last are rarely of k parts alone
 MOST_TIES = 1000  # among more parts than these that tie at the end, the order is that of the index
 SLACK = 1e-5  # more than FAISS' scores may differ from those computed here, less than anyone can tell apart
 Which: TypeAlias = Literal["all", "wholes", "regions"]  # of a part's vectors: the first is of the whole
@@ -90,7 +91,9 @@ class Exact:
             mask &= np.isin(self._rows[3], [MODALITIES.index(m) for m in modalities])
         allowed = int(mask.sum())
         only = None if allowed == len(mask) else selector(mask)
-        looked = self._nearest(queries, min(allowed, k * (1 if which == "wholes" else self._most) + SPARE), only)
+        looked = self._nearest(
+            queries, min(allowed, k * (1 if which == "wholes" else min(self._most, EACH)) + SPARE), only
+        )
         return [self._best(query, k, at, allowed, only) for query, at in zip(queries, looked, strict=True)]
 
     def _changed(self) -> None:
@@ -119,13 +122,14 @@ class Exact:
             looked = len(at)
             at = at[at >= 0]
             found = np.einsum("nd,d->n", self._index.reconstruct_batch(at), query)  # row by row: equal rows tie exactly
-            best: dict[str, PartHit] = {}
-            for score, part, item in zip(found.tolist(), *self._keys[:, at].tolist(), strict=True):
-                if part not in best or score > best[part].score:
-                    best[part] = PartHit(part, item, score)
-            ranked = sorted(best.values(), key=by_score)[:k]
+            order = np.argsort(-found, kind="stable")
+            best = order[np.unique(self._rows[1, at[order]], return_index=True)[1]]  # the best vector of each part
+            scores = found[best]
+            near = best[scores >= np.partition(scores, -k)[-k]] if len(best) > k else best
+            pairs = zip(*self._keys[:, at[near]].tolist(), found[near].tolist(), strict=True)
+            ranked = sorted((PartHit(*one) for one in pairs), key=by_score)[:k]
             enough = len(ranked) == k and ranked[-1].score > found[-1] + SLACK
-            if enough or looked == allowed or ties((hit.score for hit in best.values()), ranked[-1].score) > MOST_TIES:
+            if enough or looked == allowed or ties(scores.tolist(), ranked[-1].score) > MOST_TIES:
                 return ranked
             at = self._nearest(query[None], min(allowed, looked * 4), only)[0]
 

@@ -19,7 +19,7 @@ from indexer import attached, carrying, forgetting, register, schema
 from indexer.carrying import Carried, LedgerMoment, Unread
 from indexer.register import Register
 from sightline import durable
-from sightline.disk import room
+from sightline.disk import room, staying
 from sightline.errors import ConfigError
 from sightline.remains import Remains
 from sightline.types import Skipped, Space
@@ -94,7 +94,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._lock = threading.Lock()
-        with _translated(self._path):
+        with _translated(self._path), staying(folder):
             self._db = durable.connect(self._path, wait_s=BUSY_WAIT_S)
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version > schema.VERSION:
@@ -104,10 +104,10 @@ class Ledger:
             self._db.execute("PRAGMA temp_store = MEMORY")  # else each change makes a file in the system's own folder
             if version < schema.VERSION:
                 durable.write_ahead(self._db, wait_s=BUSY_WAIT_S)
+            self._inode = self._path.stat().st_ino  # of nobody else while this file is open
         if version < schema.VERSION:
             with self._writing() as db:
                 schema.bring_up(db)
-        self._inode = self._path.stat().st_ino  # of nobody else while this file is open
 
     def replaced(self) -> bool:
         """Whether another file, or none, is in its place by now."""
@@ -392,3 +392,5 @@ def _translated(path: Path) -> Iterator[None]:
             case _:
                 hint = f"cannot be used: {exc}"
         raise ConfigError(f"{path}: {hint}") from exc
+    except OSError as exc:  # the folder is gone, or may not be entered
+        raise ConfigError(f"{path}: cannot be used: {exc.strerror}") from exc

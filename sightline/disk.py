@@ -1,5 +1,7 @@
 """Folders that are there after a power cut, once these calls return: what was renamed or made is fsynced by name.
 
+And that stay at their place while somebody opens files in them by name, where whoever moves them asks for that.
+
 Does not know what is in them. SQLite and Qdrant fsync what they write; nobody but us fsyncs the folders around it.
 """
 
@@ -11,6 +13,7 @@ import fcntl
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 _BLOCK = 1 << 16
@@ -30,6 +33,38 @@ def move(here: Path, there: Path) -> None:
     sync(there.parent)
     if here.parent != there.parent:
         sync(here.parent)
+
+
+@contextlib.contextmanager
+def staying(folder: Path) -> Iterator[None]:
+    """Nobody who is `holding` moves the folder meanwhile, so that its names mean the same files throughout.
+
+    SQLite finds the log of a file by name when it first reads it: in another folder, that would be another's log.
+    Waits for whoever moves it. Raises FileNotFoundError where there is none then.
+    """
+    while True:
+        with _locked(folder, fcntl.LOCK_SH) as inode:
+            if folder.stat().st_ino == inode:
+                yield
+                return
+
+
+@contextlib.contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """Nobody is just opening files of the folder, which may so be moved. Raises FileNotFoundError."""
+    with _locked(folder, fcntl.LOCK_EX):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, how: int) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, how)
+        yield os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
 
 
 def copy(here: Path, there: Path) -> None:

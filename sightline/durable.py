@@ -50,6 +50,7 @@ def alone(path: Path) -> Iterator[bool]:
                 raise
             yield False
             return
+        inode = path.stat().st_ino
         yield True
-        if path.exists():
+        if path.exists() and path.stat().st_ino == inode:  # else it was moved away, and the log is another's
             connection.execute("PRAGMA journal_mode = WAL").fetchall()

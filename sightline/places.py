@@ -23,7 +23,7 @@ from sightline.stores.owned import OwnedElsewhere
 
 LOCK = "write.lock"
 _GRAVE = ".deleted-"  # no collection's name begins with a dot
-_TRIES = 5  # to open a collection while others take theirs back
+_TRIES = 20  # to open a collection while others take theirs back
 _OLD, _NEW = ".replaced-", ".restored-"  # of one replacement both end alike
 
 
@@ -114,10 +114,10 @@ def _take_back(folder: Path) -> None:
             store = store_of(folder)
             with contextlib.closing(Ledger(folder)) as ledger:
                 items = ledger.ids()
-            with durable.alone(folder / FILE) as alone:
+            with disk.holding(folder), durable.alone(folder / FILE) as alone:
                 if items or not alone:
                     return
-                grave = bury(folder)
+                grave = _bury(folder)
         else:
             grave, store = bury(folder), None
         if store is not None and is_elsewhere(store):
@@ -135,6 +135,14 @@ def _missing(index: Path, collection: str) -> str:
 
 def bury(folder: Path) -> Path:
     """Take a collection out of sight in one step, on disk afterwards; the folder to `clear`. Raises ConfigError."""
+    try:
+        with disk.holding(folder):
+            return _bury(folder)
+    except FileNotFoundError as exc:
+        raise ConfigError(f"cannot delete {folder}: it is gone") from exc
+
+
+def _bury(folder: Path) -> Path:
     grave = folder.with_name(f"{_GRAVE}{folder.name}-{uuid4().hex}")
     try:
         disk.move(folder, grave)
@@ -176,7 +184,8 @@ def replace(folder: Path, new: Path) -> None:
     old = new.with_name(new.name.replace(_NEW, _OLD, 1))
     try:
         if folder.exists():
-            disk.move(folder, old)
+            with disk.holding(folder):
+                disk.move(folder, old)
         _put(new, folder)  # killed before this, the next `open` does it
     except BaseException as exc:
         if old.exists() and new.exists():

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sightline import durable, vacuum
-from sightline.disk import make_folder, room
+from sightline.disk import make_folder, room, staying
 from sightline.errors import ConfigError, EngineError, NotFound, SightlineError
 
 SCHEMA_VERSION = 1
@@ -137,8 +137,14 @@ class Database:
         connection.close()
 
     def _connect(self) -> sqlite3.Connection:
+        """A connection that has its log. Raises FileNotFoundError where the folder is gone."""
+        with staying(self.path.parent):
+            return self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
         connection = durable.connect(self.path, wait_s=BUSY_WAIT_S)
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA user_version").fetchone()  # reads it, which opens the log
         return connection
 
     def _borrow(self) -> sqlite3.Connection:
@@ -149,10 +155,11 @@ class Database:
             with self._lending:
                 if self._idle:
                     return self._idle.pop()
-            connection = self._connect()
-            if self._place() == self._inode:
-                return connection
-            connection.close()
+            with contextlib.suppress(FileNotFoundError):
+                connection = self._connect()
+                if self._place() == self._inode:
+                    return connection
+                connection.close()
         raise NotFound(f"{self.path.parent} is gone: another process deleted or replaced the collection")
 
     def _place(self) -> int | None:
@@ -163,11 +170,13 @@ class Database:
             return None
 
     def _make_schema(self) -> None:
-        connection = self._connect()
-        try:
-            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        with staying(self.path.parent):
+            connection = self._opened()
+            if new := connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                 connection.execute("PRAGMA page_size = 8192")  # three vectors of 2 KB a page instead of one
                 durable.write_ahead(connection, wait_s=BUSY_WAIT_S)
+        try:
+            if new:
                 connection.execute("BEGIN IMMEDIATE")
                 if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # no other process was quicker
                     for statement in _statements(_SCHEMA):

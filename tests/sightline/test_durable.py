@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from sightline import durable
+from indexer.ledger import FILE, Ledger
+from sightline import disk, durable
 
 
 @pytest.fixture
@@ -52,3 +55,59 @@ def test_what_is_committed_is_on_disk(tmp_path: Path) -> None:
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.execute("PRAGMA fullfsync").fetchone() == (1,)
     connection.close()
+
+
+def test_a_log_of_another_collection_is_never_taken_for_its_own(tmp_path: Path) -> None:
+    """A folder moved away by whoever has it alone, and another made in its place before the block is left."""
+    folder, grave = tmp_path / "here", tmp_path / "grave"
+    folder.mkdir()
+    Ledger(folder).close()
+    with durable.alone(folder / FILE) as alone:
+        assert alone
+        folder.rename(grave)
+        folder.mkdir()
+        other = Ledger(folder)
+        other.note("kept", "yes")
+    assert other.noted("kept") == "yes"
+    other.close()
+    with closing(Ledger(folder)) as again:
+        assert again.noted("kept") == "yes"
+
+
+def test_a_folder_stays_while_its_files_are_opened(tmp_path: Path) -> None:
+    folder, grave, moved = tmp_path / "here", tmp_path / "grave", threading.Event()
+    folder.mkdir()
+
+    def move() -> None:
+        with disk.holding(folder):
+            folder.rename(grave)
+            moved.set()
+
+    thread = threading.Thread(target=move)
+    with disk.staying(folder):
+        thread.start()
+        assert not moved.wait(0.2)
+    thread.join()
+    assert moved.is_set()
+    with pytest.raises(FileNotFoundError), disk.staying(folder):
+        pass
+
+
+def test_who_waits_for_a_folder_gets_the_one_that_is_there_then(tmp_path: Path) -> None:
+    folder, grave, seen = tmp_path / "here", tmp_path / "grave", []
+    folder.mkdir()
+
+    def enter() -> None:
+        with disk.staying(folder):
+            seen.append((folder / "name").read_text())
+
+    with disk.holding(folder):
+        thread = threading.Thread(target=enter)
+        thread.start()
+        time.sleep(0.1)
+        folder.rename(grave)
+        (grave / "name").write_text("old")
+        folder.mkdir()
+        (folder / "name").write_text("new")
+    thread.join()
+    assert seen == ["new"]

@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "regions": (("data", "out"), "what regions of pictures find, and what they cost"),
     "negatives": (("data", "out"), "how far what is not wanted is pushed away"),
     "explain": (("data", "out"), "whether the map of an explanation points at what is named"),
+    "wording": (("data", "out"), "what slips, word order and length of a query do"),
     "relevance": (("data", "out"), "does it know when nothing matches"),
     "feedback": (("data", "out"), "what liked and disliked hits add, round by round"),
     "answers": (("data",), "how well it answers"),

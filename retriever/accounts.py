@@ -15,7 +15,7 @@ from retriever.fusion import Fused, Vote
 from retriever.terms import Aim, Terms
 from retriever.words import Said
 from sightline.reranked import Reranked
-from sightline.types import Hit, Modality, Query
+from sightline.types import Hit, Modality, Query, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Asked:
     terms: Terms
     weights: Mapping[str, float]
     aims: Mapping[Modality, Aim]
+    also: tuple[Term, ...] = ()  # what a chat model made of the words, sought beside them
 
 
 @dataclass(frozen=True, slots=True)

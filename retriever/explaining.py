@@ -128,9 +128,10 @@ class _Seen:
         return best_boxes(parts, self.asked.aims[kind], self.store, self.encoder).get(part_id)
 
     def terms(self) -> list[TermReason]:
-        return [self._term(term) for term in (*self.asked.terms.wanted, *self.asked.terms.unwanted)]
+        asked = [self._term(term, described(term)) for term in (*self.asked.terms.wanted, *self.asked.terms.unwanted)]
+        return asked + [self._term(term, {**described(term), "type": "rewrite"}) for term in self.asked.also]
 
-    def _term(self, term: Term) -> TermReason:
+    def _term(self, term: Term, told: dict[str, Any]) -> TermReason:
         cosines: dict[Modality, float] = {}
         parts: dict[Modality, str] = {}
         added: dict[Modality, float] = {}
@@ -145,7 +146,7 @@ class _Seen:
             best = self.best(kind)
             if term.weight > 0 and best:
                 added[kind] = term.weight * float(row @ best[2]) / _length(aim)
-        return TermReason(described(term), term.weight, cosines, parts, added)
+        return TermReason(told, term.weight, cosines, parts, added)
 
 
 def described(term: Term) -> dict[str, Any]:

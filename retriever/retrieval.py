@@ -19,10 +19,12 @@ from retriever.feedback import FIELDS, LEARNING, Learning, learned
 from retriever.folding import Picture
 from retriever.fusion import TEXT_WEIGHTS, weights_for
 from retriever.gathering import Plan, gather
+from retriever.lengths import fitted
 from retriever.likeness import hiding, likenesses
 from retriever.paging import Ranked, turned
 from retriever.regions import located
 from retriever.reranking import Reranking
+from retriever.rewriting import further
 from retriever.terms import Terms, aim, read
 from retriever.words import is_said
 from sightline.errors import InputError
@@ -75,17 +77,20 @@ def search(
         raise InputError(f"k must be from 1 to {MOST_SHOWN:,} with what is skipped, not {k}")
     if query.target not in (None, *SEES.values()):
         raise InputError(f"a target is one of {', '.join(SEES.values())}, not {query.target!r}")
-    terms = read(query)
+    terms, long = fitted(read(query), encoder)
     if least is not None and not 0 <= least <= 1:
         raise InputError(f"the least relevance is from 0 to 1, not {least:g}")
     query = hiding(query, terms)
     counted = _asked(weights or weights_for(terms.text_share, terms.like_share), channels)
     if query.judged and learning.fields and weights is None and channels is None:
         counted = {**counted, FIELDS: learning.fields}
-    place = Place.of(show, query, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
+    also, plain = further(query), replace(query, rewrites=())  # a cursor is good whatever a model says the next time
+    place = Place.of(show, plain, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
     account = account or Account()
     with account.timing("query"):
-        aims, warnings = aim(terms, encoder, likenesses(terms, store, encoder), said=_said(query, terms, store))
+        known, texts = likenesses(terms, store, encoder), _said(query, terms, store)
+        aims, warnings = aim(terms, encoder, known, said=texts, also=also)
+    warnings += long
     if query.judged:
         told = learned(aims, query, store=store, encoder=encoder, learning=learning)
         aims, warnings = told.aims, warnings + told.warnings
@@ -97,7 +102,7 @@ def search(
         calibration if terms.text_share == 1 and not query.judged else None,
         least,
     )
-    account.asked = Asked(query, terms, counted, aims)
+    account.asked = Asked(query, terms, counted, aims, also)
     plan = Plan(query, terms, counted, aims, store, encoder, proven=judging.calibration is not None, account=account)
     page = turned(
         lambda depth: _ranked(plan, judging, depth, place),
@@ -107,7 +112,7 @@ def search(
         located(page.hits, aims, store, encoder), warnings + page.warnings,
         cursor=page.cursor, offset=place.shown + show.offset,
         facets=facets(store, show.facets, query.where) if show.facets else (), reranked=account.reranked,
-        answered=page.answered, took_ms=(time.perf_counter() - started) * 1000,
+        answered=page.answered, rewrites=query.rewrites, took_ms=(time.perf_counter() - started) * 1000,
     )  # fmt: skip
 
 

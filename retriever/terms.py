@@ -6,7 +6,7 @@ Knows an encoder by its protocol and nothing of stores, words or ranks.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,16 +113,18 @@ def aim(
     likenesses: Mapping[str, Likeness] | None = None,
     *,
     said: Collection[str] = (),
+    also: Sequence[Term] = (),
 ) -> tuple[Mapping[Modality, Aim], tuple[str, ...]]:
     """An aim for each kind of part from all the terms that have a vector, and a warning for each kind that has none.
 
     The wanted terms are a weighted sum of unit vectors; the unwanted are kept apart, for what they have in common with
     the wanted ones ("red jacket" as against "jacket") must not be taken away. No aim when no wanted term has a vector.
     `likenesses` holds every item that is named, by id: beside pictures its pictures stand for it, beside texts its
-    texts, and what there is where it has one of them only. `said` are the unwanted texts that some item says.
+    texts, and what there is where it has one of them only. `said` are the unwanted texts that some item says; `also` is
+    wanted too, though the query does not say it.
     """
     known = likenesses or {}
-    every = (*terms.wanted, *terms.unwanted)
+    every = (*terms.wanted, *terms.unwanted, *also)
     able = encoder.space.modalities
     usable = [term for term in every if _embeddable(term, able, known)]
     left_out = sorted({modality(term) for term in every if not isinstance(term.content, Like)} - able)

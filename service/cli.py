@@ -186,6 +186,9 @@ def serve(
     rerank: Annotated[
         str | None, typer.Option(metavar="SPEC", help="re-orders hits: vlm:starter, or another of docs/reranking.md")
     ] = None,
+    rewrite: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="chat model that puts short queries in other words as well")
+    ] = None,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="let callers upsert pictures by URL")] = False,
 ) -> None:
     """Serve the page at / and the HTTP interface at /v1 (described at /docs).
@@ -203,6 +206,7 @@ def serve(
             store=store,
             mllm=mllm,
             rerank=rerank,
+            rewrite=rewrite,
             allow_urls=allow_urls or None,
         ),
         host=host,

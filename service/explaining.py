@@ -61,6 +61,8 @@ def explain_command(
         Literal["image", "text", "any"], typer.Option(help="match pictures, texts, or whichever is better")
     ] = "any",
     rerank: Annotated[str | None, typer.Option(metavar="SPEC", help="as for search")] = None,
+    as_typed: Annotated[bool, typer.Option("--as-typed", help="as for search")] = False,
+    rewrite: Annotated[str | None, typer.Option(metavar="SPEC", help="as for search")] = None,
     gate: Annotated[bool | None, typer.Option("--gate/--no-gate", help="as for search")] = None,
     sort: Annotated[str | None, typer.Option(metavar="FIELD", help="as for search")] = None,
     fold: Annotated[bool, typer.Option("--fold", help="put near-duplicates under the better hit")] = False,
@@ -110,6 +112,8 @@ def explain_command(
             where=where,
             target=None if target == "any" else target,
             rerank=rerank,
+            as_typed=as_typed,
+            rewrite=rewrite,
             gate=gate,
             least=least,
             show=Show(sort=sort or "", fold=fold),

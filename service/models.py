@@ -119,6 +119,10 @@ class SearchRequest(_Shown):
     least: float | None = Field(
         None, ge=0, le=1, description="leave out less relevant hits; 0 shows the nearest even if nothing matches"
     )
+    as_typed: bool = Field(False, description="search for the words as they are typed, misspelt or not")
+    rewrite: bool | None = Field(
+        None, description="false: a short query is not put in other words too; true is an error without a model for it"
+    )
     rerank: bool | None = Field(None, description="true asks for the service's reranker; it is an error without one")
     gate: bool | None = Field(None, description="false asks it of every query, not only of those that it helps")
 

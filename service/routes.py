@@ -252,6 +252,8 @@ def _options(body: SearchRequest, shelf: Shelf) -> dict[str, Any]:
         "where": _where(body),
         "target": None if body.target == "any" else body.target,
         "rerank": _reranker(body, shelf),
+        "as_typed": body.as_typed,
+        "rewrite": _rewriter(body, shelf),
         "gate": body.gate,
         "least": body.least,
         "show": shown_of(body),
@@ -263,6 +265,13 @@ def _reranker(body: SearchRequest, shelf: Shelf) -> str | None:
     if body.rerank and not shelf.settings.rerank:
         raise InputError("this service has no reranker: start it with --rerank SPEC")
     return "" if body.rerank is False else None
+
+
+def _rewriter(body: SearchRequest, shelf: Shelf) -> str | None:
+    """The service's own chat model, for the same reason."""
+    if body.rewrite and not shelf.settings.rewrite:
+        raise InputError("this service rewrites no queries: start it with --rewrite SPEC")
+    return "" if body.rewrite is False else None
 
 
 def _pieces(shelf: Shelf, name: str, question: str, **asked: Any) -> Iterator[str | Citation | Answer]:

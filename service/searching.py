@@ -41,6 +41,12 @@ def search_command(
             help="looks at the first hits again and re-orders them: vlm:starter, or another of docs/reranking.md",
         ),
     ] = None,
+    as_typed: Annotated[
+        bool, typer.Option("--as-typed", help="search for the words as typed, misspelt or not; so are words in quotes")
+    ] = False,
+    rewrite: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="chat model that puts short queries in other words as well")
+    ] = None,
     gate: Annotated[
         bool | None,
         typer.Option("--gate/--no-gate", help="ask the reranker of queries that it helps, the default, or of all"),
@@ -114,6 +120,8 @@ def search_command(
             where=where,
             target=None if target == "any" else target,
             rerank=rerank,
+            as_typed=as_typed,
+            rewrite=rewrite,
             gate=gate,
             least=least,
             show=Show(

@@ -193,6 +193,9 @@ def show_results(out: Console, results: Results) -> None:
             out.print(Text(sure, style="dim"))
     elif results.hits:
         out.print(hits_table(results, width=out.width))
+    if results.rewrites:
+        said = " · ".join(f"{one.kind}: {plain(one.text)}" for one in results.rewrites)
+        hanging(out, Text(f"also asked: {said}", style="dim"))
     for facet in results.facets:
         out.print(facet_line(facet))
     if not results.no_match:

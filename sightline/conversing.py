@@ -47,6 +47,8 @@ class Conversation:
         gate: bool | None = None,
         show: Show | None = None,
         least: float | None = None,
+        as_typed: bool = False,
+        rewrite: str | None = None,
     ) -> None:
         self.turn = before or Turn()
         self._index = index
@@ -58,6 +60,7 @@ class Conversation:
         self._rerank, self._gate = rerank, gate
         self._show = show or Show()
         self._least = least
+        self._as_typed, self._rewrite = as_typed, rewrite
 
     def say(self, text: str) -> Results:
         """The hits after this is said: "cheaper", "under 50", "in blue", "without stripes", "not the third", …
@@ -96,6 +99,8 @@ class Conversation:
             gate=self._gate,
             show=replace(self._show, sort=turn.sort) if turn.sort else self._show,
             least=self._least,
+            as_typed=self._as_typed,
+            rewrite=self._rewrite,
         )
         self.turn = replace(turn, shown=tuple(hit.id for hit in found))
         return found

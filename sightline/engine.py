@@ -59,6 +59,7 @@ from sightline.types import (
     Skipped,
     Vectors,
 )
+from sightline.wording import Wording
 
 Source: TypeAlias = str | Path | Mapping[str, Any]
 
@@ -81,6 +82,7 @@ class Sightline:
         self._writing = threading.RLock()
         self.compactions = Compactions(store, ledger, settings, self._write)
         self.calibrations = Calibrations(self._control, store, ledger, self._write)
+        self.wording = Wording(lambda: self.encoder, store, settings)
         self.rerankers = Rerankers(settings, ledger, self._pixels, self._write)
 
     # -- opening and closing
@@ -223,6 +225,8 @@ class Sightline:
         channels: Collection[str] | None = None,
         show: Show | None = None,
         least: float | None = None,
+        as_typed: bool = False,
+        rewrite: str | None = None,
         account: retriever.Account | None = None,
     ) -> Results:
         """The k items that match words, a picture, or both together, best first.
@@ -234,33 +238,27 @@ class Sightline:
         ("clip", "dense", "words") are the only ones asked; `show` says in what order, how far folded, which page
         (`Show(sort="-price", cursor=page.cursor)`) and which fields to count. Words alone give hits their `relevance`,
         and none where nothing here answers (`no_match`); `least` leaves out hits of less relevance: 0 shows what is
-        nearest, come what may. `account` is told what was done. Raises InputError for an empty query or an
-        unknown field.
+        nearest, come what may. Misspelt words are put right unless they are in quotes or searched `as_typed`; `rewrite`
+        is a chat model that puts short queries in other words too, "" for none. `account` is told what was done.
+        Raises InputError for an empty query or an unknown field.
         """
         started = time.perf_counter()
+        worded = self.wording.spelt(query, as_typed=as_typed)
         asked = query_of(
-            query, image=image, negative=negative, exclude=exclude, where=where, target=target,
+            worded.query, image=image, negative=negative, exclude=exclude, where=where, target=target,
             limits=self.settings.limits, resolve=self._filter, liked=liked, disliked=disliked,
         )  # fmt: skip
+        asked, failed = self.wording.rewritten(asked, rewrite)
         reranking = self.rerankers.named(rerank, gated=gate)
         while True:
             built_by = self._control.passport
             found = retriever.search(
-                asked,
-                k=k,
-                store=self._store,
-                encoder=self.encoder,
-                reranking=reranking,
-                channels=channels,
-                show=show,
-                picture=self._pixels,
-                calibration=self.calibrations.current(),
-                least=least,
-                account=account,
-            )
+                asked, k=k, store=self._store, encoder=self.encoder, reranking=reranking, channels=channels,
+                show=show, picture=self._pixels, calibration=self.calibrations.current(), least=least, account=account,
+            )  # fmt: skip
             if self._control.passport == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
                 break
-        return replace(found, took_ms=(time.perf_counter() - started) * 1000)
+        return worded.told_with(replace(found, took_ms=(time.perf_counter() - started) * 1000), *failed)
 
     @property
     def explain(self) -> Explainer:

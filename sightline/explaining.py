@@ -26,6 +26,7 @@ from sightline.filters import to_expression
 from sightline.passport import PassportControl
 from sightline.protocols import Store
 from sightline.queries import Asked, Where, query_of
+from sightline.rewrites import Rewrite
 from sightline.showing import Show
 from sightline.types import Like, Part, Pixels, Query, Results, Term
 from sightline.versions import versions
@@ -81,6 +82,8 @@ class Explainer:
         channels: Collection[str] | None = None,
         show: Show | None = None,
         least: float | None = None,
+        as_typed: bool = False,
+        rewrite: str | None = None,
         maps: bool = False,
     ) -> Explanation:
         """Why an item is where it is among the hits of a search, or is none; the options are `Sightline.search`'s.
@@ -91,14 +94,15 @@ class Explainer:
         item = self._index.get(item_id)
         if where is None and isinstance(query, Query):
             where = query.where
+        worded = self._index.wording.spelt(query, as_typed=as_typed)
         asked = query_of(
-            query, image=image, negative=negative, exclude=exclude, liked=liked, disliked=disliked, where=None,
+            worded.query, image=image, negative=negative, exclude=exclude, liked=liked, disliked=disliked, where=None,
             target=target, limits=self._index.settings.limits, resolve=lambda _: None,
         )  # fmt: skip
         options: dict[str, Any] = {"k": k, "rerank": rerank, "gate": gate}
         options |= {"channels": channels, "show": show, "least": least}
         account = Account()
-        results = self._index.search(asked, where=where, account=account, **options)
+        results = worded.told_with(self._index.search(asked, where=where, account=account, rewrite=rewrite, **options))
         found = explain(
             account, results, item,
             store=self._store, encoder=self._index.encoder, calibration=self._index.calibrations.current(),
@@ -128,12 +132,13 @@ class Explainer:
                 exclude=tuple(sought["exclude"]),
                 liked=tuple(sought["liked"]),
                 disliked=tuple(sought["disliked"]),
+                rewrites=tuple(Rewrite.from_json(one) for one in sought.get("rewrites", ())),
             )
             where, shown = sought["where"], _shown(show) if show else None
             _changed(before, before)  # so that what it lacks is told before anything is asked
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise InputError(f"this is no trace of an explanation: {type(exc).__name__} {exc}") from exc
-        again = self(query, item_id, where=where, show=shown, **options)
+        again = self(query, item_id, where=where, show=shown, rewrite="", **options)
         changed = _changed(before, again.trace["answer"])
         return Replay(tuple(changed), tuple(_differences(circumstances, again.trace["circumstances"])), again)
 
@@ -173,6 +178,7 @@ class Explainer:
                 "exclude": list(query.exclude),
                 "liked": list(query.liked),
                 "disliked": list(query.disliked),
+                "rewrites": [one.to_json() for one in query.rewrites],
             },
             "options": {**options, "channels": channels, "show": asdict(show) if show else None},
             "circumstances": {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sightline.certificate import Certificate
 from sightline.filters import Filter
@@ -50,6 +50,20 @@ class Encoder(Protocol):
 
     def encode_queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Vectors:
         """(n, dim) unit rows. Differs from `encode_documents` only for encoders trained with query prompts."""
+        ...
+
+
+@runtime_checkable
+class Tokens(Protocol):
+    """What an encoder may tell of how it reads texts. Optional: one that does not is taken to read any length."""
+
+    @property
+    def most_tokens(self) -> int | None:
+        """Of one query's text; longer ones are read in windows. None: no limit."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Of a whole text, special ones included. A word it has as one piece counts as much as "a"."""
         ...
 
 
@@ -145,6 +159,10 @@ class Store(Protocol):
         modalities: frozenset[Modality] | None = None,
     ) -> list[PartHit]:
         """The k parts whose text matches any word of `text` best (BM25, stemmed, case and accents folded)."""
+        ...
+
+    def texts(self, k: int) -> Iterator[str]:
+        """What k parts say that have a text, or all there are: the words that `search_text` looks for, as written."""
         ...
 
     def fields(self) -> list[FieldSummary]:

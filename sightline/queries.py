@@ -64,6 +64,7 @@ def query_of(
         exclude=hidden,
         liked=good,
         disliked=bad,
+        rewrites=given.rewrites,
     )
 
 

@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     rerank_tokens: int = Field(
         50_000, ge=1000, description="most tokens a chat model is sent for one reranking; hits beyond are not read"
     )
+    rewrite: str | None = Field(
+        None, description="chat model that puts short queries in other words as well; unset: none"
+    )
+    rewrite_timeout_s: float = Field(5.0, gt=0, description="time for one rewriting; past it the query stays as it is")
     mllm_timeout_s: float = Field(120.0, gt=0, description="time for one answer of the chat model")
     batch_size: int = Field(32, ge=1, le=4096, description="parts embedded and stored at a time")
     regions: RegionKind | None = Field(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sightline.filters import Filter
 from sightline.reranked import Reranked
+from sightline.rewrites import Rewrite
 from sightline.showing import Facet
 from sightline.tallies import Aggregate as Aggregate  # noqa: PLC0414 - passed on
 from sightline.tallies import FieldSummary as FieldSummary  # noqa: PLC0414 - passed on
@@ -166,6 +167,7 @@ class Query:
     exclude: tuple[str, ...] = ()
     liked: tuple[str, ...] = ()
     disliked: tuple[str, ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()  # of its words by a chat model: they are sought beside them, for less
 
     @property
     def judged(self) -> tuple[str, ...]:
@@ -224,6 +226,8 @@ class Results(Sequence[Hit]):
     offset: int = 0  # hits on the pages before
     answered: float | None = None  # 0-1: how probable it is that anything here answers; None: not told
     reranked: Reranked | None = None  # None: no reranker was named
+    searched: str | None = None  # the words searched for, where they are not those typed
+    rewrites: tuple[Rewrite, ...] = ()
 
     @property
     def no_match(self) -> bool:
@@ -245,6 +249,8 @@ class Results(Sequence[Hit]):
             "no_match": self.no_match,
             "answered": None if self.answered is None else round(self.answered, 4),
             "reranked": self.reranked.to_json() if self.reranked else None,
+            "searched": self.searched,
+            "rewrites": [one.to_json() for one in self.rewrites],
             "warnings": list(self.warnings),
             "cursor": self.cursor,
             "facets": [facet.to_json() for facet in self.facets],
@@ -333,17 +339,11 @@ class AddReport:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "added": self.added,
-            "updated": self.updated,
-            "unchanged": self.unchanged,
-            "deleted": self.deleted,
-            "moved": self.moved,
-            "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
-            "notes": list(self.notes),
-            "regions": self.regions,
-            "seconds": round(self.seconds, 3),
+            "added": self.added, "updated": self.updated, "unchanged": self.unchanged, "deleted": self.deleted,
+            "moved": self.moved, "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
+            "notes": list(self.notes), "regions": self.regions, "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
-        }
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

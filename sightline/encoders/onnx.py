@@ -112,11 +112,17 @@ class OnnxEncoder:
         except OSError as exc:
             raise ConfigError(f"{exc.filename} cannot be read: {exc.strerror}") from exc
 
-    def _count(self, text: str) -> int:
+    @property
+    def most_tokens(self) -> int | None:
+        """Of one text, special ones included; longer ones are read in windows."""
+        return self._config.text.context
+
+    def count_tokens(self, text: str) -> int:
+        """Of a whole text, special ones included."""
         return len(self._tokenizer.encode(text).ids)
 
     def _windows(self, text: str) -> list[tuple[str, int]]:
-        return split_long(text, limit=self._config.text.context, count=self._count)
+        return split_long(text, limit=self._config.text.context, count=self.count_tokens)
 
     def _texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         ids = [encoding.ids[: self._config.text.context] for encoding in self._tokenizer.encode_batch(list(texts))]

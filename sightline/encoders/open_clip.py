@@ -106,10 +106,15 @@ class OpenClipEncoder:
             return _numpy(_causal_text(self._model, tokens) if self._causal else self._model.encode_text(tokens))
 
     def _windows(self, text: str) -> list[tuple[str, int]]:
-        return split_long(text, limit=self._context, count=self._count)
+        return split_long(text, limit=self._context, count=self.count_tokens)
 
-    def _count(self, text: str) -> int:
-        """Tokens of a text, special ones included, before the tokenizer would cut it."""
+    @property
+    def most_tokens(self) -> int | None:
+        """Of one text, special ones included; longer ones are read in windows."""
+        return self._context
+
+    def count_tokens(self, text: str) -> int:
+        """Of a whole text, special ones included, before the tokenizer would cut it."""
         if hasattr(self._tokenizer, "encode"):
             return len(self._tokenizer.encode(text)) + 2  # start and end
         spare = 1 if getattr(self._tokenizer, "tokenizer_mode", "") == "clips" else 0  # its own class token

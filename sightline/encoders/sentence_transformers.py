@@ -68,12 +68,12 @@ class SentenceTransformersEncoder:
         return self._embed(contents, partial(self._texts, role="query", prompt=instruction), prompt)
 
     def _embed(self, contents: Sequence[Content], texts: Any, prompt: str) -> Vectors:
-        room = self._limit - (self._count(prompt) if prompt else 0)
+        room = self._limit - (self.count_tokens(prompt) if prompt else 0)
         if room < 8:
             raise ConfigError(
                 f"{self._space.name} reads {self._limit} tokens, and its prompt or instruction fills them"
             )
-        windows = partial(split_long, limit=room, count=self._count)
+        windows = partial(split_long, limit=room, count=self.count_tokens)
         return embed(contents, space=self._space, texts=texts, pictures=self._pictures, windows=windows)
 
     def _texts(self, texts: Sequence[str], *, role: str = "document", prompt: str | None = None) -> NDArray[np.float32]:
@@ -95,8 +95,14 @@ class SentenceTransformersEncoder:
     def _prompt(self, *names: str) -> str:
         return next((self._model.prompts[name] for name in names if self._model.prompts.get(name)), "")
 
-    def _count(self, text: str) -> int:
-        """Tokens of a text, special ones included, before the model would cut it."""
+    @property
+    def most_tokens(self) -> int | None:
+        """Of one query's text beside the model's prompt, special ones included; None: no limit."""
+        prompt = self._prompt("query")
+        return None if self._limit == UNLIMITED else self._limit - (self.count_tokens(prompt) if prompt else 0)
+
+    def count_tokens(self, text: str) -> int:
+        """Of a whole text, special ones included, before the model would cut it."""
         with self._alone:
             return len(self._model.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 

@@ -176,6 +176,12 @@ class FaissStore:
         with self._database.reading() as connection:
             return sqlite.search_text(connection, text, k, where, modalities)
 
+    def texts(self, k: int) -> Iterator[str]:
+        """What the k newest parts say that have a text."""
+        check_k(k)
+        with self._database.reading() as connection:
+            yield from sqlite.texts(connection, k)
+
     def fields(self) -> list[FieldSummary]:
         """Every field any item has, by name."""
         with self._database.reading() as connection:

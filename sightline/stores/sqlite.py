@@ -175,6 +175,12 @@ def search_text(
     return [PartHit(part, item, score) for part, item, score in rows]
 
 
+def texts(connection: sqlite3.Connection, k: int) -> Iterator[str]:
+    """What the k newest parts say that have a text."""
+    rows = connection.execute("SELECT text FROM parts WHERE text IS NOT NULL ORDER BY id DESC LIMIT ?", (k,))
+    return (text for (text,) in rows)
+
+
 def fields(connection: sqlite3.Connection) -> list[FieldSummary]:
     """Every field any item has, by name."""
     rows = connection.execute(

@@ -139,8 +139,8 @@ def test_long_texts_are_read_to_the_end(tiny: OpenClipEncoder) -> None:
     story = "a dog runs on the beach and then " * 20
     ends = [tiny.encode_documents([(story + end,)]) for end in ("a red kite flies", "the tide comes in")]
     assert np.abs(ends[0] - ends[1]).max() > 1e-4
-    assert tiny._count(story) > 77
-    assert all(tiny._count(window) == size <= 77 for window, size in tiny._windows(story))
+    assert tiny.count_tokens(story) > 77
+    assert all(tiny.count_tokens(window) == size <= 77 for window, size in tiny._windows(story))
 
 
 def test_a_relative_checkpoint_is_found_and_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_a_model_with_a_tokenizer_of_its_own_uses_it(tmp_path: Path, monkeypatch
     np.testing.assert_allclose(encoder.encode_queries([("A red mug!",)]), expected, atol=1e-5)
     assert not encoder._causal
     assert encoder._context == 64
-    assert all(encoder._count(window) == size <= 64 for window, size in encoder._windows("a red mug, " * 40))
+    assert all(encoder.count_tokens(window) == size <= 64 for window, size in encoder._windows("a red mug, " * 40))
 
 
 def test_a_tokenizer_out_of_reach_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,10 @@ def test_search_json_has_the_promised_shape(sightline: Run, index: Path) -> None
     code, out, err = sightline("search", "red bowl", "-k", 3, "--index", index, "--json")
     found = json.loads(out)
     assert (code, err) == (0, "")
-    assert found.keys() == {"hits", "no_match", "answered", "reranked", "warnings", "cursor", "facets", "took_ms"}
+    assert found.keys() == {
+        *("hits", "no_match", "answered", "reranked", "searched", "rewrites", "warnings", "cursor", "facets"),
+        "took_ms",
+    }
     assert 0 < len(found["hits"]) <= 3
     assert {"rank", "id", "score", "relevance", "via", "parts", "fields"} <= found["hits"][0].keys()
     assert found["hits"][0]["id"] == "bowl-red"

@@ -14,6 +14,7 @@ import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -244,6 +245,12 @@ class QdrantStore:
     def certificates(self) -> list[Certificate]:
         """What `verify` last measured, each with the number of vectors there are `now`."""
         return certifying.kept(self._engine)
+
+    def texts(self, k: int) -> Iterator[str]:
+        """What k parts say that have a text."""
+        check_k(k)
+        said = self._engine.scroll({"must": [any_of("kind", ["part"])]}, ("text",))
+        yield from islice((one.payload["text"] for one in said if one.payload.get("text")), k)
 
     def fields(self) -> list[FieldSummary]:
         """Every field any item has, by name."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,11 +23,14 @@ CAPTIONS = 4  # every so many photos' first caption is asked
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A text, the ids that answer it in the shelf (none: it is absent), and what sort of question it is."""
+    """A query, the ids that answer it in the shelf (none: it is absent), and what sort of question it is."""
 
     text: str
     relevant: frozenset[str]
     form: str
+    picture: Path | None = None
+    item: str = ""  # an id: more like this
+    target: Literal["image", "text"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,42 @@
 """Does it know when nothing matches: absent concepts left empty, what that costs, how far relevance can be believed.
 
-Each group of collections is judged by what the others taught, and by the queries it makes of itself. Data: a folder
-with flickr8k.tar, grocery.tar, clothing.tar and outdoor_catalog.tar.
+Each group of collections is judged by what the others taught, and by the queries it makes of itself. Asked with words,
+pictures, both, and items. Data: a folder with the tars of flickr8k, grocery, clothing, outdoor_catalog, fashion,
+caltech101, imagenette and pacs_photo.
 
-    python -m benchmarks.relevance --data DIR [--encoder SPEC] [--out benchmarks/results]
+    python -m benchmarks.relevance --data DIR [--encoder SPEC] [--only TASK ...] [--out benchmarks/results]
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.mobilenet import MobileNet
 from benchmarks.report import run
 from retriever.calibration import LEAST, Calibration, Prior, error, manner, sight_of
 from retriever.generated import fitted
+from sightline.protocols import Encoder
+from training.relevance import SIGHTS as TAUGHT
 from training.relevance import Looked, Seen, learned, narrowed, seen
 
 BARS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 ABSENT_EMPTY = 0.95
 CONCEPTS = ("kind", "combination", "name", "class")  # forms that name what is sought, and nothing more
-SIGHTS: Mapping[str, str] = {"image text words": "everything", "image": "pictures alone"}
+SIGHTS: Mapping[str, str] = {
+    "image text words": "words to everything", "image": "words to pictures",
+    "picture: image": "picture to pictures", "picture: text": "picture to texts",
+    "picture: image text": "picture to everything", "mixture: image": "picture and words to pictures",
+    "mixture: text": "picture and words to texts", "mixture: image text": "picture and words to everything",
+    "item: image text": "item to everything", "item: text": "item to texts",
+}  # fmt: skip
+FEW = 20  # hits of a group: fewer say nothing of it
+EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of relevance: one threshold should mean the same whatever is asked with
 Figures = dict[str, Any]
 
 
@@ -41,28 +54,52 @@ class Told:
 
 
 def absent(data: Path, encoder: str, work: Path) -> Figures:
-    """Per group: AUROC, the share of absent questions left empty and the R@10 lost at each bar, ECE; then by form."""
-    every = list(seen(data, encoder, work))
+    """Per group: AUROC, the share of absent questions left empty and the R@10 lost at each bar, ECE; then by form.
+
+    Then, over all groups, how many of the hits that are told so relevant are right, by what is asked with.
+    """
+    return judged(list(seen(data, encoder, work)))
+
+
+def elsewhere(data: Path, encoder: str, work: Path) -> Figures:
+    """The same of other encoders, judged by what was learned with this one: a MobileNet, and this one in a cone."""
+    from benchmarks.cone import pressed  # which needs onnx
+
+    taught = list(seen(data, encoder, work))
+    pressed(work / "cone")
+    others: Mapping[str, str | Encoder] = {"mobilenet": MobileNet(data), "cone": f"onnx:{work / 'cone'}"}
+    return {name: judged(list(seen(data, other, work / name)), taught) for name, other in others.items()}
+
+
+def judged(every: Sequence[Seen], taught: Sequence[Seen] = ()) -> Figures:
+    """The figures of collections that were looked at, by what the other groups taught: of those, or of `taught`."""
     figures: Figures = {}
+    by_sight: dict[str, list[list[Told]]] = {}
     for group in dict.fromkeys(one.shelf.group for one in every):
-        answers, hits = learned([one for one in every if one.shelf.group != group])
+        answers, hits = learned([one for one in taught or every if one.shelf.group != group])
         for sight, named in SIGHTS.items():
             told = [one for shelf in every if shelf.shelf.group == group for one in _told(shelf, sight, answers, hits)]
             if told:
                 figures[f"{group}, {named}"] = _figures(told)
-    return figures
+                by_sight.setdefault(named, []).append(told)
+    meaning = {named: _meaning(groups) for named, groups in by_sight.items()}
+    return {"groups": figures, "of hits told so relevant, right": meaning}
 
 
 def _told(shelf: Seen, sight: str, answers: Mapping[str, Prior], hits: Mapping[str, Prior]) -> list[Told]:
-    if sight not in answers or ("words" in sight) != shelf.worded:
-        return []
-    own = [case for case in shelf.own if sight_of(case.evidence) == sight]
-    weights = fitted(own, shelf.background, answers[sight])
-    made = Calibration("", shelf.background, {sight: weights}, {sight: tuple(hits[sight].mean)})
+    if sight in TAUGHT:
+        if sight not in answers or sight not in hits or ("words" in sight) != shelf.worded:
+            return []
+        own = [case for case in shelf.own if sight_of(case.evidence) == sight]
+        weights = {sight: fitted(own, shelf.background, answers[sight])}
+    else:
+        weights = {known: tuple(prior.mean) for known, prior in answers.items()}
+    gaps = {known: tuple(hits[known].mean) for known in weights if known in hits}
+    made = Calibration("", shelf.background, {known: weights[known] for known in gaps}, gaps)
     told = []
     for looked in shelf.looked:
         evidence = narrowed(looked.evidence, sight)
-        if evidence is None:
+        if evidence is None or made.answered(evidence) is None:
             continue
         exact = looked.exact and "words" in sight
         answered = 1.0 if exact else made.answered(evidence) or 0.0
@@ -80,6 +117,7 @@ def _figures(told: Sequence[Told]) -> Figures:
         "R@10": round(float(np.mean([one.looked.recall for one in there])), 3),
         "as it is set": _at(told),
         "at": {f"{least:g}": _at(told, least) for least in BARS},
+        "at 3 points lost": _affordable(told),
         f"where {ABSENT_EMPTY:.0%} of absent are empty": _enough(told),
         f"the same of {', '.join(CONCEPTS)} alone": _enough(concepts),
         "ECE of questions": round(error([one.answered for one in told], [one.right for one in told]), 3),
@@ -101,12 +139,38 @@ def _enough(told: Sequence[Told]) -> Figures:
 
 def _at(told: Sequence[Told], least: float | None = None) -> Figures:
     """Share of the absent questions left empty, and by how much R@10 of the others falls; at `LEAST` if none is set."""
-    bars = [LEAST[manner(one.looked.asked.text)] if least is None else least for one in told]
+    bars = [_bar(one.looked) if least is None else least for one in told]
     gone = [one.answered < bar for one, bar in zip(told, bars, strict=True) if not one.right]
     lost = [one.looked.recall * (one.answered < bar) for one, bar in zip(told, bars, strict=True) if one.right]
     return {
         name: round(float(np.mean(values)), 3) for name, values in (("empty", gone), ("lost", lost)) if values
     }  # fmt: skip
+
+
+def _bar(looked: Looked) -> float:
+    return LEAST["picture" if looked.evidence.sought else manner(looked.asked.text)]
+
+
+def _affordable(told: Sequence[Told], most: float = 0.03) -> Figures:
+    """The highest bar that costs at most so much of R@10, and what it leaves empty."""
+    bars = [0.0, *sorted({one.answered for one in told})]
+    bar = max(least for least in bars if _at(told, least).get("lost", 0.0) <= most)
+    return _at(told, bar) | {"bar": round(bar, 3)}
+
+
+def _meaning(groups: Sequence[Sequence[Told]]) -> Figures:
+    """By how relevant hits are told to be: how many, told on average, right on average; each group counts alike."""
+    figures: Figures = {}
+    for low, high in pairwise(EDGES):
+        of_groups = [
+            [pair for pair in _pairs(told) if low <= pair[0] < high or pair[0] == high == 1.0] for told in groups
+        ]
+        seen_in = [np.asarray(pairs, float).mean(axis=0) for pairs in of_groups if len(pairs) >= FEW]
+        if seen_in:
+            told_mean, right = np.mean(seen_in, axis=0)
+            means = {"told": round(float(told_mean), 3), "right": round(float(right), 3)}
+            figures[f"{low:g} to {high:g}"] = {"hits": sum(map(len, of_groups)), "groups": len(seen_in), **means}
+    return figures
 
 
 def _auroc(there: Sequence[Told], gone: Sequence[Told]) -> float | None:
@@ -117,14 +181,18 @@ def _auroc(there: Sequence[Told], gone: Sequence[Told]) -> float | None:
     return round(float(np.mean(ahead)), 3)
 
 
-def _of_hits(told: Sequence[Told]) -> float:
-    pairs = [
+def _pairs(told: Sequence[Told]) -> list[tuple[float, bool]]:
+    return [
         (share, item in one.looked.asked.relevant)
         for one in told
         for item, share in zip(one.looked.ids, one.hits, strict=True)
     ]
+
+
+def _of_hits(told: Sequence[Told]) -> float:
+    pairs = _pairs(told)
     return error([share for share, _ in pairs], [right for _, right in pairs])
 
 
 if __name__ == "__main__":
-    run("relevance", __doc__, {"absent": absent})
+    run("relevance", __doc__, {"absent": absent, "elsewhere": elsewhere})

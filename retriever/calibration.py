@@ -1,15 +1,15 @@
-"""From evidence to probability: whether anything here answers a text, and whether a hit does.
+"""From evidence to probability: whether anything here answers a query, and whether a hit does.
 
-Knows numbers only. A logistic regression per sight (what a collection can be judged by: pictures, texts, words); its
-coefficients start from what was learned on judged collections and are fitted on queries made from the collection's own
-items. Cosines enter as standard deviations above those of unrelated pairs, so that no encoder's scale is built in.
+Knows numbers only. A logistic regression per sight (what is asked with, and what a collection can be judged by); its
+coefficients start from what was learned on judged collections, and for words are fitted on queries made from the
+collection's own items. Cosines enter as `Background` counts them, so that no encoder's scale is built in.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -18,20 +18,22 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.background import Background, is_alike
 from retriever.evidence import Evidence
 from retriever.words import is_name
 from sightline.errors import InputError
 from sightline.types import Modality
 
-Manner: TypeAlias = Literal["name", "description"]  # how a text is put
+Manner: TypeAlias = Literal["name", "description", "picture"]  # how a text is put; a query that shows something
 Described: TypeAlias = Literal["all", "some", "none"]
 # Below this, nothing matches. Who says what a thing is called can be told that it is not there; who describes it may
-# use words that nobody here does. Chosen with `benchmarks/relevance.py`: it costs no collection more than 2 points.
-LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1}
+# use words that nobody here does. Chosen with `benchmarks/relevance.py`: it costs no collection more than 2.5 points,
+# but for searches that are narrowed to texts.
+LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1, "picture": 0.08}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all
-_VERSION = 2
-_UNTOLD = (0.0, 1.0)  # the background of a kind of which there are too few pairs
+FARTHER = 1.5  # the same as a log of distances, beside what is alike
+VERSION, _WORDS_ALONE = 3, 2  # of what is kept; the one before it, which tells of words alone
 _FULL = 0.999
 _STEPS = 50
 
@@ -54,100 +56,158 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class _View:
+    """One way to look at evidence: the log-odds that something answers by it, and its part in what is told."""
+
+    evidence: Evidence
+    sight: str
+    odds: float
+    share: float
+
+    @property
+    def items(self) -> set[str]:
+        return {item for found in self.evidence.cosines.values() for item in found}
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """What one collection's evidence means. Made by `fit`; kept as JSON."""
 
     key: str  # of the encoder and adapter whose cosines it reads
-    background: Mapping[Modality, tuple[float, float]]  # mean and standard deviation of unrelated pairs' cosines
+    background: Background
     weights: Mapping[str, tuple[float, ...]]  # sight -> coefficients of `features`
     gaps: Mapping[str, tuple[float, ...]]  # sight -> coefficients of `gap_features`
     described: Described = "all"  # which items words say something of
+    pictured: Described = "all"  # which items have a picture
     least: Mapping[Manner, float] = field(default_factory=lambda: dict(LEAST))
     items: int = 0  # when it was made
     queries: int = 0  # it was made from
     told: Mapping[str, Any] = field(default_factory=dict)  # what was measured when it was made
+    version: int = VERSION  # it was made by
 
     def answered(self, evidence: Evidence) -> float | None:
         """0-1: the probability that something here answers; None where it cannot be told by what was looked at."""
-        evidence = self._as_seen(evidence)
-        weights = self.weights.get(sight_of(evidence))
-        return None if weights is None else _sigmoid(float(np.dot(features(evidence, self.background), weights)))
+        views = self._views(evidence)
+        if not views:
+            return None
+        return 1.0 if self._same(evidence) else _sigmoid(sum(view.share * view.odds for view in self._counted(views)))
 
-    def bar(self, text: str) -> float:
-        """What `answered` must reach for a text, else nothing matches."""
-        return self.least[manner(text)]
+    def bar(self, manner: Manner) -> float:
+        """What `answered` must reach for what is put in such a manner, else nothing matches."""
+        return self.least.get(manner, LEAST[manner])
 
     def relevance(self, evidence: Evidence, ids: Sequence[str]) -> list[float]:
-        """0-1 for each of ranked items, from the first on: the probability that it answers."""
-        evidence = self._as_seen(evidence)
-        answered, weights = self.answered(evidence), self.gaps.get(sight_of(evidence))
-        if answered is None or weights is None:
-            raise InputError(f"nothing is known of {sight_of(evidence) or 'nothing'}")
-        rows = (gap_features(evidence, self.background, answered, item, rank) for rank, item in enumerate(ids, start=1))
-        return [_sigmoid(float(np.dot(row, weights))) for row in rows]
+        """0-1 for each of ranked items, from the first on: the probability that it answers. Raises InputError."""
+        views, same = self._views(evidence), self._same(evidence)
+        if not views:
+            raise InputError("nothing is known of such evidence")
+        return [1.0 if item in same else self._share(views, item, rank) for rank, item in enumerate(ids, start=1)]
+
+    def _share(self, views: Sequence[_View], item: str, rank: int) -> float:
+        odds = 0.0
+        for view in self._counted(views, item):
+            row = _gap_features(view.evidence, self.background, _sigmoid(view.odds), item, rank)
+            odds += view.share * float(np.dot(list(row.values()), self.gaps[view.sight]))
+        return _sigmoid(odds)
 
     def reasons(self, evidence: Evidence) -> list[Reason]:
-        """What adds up to the log-odds of `answered`; nothing where it cannot be told."""
-        evidence = self._as_seen(evidence)
-        return _reasons(_features(evidence, self.background), self.weights.get(sight_of(evidence)))
+        """What adds up to the log-odds of `answered`; nothing where it cannot be told, or is certain."""
+        views = [] if self._same(evidence) else self._counted(self._views(evidence))
+        rows = [(view, _features(view.evidence, self.background)) for view in views]
+        return _together([_reasons(row, self.weights[view.sight], view.share) for view, row in rows])
 
     def reasons_of(self, evidence: Evidence, item: str, rank: int) -> list[Reason]:
         """What adds up to the log-odds of the `relevance` of the item at a rank, from 1."""
-        evidence = self._as_seen(evidence)
-        answered, weights = self.answered(evidence), self.gaps.get(sight_of(evidence))
-        return _reasons(_gap_features(evidence, self.background, answered or 0.0, item, rank), weights)
+        views = [] if item in self._same(evidence) else self._counted(self._views(evidence), item)
+        rows = [
+            (view, _gap_features(view.evidence, self.background, _sigmoid(view.odds), item, rank)) for view in views
+        ]
+        return _together([_reasons(row, self.gaps[view.sight], view.share) for view, row in rows])
 
-    def _as_seen(self, evidence: Evidence) -> Evidence:
-        """What counts: silence says nothing of pictures that nobody describes.
+    def _views(self, evidence: Evidence) -> list[_View]:
+        """The ways to look at it that something is known of.
 
-        Where only some are described, either the pictures answer or the texts do. Nothing can be told once there are
-        parts of a kind that were not there when this was made.
+        Silence says nothing of pictures that nobody describes. Nothing can be told of words once there are parts of a
+        kind that were not there when this was made. What shows something is compared with pictures and texts apart.
         """
         known = {kind: found for kind, found in evidence.cosines.items() if found}
-        if not known.keys() <= self.background.keys():
-            return Evidence()
+        if not (evidence.sought or known.keys() <= self.background.words.keys()):
+            return []
         seen = replace(evidence, cosines=known)
-        if self.described == "all":
-            return seen
-        pictures = Evidence({"image": known["image"]} if "image" in known else {})
+        pictures = Evidence({"image": known["image"]} if "image" in known else {}, sought=evidence.sought)
         texts = replace(seen, cosines={kind: found for kind, found in known.items() if kind != "image"})
-        views = [view for view in (pictures, texts)[: 1 if self.described == "none" else 2] if view.cosines]
-        return max(views, key=self._odds, default=Evidence())
+        how = "some" if evidence.sought and self.described == "all" else self.described
+        ways = {"all": [seen], "some": [pictures, texts], "none": [pictures]}[how]
+        usable = [way for way in ways if self._is_known(way)]
+        if evidence.sought and pictures.cosines and pictures not in usable:
+            return []  # of too few pictures to know what is usual; texts alone would deny them
+        together = bool(evidence.sought) and self.described == self.pictured == "all"
+        return [
+            _View(way, sight := sight_of(way), self._odds(way, sight), 1 / len(usable) if together else 1.0)
+            for way in usable
+        ]
 
-    def _odds(self, evidence: Evidence) -> float:
-        weights = self.weights.get(sight_of(evidence))
-        return -math.inf if weights is None else float(np.dot(features(evidence, self.background), weights))
+    def _counted(self, views: Sequence[_View], item: str = "") -> Sequence[_View]:
+        """Those that count: all that have a part in it; else of what is shown, one that the item is in; else the
+        loudest, for where only some items are described, either the pictures answer or the texts do.
+        """
+        if len(views) < 2 or views[0].share < 1:
+            return views
+        ordered = sorted(views, key=lambda view: -view.odds)
+        shown = [view for view in ordered if view.evidence.sought and item in view.items]
+        return (shown or ordered)[:1]
+
+    def _is_known(self, view: Evidence) -> bool:
+        usual = not view.sought or all(self.background.knows(view, kind) for kind in view.cosines)
+        return usual and bool(view.cosines) and sight_of(view) in self.weights
+
+    def _same(self, evidence: Evidence) -> frozenset[str]:
+        """The items of which one picture is the very one that is sought."""
+        found = evidence.cosines.get("image", {}) if evidence.sought else {}
+        return frozenset(item for item, cosine in found.items() if self.background.is_same(evidence, cosine))
+
+    def _odds(self, view: Evidence, sight: str) -> float:
+        return float(np.dot(features(view, self.background), self.weights[sight]))
 
     def facts(self) -> dict[str, Any]:
         """What a person is told of it."""
-        return {"items": self.items, "queries": self.queries, "least": dict(self.least), **self.told}
+        return {"items": self.items, "queries": self.queries, "least": {**LEAST, **self.least}, **self.told}
 
     def to_json(self) -> str:
         return json.dumps(
             {
-                "version": _VERSION, "key": self.key, "background": self.background, "weights": self.weights,
-                "gaps": self.gaps, "described": self.described, "least": dict(self.least), "items": self.items,
-                "queries": self.queries, "told": self.told,
+                "version": self.version, "key": self.key, "background": self.background.to_json(),
+                "weights": self.weights, "gaps": self.gaps, "described": self.described, "pictured": self.pictured,
+                "least": dict(self.least), "items": self.items, "queries": self.queries, "told": self.told,
             }
         )  # fmt: skip
 
     @classmethod
     def from_json(cls, text: str) -> Self | None:
-        """None for one that another version wrote."""
+        """None for one that an unknown version wrote; one that knew of words alone still tells of them."""
         data = json.loads(text)
-        if data.pop("version", None) != _VERSION:
+        if data.get("version") == _WORDS_ALONE:
+            data["background"] = {"words": data["background"], "nearest": {}, "everyday": None}
+        elif data.get("version") != VERSION:
             return None
-        return cls(
-            **data
-            | {"background": {kind: (mean, spread) for kind, (mean, spread) in data["background"].items()}}
-            | {name: {sight: tuple(row) for sight, row in data[name].items()} for name in ("weights", "gaps")}
-        )
+        rows = {name: {sight: tuple(row) for sight, row in data[name].items()} for name in ("weights", "gaps")}
+        return cls(**data | rows | {"background": Background.from_json(data["background"])})
 
 
-def _reasons(row: Mapping[str, float], weights: Sequence[float] | None) -> list[Reason]:
-    if weights is None:
-        return []
-    return [Reason(name, value, value * weight) for (name, value), weight in zip(row.items(), weights, strict=True)]
+def _reasons(row: Mapping[str, float], weights: Sequence[float], share: float) -> list[Reason]:
+    pairs = zip(row.items(), weights, strict=True)
+    return [Reason(name, value, share * value * weight) for (name, value), weight in pairs]
+
+
+def _together(views: Sequence[Sequence[Reason]]) -> list[Reason]:
+    """The reasons of all views; those of one name as one, by their mean value and what they added together."""
+    named: dict[str, list[Reason]] = {}
+    for one in (one for view in views for one in view):
+        named.setdefault(one.name, []).append(one)
+    return [
+        Reason(name, sum(one.value for one in some) / len(some), sum(one.added for one in some))
+        for name, some in named.items()
+    ]
 
 
 def manner(text: str) -> Manner:
@@ -155,18 +215,28 @@ def manner(text: str) -> Manner:
 
 
 def sight_of(evidence: Evidence) -> str:
-    """What there is to judge by: "image", "text words", …"""
+    """What is asked with, if not with words alone, and what there is to judge by: "text words", "picture: image", …"""
     seen = [kind for kind in KINDS if evidence.cosines.get(kind)]
-    return " ".join([*seen, *(["words"] if evidence.covers is not None else [])])
+    if not evidence.sought:
+        return " ".join([*seen, *(["words"] if evidence.covers is not None else [])])
+    sources = frozenset(source for kind in seen for source in evidence.sought[kind].shares)
+    by = next(iter(sources)) if len(sources) == 1 else "mixture" if "words" in sources else "item"
+    return f"{by}: {' '.join(seen)}"
 
 
-def features(evidence: Evidence, background: Mapping[Modality, tuple[float, float]]) -> NDArray[np.float64]:
+def features(evidence: Evidence, background: Background) -> NDArray[np.float64]:
     """(n,) for a logistic regression, n by the sight: the best cosine of each kind, shares of the words, products."""
     return np.asarray(list(_features(evidence, background).values()))
 
 
-def _features(evidence: Evidence, background: Mapping[Modality, tuple[float, float]]) -> dict[str, float]:
-    above = {kind: _above(best, kind, background) for kind in KINDS if (best := evidence.best(kind)) is not None}
+def _features(evidence: Evidence, background: Background) -> dict[str, float]:
+    bests = {kind: best for kind in KINDS if (best := evidence.best(kind)) is not None}
+    if evidence.sought:
+        names = ("how far the best {}", "how much farther than neighbours")
+        rows = {kind: background.far(evidence, kind, best) for kind, best in bests.items()}
+        far = {name.format(kind): value for kind, row in rows.items() for name, value in zip(names, row, strict=False)}
+        return {"always": 1.0, **far}
+    above = {kind: background.above(kind, best) for kind, best in bests.items()}
     row = {"always": 1.0, **{f"best {kind}": above[kind] for kind in above}}
     if evidence.covers is not None:
         named = evidence.named
@@ -180,21 +250,23 @@ def _features(evidence: Evidence, background: Mapping[Modality, tuple[float, flo
 
 
 def gap_features(
-    evidence: Evidence, background: Mapping[Modality, tuple[float, float]], answered: float, item: str, rank: int
+    evidence: Evidence, background: Background, answered: float, item: str, rank: int
 ) -> NDArray[np.float64]:
     """(n,) for the hit at a rank: the odds that anything answers, and how far it is behind the best."""
     return np.asarray(list(_gap_features(evidence, background, answered, item, rank).values()))
 
 
 def _gap_features(
-    evidence: Evidence, background: Mapping[Modality, tuple[float, float]], answered: float, item: str, rank: int
+    evidence: Evidence, background: Background, answered: float, item: str, rank: int
 ) -> dict[str, float]:
-    behind: dict[Modality, float] = {}
-    for kind in KINDS:
-        found = evidence.cosines.get(kind)
-        if found and item in found:
-            behind[kind] = (max(found.values()) - found[item]) / background.get(kind, _UNTOLD)[1]
-    elsewhere = min(behind.values(), default=FAR)  # an item without a picture is not behind for that
+    behind = {
+        kind: _behind(evidence, background, kind, found[item])
+        for kind in KINDS
+        if item in (found := evidence.cosines.get(kind, {}))
+    }
+    # an item without a picture is not behind for that
+    alike = evidence.sought and all(is_alike(evidence, kind) for kind in evidence.cosines)
+    elsewhere = min(behind.values(), default=FARTHER if alike else FAR)
     row = {"always": 1.0, "something here answers": _logit(answered)}
     row |= {f"behind the best {kind}": behind.get(kind, elsewhere) for kind in KINDS if evidence.cosines.get(kind)}
     if evidence.covers is not None:
@@ -203,6 +275,14 @@ def _gap_features(
             "words in a title or field less": evidence.named - evidence.names.get(item, 0.0),
         }
     return {**row, "rank": math.log(rank)}
+
+
+def _behind(evidence: Evidence, background: Background, kind: Modality, cosine: float) -> float:
+    best = evidence.best(kind)
+    assert best is not None
+    if evidence.sought:
+        return background.far(evidence, kind, cosine)[0] - background.far(evidence, kind, best)[0]
+    return (best - cosine) / background.spread(kind)
 
 
 def fit(
@@ -252,18 +332,6 @@ def priors() -> tuple[Mapping[str, Prior], Mapping[str, Prior]]:
         for name in ("answers", "hits")
     )
     return answers, hits
-
-
-def background_of(cosines: Iterable[NDArray[np.float32]]) -> tuple[float, float] | None:
-    """Mean and standard deviation of blocks of cosines; None where there are too few or they do not vary."""
-    values = np.concatenate([block.ravel() for block in cosines] or [np.zeros(0, np.float32)]).astype(float)
-    spread = float(values.std()) if len(values) > 1 else 0.0
-    return (float(values.mean()), spread) if spread > 1e-6 else None
-
-
-def _above(cosine: float, kind: Modality, background: Mapping[Modality, tuple[float, float]]) -> float:
-    mean, spread = background.get(kind, _UNTOLD)
-    return (cosine - mean) / spread
 
 
 def _sigmoid(value: float) -> float:

@@ -1,4 +1,4 @@
-"""What a collection holds of a text that is sought: likenesses and words, item by item, and at best.
+"""What a collection holds of what is sought: likenesses and words, item by item, and at best.
 
 Knows a store by its protocol. What it amounts to is `calibration`'s to say.
 """
@@ -7,14 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retriever.terms import Aim
 from retriever.words import ALL, Said
 from sightline.filters import And, Filter, HasId
 from sightline.protocols import Store
-from sightline.types import Modality, Space, Vectors
+from sightline.types import Like, Modality, Space, Vectors
+
+Source: TypeAlias = Literal["words", "picture", "item"]  # what a vector was made of; the texts of an item are "item"
 
 NAMED: frozenset[Modality] = frozenset({"fields"})  # the part that holds an item's title and fields
 LOOKED_AT = 50  # items, of those that say most of the words, whose titles and fields are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What parts of one kind were compared with, where that is not words alone."""
+
+    shares: Mapping[Source, float]  # which add up to 1
+    vector: NDArray[np.float32] = field(compare=False)  # (dim,), of length 1
+    length: float = 1.0  # of the sum of its parts, by their shares: the less they have in common, the shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +41,7 @@ class Evidence:
     covers: Mapping[str, float] | None = None  # item -> share of the words it says, 0-1; None: words were not asked
     names: Mapping[str, float] = field(default_factory=dict)  # the same for its title and fields alone
     known: float = 0.0  # share of the words that any item says, 0-1
+    sought: Mapping[Modality, Sought] = field(default_factory=dict)  # by kind of part; none: words alone were asked
 
     @property
     def cover(self) -> float:
@@ -40,15 +57,22 @@ class Evidence:
 
 
 def likest(
-    store: Store, space: Space, wanted: Vectors, kind: Modality, *, where: Filter | None, hidden: Collection[str]
+    store: Store,
+    space: Space,
+    wanted: Vectors,
+    kind: Modality,
+    *,
+    where: Filter | None,
+    hidden: Collection[str],
+    parts: int = 1,
 ) -> Mapping[str, float]:
-    """The item most like (1, dim) by its parts of one kind, and its cosine; nothing where there is none."""
-    count = 1 + 4 * len(hidden)
+    """The items most like (1, dim) by about so many parts of one kind, and their cosines: one at least, if there is."""
+    count = parts + 4 * len(hidden)
     while True:
         (hits,) = store.search(space, wanted, count, where=where, modalities=frozenset({kind}))
-        seen = next((hit for hit in hits if hit.item_id not in hidden), None)
-        if seen is not None or len(hits) < count:
-            return {} if seen is None else {seen.item_id: seen.score}
+        seen = [(hit.item_id, hit.score) for hit in hits if hit.item_id not in hidden]
+        if seen or len(hits) < count:
+            return best_of_items(seen)
         count *= 8
 
 
@@ -65,6 +89,25 @@ def of_words(store: Store, said: Said, *, where: Filter | None, hidden: Collecti
         for word, items in zip(said.words, said.by_word, strict=True)
     ]
     return Evidence(covers=covers, names=said.covers(by_word), known=said.known)
+
+
+def sought(aim: Aim, kind: Modality) -> Sought:
+    """What an aim at parts of a kind is made of; an item stands for its pictures beside pictures, else its texts."""
+    shares: dict[Source, float] = {}
+    for term in aim.terms:
+        if term.weight > 0:
+            source = _source(term.content, kind)
+            shares[source] = shares.get(source, 0.0) + term.weight
+    total = sum(shares.values())
+    weights = np.asarray([max(term.weight, 0.0) for term in aim.terms]) / total
+    length = float(np.linalg.norm(weights @ aim.rows))  # (t,) @ (t, dim) -> (dim,)
+    return Sought({source: weight / total for source, weight in shares.items()}, aim.wanted[0], max(length, 1e-6))
+
+
+def _source(content: object, kind: Modality) -> Source:
+    if isinstance(content, str):
+        return "words"
+    return "item" if isinstance(content, Like) and kind == "text" else "picture"
 
 
 def best_of_items(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:

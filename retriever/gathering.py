@@ -81,21 +81,24 @@ def gather(plan: Plan) -> tuple[list[Hit], bool, Evidence | None]:
 
 
 def _evidence(plan: Plan, found: Found) -> Evidence:
-    """What the collection holds of a query of words alone."""
+    """What the collection holds of what is sought."""
     query, space, cosines = plan.query, plan.encoder.space, {}
+    hidden = frozenset(query.exclude)
     for channel, kind in SEES.items():
         if channel not in found.rankings:
             continue
         aim = plan.aims[kind]
         if len(aim.unwanted):  # the list is in the order of a compromise
             cosines[kind] = proof.likest(
-                plan.store, space, aim.wanted, kind, where=query.where, hidden=frozenset(query.exclude)
+                plan.store, space, aim.wanted, kind, where=query.where, hidden=hidden, parts=POOLS[0]
             )
         else:
             cosines[kind] = proof.best_of_items([(vote.item_id, vote.score) for vote in found.rankings[channel]])
+    if plan.terms.text_share < 1:
+        return Evidence(cosines, sought={kind: proof.sought(plan.aims[kind], kind) for kind in cosines})
     if found.said is None:
         return Evidence(cosines)
-    words = proof.of_words(plan.store, found.said, where=query.where, hidden=frozenset(query.exclude))
+    words = proof.of_words(plan.store, found.said, where=query.where, hidden=hidden)
     return replace(words, cosines=cosines)
 
 

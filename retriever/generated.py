@@ -9,25 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from retriever.background import Background, measured
 from retriever.calibration import (
     KINDS,
     LEAST,
     Calibration,
     Described,
     Prior,
-    background_of,
     features,
     fit,
     priors,
     sight_of,
 )
-from retriever.everyday import THINGS
 from retriever.evidence import Evidence, likest, of_words
 from retriever.words import ALL, FUNCTION_WORDS, SAID, Said, content_words, said, weights_of
 from sightline.filters import HasId
@@ -143,11 +140,11 @@ def calibrated(store: Store, encoder: Encoder, *, key: str, seed: int = 0) -> Ca
     drawn = sampled(store, random)
     if not drawn.count:
         return None
-    background = backgrounds(store, encoder, drawn.items) if "text" in encoder.space.modalities else {}
-    if not background:
-        return Calibration(key, {}, {}, {}, described="none", items=drawn.count)
-    cases = list(made(Corpus(store, encoder), drawn, random)) if drawn.described != "none" else []
-    answers, hits = priors()
+    background, (answers, hits) = measured(store, encoder, drawn.items), priors()
+    if not (background.words or background.nearest):
+        return Calibration(key, background, {}, {}, described="none", items=drawn.count)
+    asks = bool(background.words) and drawn.described != "none"
+    cases = list(made(Corpus(store, encoder), drawn, random)) if asks else []
     weights = {sight: tuple(prior.mean) for sight, prior in answers.items()}
     if drawn.described == "some":  # the pictures are judged apart from the texts
         cases = [_without_pictures(case) for case in cases]
@@ -158,16 +155,16 @@ def calibrated(store: Store, encoder: Encoder, *, key: str, seed: int = 0) -> Ca
             weights["text words"] = fitted([_without_pictures(case) for case in own], background, answers["text words"])
     gaps = {sight: tuple(prior.mean) for sight, prior in hits.items()}
     absent = sum(not case.right for case in cases)
-    least = LEAST if drawn.english else dict.fromkeys(LEAST, 0.0)  # nothing is held back where words are not understood
+    # nothing is held back where words are not understood
+    least = LEAST if drawn.english else {**dict.fromkeys(LEAST, 0.0), "picture": LEAST["picture"]}
     return Calibration(
-        key, background, weights, gaps, described=drawn.described, least=least, items=drawn.count, queries=len(cases),
+        key, background, weights, gaps, described=drawn.described, pictured=drawn.pictured, least=least,
+        items=drawn.count, queries=len(cases),
         told={"absent": absent, "described": drawn.described, "english": drawn.english},
     )  # fmt: skip
 
 
-def fitted(
-    cases: Sequence[Case], background: Mapping[Modality, tuple[float, float]], prior: Prior
-) -> tuple[float, ...]:
+def fitted(cases: Sequence[Case], background: Background, prior: Prior) -> tuple[float, ...]:
     """Coefficients for cases of one sight: each side counts half, all together `OWN` at most.
 
     One side alone would teach that everything is there, or nothing; then the prior stands.
@@ -235,6 +232,7 @@ class Drawn:
     items: tuple[Item, ...]
     count: int  # of the whole collection
     described: Described
+    pictured: Described
     english: bool  # or nothing says that it is not
 
 
@@ -254,10 +252,13 @@ def sampled(store: Store, random: np.random.Generator) -> Drawn:
     told = sum(
         counts[pictured] / len(items) * sum(map(_is_described, items)) for pictured, items in kept.items() if items
     )
-    share = told / count if count else 0.0
-    described: Described = "all" if share >= NEARLY_ALL else "some" if share > 1 - NEARLY_ALL else "none"
     items = (*kept[True], *kept[False])
-    return Drawn(items, count, described, _is_english(items))
+    return Drawn(items, count, _how_many(told, count), _how_many(counts[True], count), _is_english(items))
+
+
+def _how_many(some: float, count: int) -> Described:
+    share = some / count if count else 0.0
+    return "all" if share >= NEARLY_ALL else "some" if share > 1 - NEARLY_ALL else "none"
 
 
 def _is_described(item: Item) -> bool:
@@ -274,30 +275,6 @@ def _is_english(items: Sequence[Item]) -> bool:
     told = [re.findall(r"\w+", str(part.text).casefold()) for part in parts if part.locator.field != "title"]
     shares = [sum(word in FUNCTION_WORDS for word in words) / len(words) for words in told if len(words) >= LONG]
     return len(shares) < FEW or float(np.median(shares)) >= GRAMMAR
-
-
-def backgrounds(store: Store, encoder: Encoder, sample: Sequence[Item]) -> dict[Modality, tuple[float, float]]:
-    """Kind of part -> mean and standard deviation of its cosines to everyday things, as a search counts them."""
-    things = everyday(encoder)  # (t, dim)
-    by_kind: dict[Modality, tuple[float, float]] = {}
-    for kind in KINDS:
-        digests = sorted({part.digest for item in sample for part in item.parts if part.modality == kind})
-        known = store.known(encoder.space, digests) if digests else {}
-        blocks = [things @ known[digest].T for digest in sorted(known)]  # (t, dim) @ (dim, m)
-        if any(block.shape[1] > 1 for block in blocks):  # what regions count, the store knows
-            ids, most = tuple(sorted(item.id for item in sample)), sum(len(item.parts) for item in sample)
-            found = store.search(encoder.space, things, most, where=HasId(ids), modalities=frozenset({kind}))
-            blocks = [np.asarray([hit.score for hit in hits], np.float32) for hits in found]
-        told = background_of(blocks)
-        if told:
-            by_kind[kind] = told
-    return by_kind
-
-
-@lru_cache(maxsize=8)
-def everyday(encoder: Encoder) -> NDArray[np.float32]:
-    """(t, dim): everyday things, embedded once an encoder."""
-    return encoder.encode_queries([(thing,) for thing in THINGS])
 
 
 def _without_pictures(case: Case) -> Case:

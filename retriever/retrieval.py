@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from retriever.accounts import Account, Asked
-from retriever.calibration import Calibration
+from retriever.calibration import Calibration, manner
 from retriever.channels import SEES
 from retriever.cursors import MOST_SHOWN, Place
 from retriever.evidence import Evidence
@@ -64,10 +64,10 @@ def search(
     vote, with "text" texts and fields alone. An item that says an unwanted text word for word goes behind all others.
     `weights` ("clip", "dense", "words") replaces the chosen ones; a channel of weight 0 is not asked, nor is one that
     `channels` does not name. `show` says how they are shown, `picture` opens a part for folding. `reranking` lets a
-    reranker read the first hits; those that are sorted are not read. `calibration` gives hits of words alone their
-    relevance, and none at all where nothing here answers; `least` (0-1) leaves out hits that are less relevant: 0 shows
-    what is nearest, come what may. `learning` is how much liked and disliked items turn the search; what they turned is
-    not reranked and has no relevance. `account` is told what was done.
+    reranker read the first hits; those that are sorted are not read. `calibration` gives hits their relevance, and none
+    at all where nothing here answers; `least` (0-1) leaves out hits that are less relevant: 0 shows what is nearest,
+    come what may. `learning` is how much liked and disliked items turn the search; what they turned is not reranked and
+    has no relevance. `account` is told what was done.
     Raises InputError for an empty query, k < 1, an unknown channel or a cursor that is not of this search,
     UnsupportedModality when the encoder can serve no part of the query.
     """
@@ -99,7 +99,7 @@ def search(
         warnings += ("Rerankers do not know what an item is like, so the first order stands.",)
     judging = Judging(
         None if show.sort or of_items else reranking,
-        calibration if terms.text_share == 1 and not query.judged else None,
+        None if query.judged else calibration,
         least,
     )
     account.asked = Asked(query, terms, counted, aims, also)
@@ -123,7 +123,8 @@ def _ranked(plan: Plan, judging: Judging, depth: int, place: Place) -> Ranked:
     answered = _answered(calibration, evidence, hits)
     account = plan.account
     account.evidence, account.answered, account.fusion, account.ranking = evidence, answered, tuple(hits), ()
-    account.bar = (calibration.bar(plan.terms.text) if least is None else least) if calibration else None
+    put = manner(plan.terms.text) if plan.terms.text_share == 1 else "picture"
+    account.bar = (calibration.bar(put) if least is None else least) if calibration else None
     if answered is not None and account.bar is not None and answered < account.bar:
         return Ranked([], False, answered=answered)
     if calibration and evidence and answered is not None:

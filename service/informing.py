@@ -207,7 +207,8 @@ def _relevance(told: Mapping[str, Any]) -> str:
     """What it was learned from, and below what nothing matches."""
     source = f"learned from {told['queries']:,} queries of its own" if told["queries"] else "judged by pictures alone"
     least = told["least"]
-    return f"{source}; below {least['name']:.0%} nothing matches ({least['description']:.0%} where it is described)"
+    others = f"{least['description']:.0%} where it is described, {least['picture']:.0%} where it is shown"
+    return f"{source}; below {least['name']:.0%} nothing matches ({others})"
 
 
 def show_sources(out: Console, seen: Sequence[Seen], outcome: str | None = None) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sightline.evaluation import Case
     from sightline.evaluation.tuning import Bar, Tuned
 
-MANNERS = {"name": "called by name", "description": "described"}
+MANNERS = {"name": "called by name", "description": "described", "picture": "shown by a picture"}
 
 
 def tune_command(
@@ -54,6 +54,9 @@ def tune_command(
     description: Annotated[
         float | None, typer.Option("--description", min=0, max=1, metavar="0-1", help="the bar for things described")
     ] = None,
+    picture: Annotated[
+        float | None, typer.Option("--picture", min=0, max=1, metavar="0-1", help="the bar for queries with a picture")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="measure, change nothing")] = False,
     index: IndexDir = None,
     collection: Collection = None,
@@ -79,7 +82,7 @@ def tune_command(
     """
     from service import progress, tables
 
-    given: dict[Manner, float | None] = {"name": name, "description": description}
+    given: dict[Manner, float | None] = {"name": name, "description": description, "picture": picture}
     said = {kind: bar for kind, bar in given.items() if bar is not None}
     source = queries or clicks or catalog
     source = queries or clicks or catalog
@@ -145,10 +148,10 @@ def _cases(
 
 def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, seconds: float, dry_run: bool) -> None:
     if found is None:
-        out.print("Nothing to learn from: nothing is indexed, or the encoder takes no words.")
+        out.print("Nothing to learn from: nothing is indexed, or too little of it.")
         return
     learned = f"Learned from {found.queries:,} queries made of {found.items:,} items." if found.queries else (
-        "Nothing here has words: judged by its pictures alone."
+        "No queries could be made of what is here: judged by what others taught."
     )  # fmt: skip
     out.print(f"{learned} {seconds:.1f} s")
     if tuned:
@@ -158,7 +161,10 @@ def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, secon
                 out.print(Text(f"{MANNERS[bar.manner]}: left at {bar.before:.0%}: {bar.why}", style="yellow"))
         if tuned.left_out:
             out.print(
-                Text(f"{tuned.left_out:,} left out: no words, or nothing relevant is in the index", style="yellow")
+                Text(
+                    f"{tuned.left_out:,} left out: nothing relevant is in the index, or nothing can be told",
+                    style="yellow",
+                )
             )
         if dry_run:
             out.print(Text("Nothing was changed.", style="bold"))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from indexer import Ledger
-from retriever.calibration import Calibration, Manner
+from retriever.calibration import VERSION, Calibration, Manner
 from retriever.generated import Corpus, calibrated
 from sightline.compacting import Writing
 from sightline.errors import InputError
@@ -44,8 +44,8 @@ class Calibrations:
         return found if found and found.key == self._key() else None
 
     def refresh(self) -> None:
-        """Make one where it is due: none yet, another encoder or adapter, half as many items more or fewer, or pictures
-        where there were none.
+        """Make one where it is due: none yet, another encoder or adapter, half as many items more or fewer, pictures
+        where there were none, or one that an earlier version made.
 
         For whoever has just written, and holds no lock: what was written stands, whatever becomes of this.
         """
@@ -56,7 +56,7 @@ class Calibrations:
             return
         self._looked, items = now, self._ledger.count()
         made_of = found.items if found else self._in_vain
-        seen = found is None or not found.background or "image" in found.background or not self._ledger.has_pictures()
+        seen = found is None or (found.version == VERSION and self._has_seen(found))
         if made_of / GROWN <= items <= made_of * GROWN and seen:
             return
         if not self._making.acquire(blocking=False):
@@ -75,7 +75,11 @@ class Calibrations:
         None where nothing can be asked in words, or nothing is there.
         """
         made = self._make()
-        return made if made and made.background else None
+        return made if made and made.weights else None
+
+    def _has_seen(self, found: Calibration) -> bool:
+        """Whether there are no pictures that it knows nothing of."""
+        return not found.weights or "image" in found.background.words or not self._ledger.has_pictures()
 
     def set_least(self, least: Mapping[Manner, float]) -> Calibration:
         """From now on nothing matches below these. Raises InputError without a calibration, or for a bar not 0-1."""

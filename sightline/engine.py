@@ -236,7 +236,7 @@ class Sightline:
         never shown; `liked` and `disliked` are ids that turn the search, the disliked being shown no more; `rerank` is
         a reranker's spec, "" for none, asked of queries that it helps, of every one without the `gate`; `channels`
         ("clip", "dense", "words") are the only ones asked; `show` says in what order, how far folded, which page
-        (`Show(sort="-price", cursor=page.cursor)`) and which fields to count. Words alone give hits their `relevance`,
+        (`Show(sort="-price", cursor=page.cursor)`) and which fields to count. Hits tell their `relevance`,
         and none where nothing here answers (`no_match`); `least` leaves out hits of less relevance: 0 shows what is
         nearest, come what may. Misspelt words are put right unless they are in quotes or searched `as_typed`; `rewrite`
         is a chat model that puts short queries in other words too, "" for none. `account` is told what was done.

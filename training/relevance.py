@@ -9,11 +9,14 @@ posterior of a logistic regression). Nothing of the collections but these few nu
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.absent import Asked, Shelf, shelves
+from benchmarks.absent_pictures import shown_shelves
 from retriever import search
+from retriever.background import Background, measured
 from retriever.calibration import Calibration, Prior, curvature, features, fit, gap_features, sight_of
 from retriever.evidence import Evidence
-from retriever.generated import Case, Corpus, backgrounds, fitted, made, sampled
+from retriever.generated import Case, Corpus, fitted, made, sampled
 from sightline import Sightline
-from sightline.types import Modality, Query, Term
+from sightline.decoding import pixels_of
+from sightline.protocols import Encoder, Store
+from sightline.stores import open_store
+from sightline.types import Item, Like, Modality, Part, PartVectors, Query, Term
 
 TOTAL = 400.0  # what all judged questions of a sight together count
 RIDGE = 0.3  # precision of each coefficient before anything was judged
@@ -37,6 +45,7 @@ SIGHTS: Mapping[str, tuple[tuple[Modality, ...], bool]] = {  # which kinds of pa
     "text words": (("text",), True),
     "image text words": (("image", "text"), True),
 }
+SHOWN = ("picture: image", "picture: text", "mixture: image", "mixture: text", "item: text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class Seen:
     """A shelf as its calibration sees it."""
 
     shelf: Shelf
-    background: Mapping[Modality, tuple[float, float]]
+    background: Background
     worded: bool
     own: tuple[Case, ...]
     looked: tuple[Looked, ...]
@@ -71,7 +80,7 @@ class _Recorder(Calibration):
     kept: list[Evidence]
 
     def __init__(self) -> None:
-        super().__init__("", {}, {}, {})
+        super().__init__("", Background(), {}, {})
         object.__setattr__(self, "kept", [])
 
     def answered(self, evidence: Evidence) -> float | None:
@@ -82,30 +91,68 @@ class _Recorder(Calibration):
         return [1.0] * len(ids)
 
 
-def seen(data: Path, encoder: str, work: Path) -> Iterator[Seen]:
-    """Every shelf indexed, asked everything, and asked what it makes up itself."""
-    for shelf in shelves(data, work):
-        with Sightline.open(work / "index" / shelf.name, encoder=encoder) as index:
-            index.add(*shelf.rows)
-            store, engine = index._store, index.encoder  # what the engine hands to a search
+def seen(data: Path, encoder: str | Encoder, work: Path) -> Iterator[Seen]:
+    """Every shelf indexed, asked everything that the encoder takes, and asked what it makes up itself."""
+    for shelf in chain(shelves(data, work), shown_shelves(data, work)):
+        if not isinstance(encoder, str) and not _askable(shelf, encoder):
+            continue
+        with _indexed(shelf, encoder, work / "index" / shelf.name) as (store, engine):
+            every = _askable(shelf, engine)
             random = np.random.default_rng(0)
             drawn = sampled(store, random)
             worded = drawn.described == "all"
-            own = tuple(made(Corpus(store, engine), drawn, random)) if worded else ()
+            asks = worded and any(not (one.picture or one.item) for one in every)
+            own = tuple(made(Corpus(store, engine), drawn, random)) if asks else ()
             looked = []
-            for asked in shelf.asked:
+            for asked in every:
                 recorder = _Recorder()
-                hits = search(
-                    Query((Term(asked.text),)), k=HITS, store=store, encoder=engine, calibration=recorder, least=0.0
-                )
+                hits = search(_query(asked), k=HITS, store=store, encoder=engine, calibration=recorder, least=0.0)
                 exact = any("id" in hit.via for hit in hits)
                 looked.append(Looked(asked, recorder.kept[0], tuple(hit.id for hit in hits), exact))
-            yield Seen(shelf, backgrounds(store, engine, drawn.items), worded, own, tuple(looked))
+            yield Seen(shelf, measured(store, engine, drawn.items), worded, own, tuple(looked))
             print(f"{shelf.name}: {drawn.count} items, {len(looked)} questions, {len(own)} of its own", file=sys.stderr)
+
+
+@contextmanager
+def _indexed(shelf: Shelf, encoder: str | Encoder, folder: Path) -> Iterator[tuple[Store, Encoder]]:
+    """A shelf in a store; of what an encoder sees that nobody can name, one picture each."""
+    if isinstance(encoder, str):
+        with Sightline.open(folder, encoder=encoder) as index:
+            index.add(*shelf.rows)
+            yield index._store, index.encoder  # what the engine hands to a search
+        return
+    store = open_store("faiss", folder, collection="shelf")
+    shown = [(str(row["id"]), pixels_of(Path(row["image"]))) for row in shelf.rows if "image" in row]
+    for item_id, pixels in shown:
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        part = Part(f"{item_id}#image", item_id, "image", digest)
+        vectors = PartVectors(part.id, encoder.space, encoder.encode_documents([(pixels,)]))
+        store.upsert([Item(item_id, {}, (part,), digest)], [vectors])
+    yield store, encoder
+    store.close()
+
+
+def _askable(shelf: Shelf, encoder: Encoder) -> list[Asked]:
+    """What of it the encoder takes, and can look for."""
+    able = encoder.space.modalities
+    seeing = [one for one in shelf.asked if "image" in able or not one.picture]
+    return [one for one in seeing if "text" in able or (one.target == "image" and not one.text)]
+
+
+def _query(asked: Asked) -> Query:
+    """A picture weighs as much as the words beside it."""
+    terms = [
+        *([Term(asked.text)] if asked.text else []),
+        *([Term(pixels_of(asked.picture))] if asked.picture else []),
+        *([Term(Like(asked.item))] if asked.item else []),
+    ]
+    return Query(tuple(terms), target=asked.target)
 
 
 def narrowed(evidence: Evidence, sight: str) -> Evidence | None:
     """The same evidence for a search that looks at less; None where it lacks what the sight needs."""
+    if evidence.sought or sight not in SIGHTS:
+        return evidence if evidence.sought and sight_of(evidence) == sight else None
     kinds, words = SIGHTS[sight]
     if any(not evidence.cosines.get(kind) for kind in kinds) or (words and evidence.covers is None):
         return None
@@ -116,13 +163,13 @@ def narrowed(evidence: Evidence, sight: str) -> Evidence | None:
 def learned(all_seen: Iterable[Seen]) -> tuple[dict[str, Prior], dict[str, Prior]]:
     """Priors by sight for `features` and for `gap_features`; each group counts alike, and answered as absent."""
     every = list(all_seen)
-    answers = {sight: prior for sight in SIGHTS if (prior := _answers(every, sight))}
+    answers = {sight: prior for sight in (*SIGHTS, *SHOWN) if (prior := _answers(every, sight))}
     hits = {sight: prior for sight in answers if (prior := _hits(every, sight, answers[sight]))}
     return answers, hits
 
 
 def _rows(one: Seen, sight: str) -> list[tuple[Looked, Evidence]]:
-    if not one.worded and SIGHTS[sight][1]:
+    if not one.worded and sight in SIGHTS and SIGHTS[sight][1]:
         return []
     pairs = ((looked, narrowed(looked.evidence, sight)) for looked in one.looked)
     return [(looked, evidence) for looked, evidence in pairs if evidence]

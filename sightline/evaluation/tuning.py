@@ -13,7 +13,7 @@ import numpy as np
 
 from retriever.calibration import Manner, manner
 from sightline.engine import Sightline
-from sightline.errors import InputError
+from sightline.errors import InputError, UnreadableSource, UnsupportedModality
 from sightline.evaluation.cases import Case
 from sightline.types import Results
 
@@ -45,7 +45,7 @@ class Tuned:
     """The bars of a collection, set or proposed."""
 
     bars: tuple[Bar, ...]
-    left_out: int  # queries without words, or with nothing relevant in the index
+    left_out: int  # queries that nothing relevant is known of in the index, or that no relevance is told of
 
     @property
     def least(self) -> dict[Manner, float]:
@@ -65,12 +65,12 @@ class _Asked:
 def tune(index: Sightline, cases: Sequence[Case], *, show: Show = lambda what, done, total: None) -> Tuned:
     """The highest bar of each manner of asking that costs at most `LOST` of what is found, proved on queries held out.
 
-    Changes nothing. Raises InputError where nothing is calibrated, or no case can be asked in words.
+    Changes nothing. Raises InputError where nothing is calibrated, or no case can be used.
     """
     found = index.calibrations.current()
     if found is None:
         raise InputError("nothing is calibrated here yet: index something first")
-    asked: dict[Manner, list[_Asked]] = {"name": [], "description": []}
+    asked: dict[Manner, list[_Asked]] = {"name": [], "description": [], "picture": []}
     left_out = 0
     items = int(index.info()["items"])
     for done, case in enumerate(cases):
@@ -79,32 +79,38 @@ def tune(index: Sightline, cases: Sequence[Case], *, show: Show = lambda what, d
         if one is None:
             left_out += 1
         else:
-            asked[manner(str(case.text))].append(one)
+            asked["picture" if case.image is not None else manner(case.text)].append(one)
     show("asking", len(cases), len(cases))
     if not any(asked.values()):
-        raise InputError("no query can be used: each needs words and something relevant that is in the index")
-    return Tuned(tuple(_bar(kind, some, found.least[kind]) for kind, some in asked.items() if some), left_out)
+        raise InputError("no query can be used: each needs something relevant that is in the index")
+    return Tuned(tuple(_bar(kind, some, found.bar(kind)) for kind, some in asked.items() if some), left_out)
 
 
 def _asked(index: Sightline, case: Case, items: int) -> _Asked | None:
-    if not case.text or case.image is not None or not case.relevant:
+    own = frozenset({case.own} - {""})  # else each picture would find itself
+    right = frozenset(case.relevant) - own
+    if not right or not (case.text or case.image):
         return None
-    found = _searched(index, case)
-    if found.answered is None:
+    found = _searched(index, case, own)
+    if found is None or found.answered is None:
         return None
-    right = frozenset(case.relevant)
     recall = len(right & {hit.id for hit in found}) / min(FIRST, len(right))
-    hidden = right | index.calibrations.saying(case.text)
+    hidden = right | own | (index.calibrations.saying(case.text) if case.text and case.image is None else frozenset())
     if len(hidden) > items / 2:
         return _Asked(found.answered, recall, None)
-    without = _searched(index, case, exclude=sorted(hidden))
-    return _Asked(found.answered, recall, without.answered)
+    without = _searched(index, case, hidden)
+    return _Asked(found.answered, recall, without.answered if without else None)
 
 
-def _searched(index: Sightline, case: Case, exclude: Sequence[str] = ()) -> Results:
-    return index.search(
-        case.text, exclude=exclude, where=case.where or None, target=case.target, k=FIRST, least=0
-    )  # fmt: skip
+def _searched(index: Sightline, case: Case, exclude: frozenset[str]) -> Results | None:
+    """None where the picture cannot be read, or the encoder takes no such query."""
+    try:
+        return index.search(
+            case.text or None, image=case.image, exclude=sorted(exclude), where=case.where or None, target=case.target,
+            k=FIRST, least=0,
+        )  # fmt: skip
+    except (UnreadableSource, UnsupportedModality):
+        return None
 
 
 def _bar(kind: Manner, asked: Sequence[_Asked], before: float) -> Bar:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retriever.background import Background, Cloud, background_of
 from retriever.calibration import (
     LEAST,
     Calibration,
     Prior,
-    background_of,
     error,
     features,
     fit,
@@ -22,11 +24,12 @@ from retriever.calibration import (
     priors,
     sight_of,
 )
-from retriever.evidence import Evidence
+from retriever.evidence import Evidence, Sought, Source
 from sightline.errors import InputError
 from sightline.types import Modality
 
-BACKGROUND: dict[Modality, tuple[float, float]] = {"image": (0.1, 0.1), "text": (0.1, 0.1)}
+CLOUD = Cloud(np.asarray([0.1, 0.0]), np.asarray([[0.1, 0.0]]), 0.0)
+BACKGROUND = Background({"image": (0.1, 0.1), "text": (0.1, 0.1)}, {"image": (0.2, 0.1), "text": (0.3, 0.1)}, CLOUD)
 
 
 def seen(image: float, text: float, cover: float = 0.0, named: float = 0.0, known: float = 0.0) -> Evidence:
@@ -63,6 +66,73 @@ def test_every_sight_has_coefficients_of_its_width(sight: str) -> None:
     assert sight_of(evidence) == sight
     assert len(features(evidence, BACKGROUND)) == len(answers[sight].mean) == len(answers[sight].precision)
     assert len(gap_features(evidence, BACKGROUND, 0.5, "a", 1)) == len(hits[sight].mean)
+
+
+VECTOR = np.asarray([1.0, 0.0], np.float32)
+SHOWN: dict[str, dict[Modality, dict[Source, float]]] = {
+    "picture: image": {"image": {"picture": 1.0}},
+    "picture: text": {"text": {"picture": 1.0}},
+    "mixture: image": {"image": {"picture": 0.5, "words": 0.5}},
+    "mixture: text": {"text": {"picture": 0.5, "words": 0.5}},
+    "item: text": {"text": {"item": 1.0}},
+}
+
+
+def shows(sight: str, cosine: float) -> Evidence:
+    sought = {kind: Sought(shares, VECTOR) for kind, shares in SHOWN[sight].items()}
+    return Evidence({kind: {"a": cosine, "b": cosine - 0.2} for kind in sought}, sought=sought)
+
+
+@pytest.mark.parametrize("sight", SHOWN)
+def test_the_nearer_what_is_shown_the_likelier_an_answer(sight: str) -> None:
+    assert sight_of(shows(sight, 0.5)) == sight
+    told = [shipped().answered(shows(sight, cosine)) or 0.0 for cosine in (0.0, 0.3, 0.6, 0.9)]
+    assert told == sorted(told)
+    assert told[-1] > 0.5 > told[0]
+    first, second, unseen = shipped().relevance(shows(sight, 0.8), ["a", "b", "c"])
+    assert 1 > first > second >= unseen > 0
+
+
+def test_the_very_picture_is_certain_and_nothing_else_is() -> None:
+    evidence = shows("picture: image", 1.0)
+    assert shipped().answered(evidence) == 1.0
+    first, second = shipped().relevance(evidence, ["a", "b"])
+    assert (first, second < 1) == (1.0, True)
+    assert shipped().reasons(evidence) == []
+    assert shipped().reasons_of(evidence, "a", 1) == []
+    assert shipped().reasons_of(evidence, "b", 2) != []
+
+
+def test_where_some_have_no_picture_each_is_judged_by_what_it_has() -> None:
+    some = replace(shipped(), pictured="some")
+    sought: dict[Modality, Sought] = {kind: Sought({"picture": 1.0}, VECTOR) for kind in ("image", "text")}
+    both = Evidence({"image": {"a": 0.1}, "text": {"b": 0.8}}, sought=sought)
+    pictures, texts = Evidence({"image": {"a": 0.1}}, sought=sought), Evidence({"text": {"b": 0.8}}, sought=sought)
+    assert some.answered(both) == max(some.answered(pictures) or 0, some.answered(texts) or 0)
+    assert some.relevance(both, ["a"]) == some.relevance(pictures, ["a"])
+    assert some.relevance(both, ["a", "b"])[1] == some.relevance(texts, ["a", "b"])[1]
+
+
+def test_where_all_have_both_pictures_and_texts_count_half() -> None:
+    sought: dict[Modality, Sought] = {kind: Sought({"picture": 1.0}, VECTOR) for kind in ("image", "text")}
+    image, text = {"image": {"a": 0.6}}, {"text": {"a": 0.5}}
+    both = Evidence({"image": {"a": 0.6}, "text": {"a": 0.5}}, sought=sought)
+    apart = [shipped().answered(Evidence(one, sought=sought)) for one in (image, text)]  # type: ignore[arg-type]
+    odds = [math.log(p / (1 - p)) for p in apart if p is not None]
+    told = shipped().answered(both)
+    assert told is not None
+    assert math.log(told / (1 - told)) == pytest.approx(sum(odds) / 2)
+    assert sum(reason.added for reason in shipped().reasons(both)) == pytest.approx(sum(odds) / 2)
+    (hit,) = shipped().relevance(both, ["a"])
+    added = sum(reason.added for reason in shipped().reasons_of(both, "a", 1))
+    assert math.log(hit / (1 - hit)) == pytest.approx(added)
+
+
+def test_of_what_has_no_usual_distance_nothing_is_told() -> None:
+    unknown = replace(shipped(), background=Background(BACKGROUND.words))
+    assert all(unknown.answered(shows(sight, 0.5)) is None for sight in SHOWN)
+    with pytest.raises(InputError, match="nothing is known"):
+        unknown.relevance(shows("picture: image", 1.0), ["a"])
 
 
 def test_what_cannot_be_judged_is_not_judged() -> None:
@@ -139,6 +209,7 @@ def test_how_a_text_is_put(text: str, kind: str) -> None:
 
 def test_who_describes_is_believed_sooner_than_who_names() -> None:
     assert LEAST["description"] < LEAST["name"] < 0.5
+    assert LEAST["picture"] < LEAST["name"]  # how fine a kind is meant, nobody says
 
 
 def test_expected_calibration_error() -> None:

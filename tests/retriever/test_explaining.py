@@ -158,7 +158,7 @@ def test_a_copy_is_told_under_its_hit(why: Why, shelve: Callable[..., Item]) -> 
 
 @pytest.fixture
 def calibration(shop: None, store: Store, encoder: ColourEncoder, monkeypatch: pytest.MonkeyPatch) -> Calibration:
-    monkeypatch.setattr("retriever.generated.THINGS", ("red tall", "green wide", "blue tall", "green tall"))
+    monkeypatch.setattr("retriever.background.THINGS", ("red tall", "green wide", "blue tall", "green tall"))
     made = calibrated(store, encoder, key="k")
     assert made is not None
     return made

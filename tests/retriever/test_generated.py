@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 
+from retriever.background import measured
 from retriever.calibration import LEAST, priors
 from retriever.evidence import Evidence
-from retriever.generated import CONCEPTS, Corpus, backgrounds, calibrated, concepts, made, sampled
+from retriever.generated import CONCEPTS, Corpus, calibrated, concepts, made, sampled
 from sightline.protocols import Store
 from tests.retriever.colours import ColourEncoder
 
@@ -21,7 +22,7 @@ COLOURS, SHAPES = ("red", "green", "blue"), ("tall", "wide")
 @pytest.fixture(autouse=True)
 def things(monkeypatch: pytest.MonkeyPatch) -> None:
     """What this encoder can tell apart at all."""
-    monkeypatch.setattr("retriever.generated.THINGS", ("red tall", "green wide", "blue tall", "green tall"))
+    monkeypatch.setattr("retriever.background.THINGS", ("red tall", "green wide", "blue tall", "green tall"))
 
 
 def stock(shelve_all: ShelveAll) -> None:
@@ -132,7 +133,7 @@ def test_where_nothing_can_be_made_absent_the_prior_stands(
 def test_backgrounds_are_of_the_kinds_there_are(store: Store, shelve_all: ShelveAll, encoder: ColourEncoder) -> None:
     shelve_all([{"id": "a", "pictures": ["red tall"]}, {"id": "b", "pictures": ["green wide"]}])
     drawn = sampled(store, np.random.default_rng(0))
-    assert set(backgrounds(store, encoder, drawn.items)) == {"image"}
+    assert set(measured(store, encoder, drawn.items).words) == {"image"}
     assert drawn.described == "none"
 
 
@@ -173,14 +174,15 @@ def test_pictures_that_nobody_describes_are_judged_as_pictures(
         (["red mug"], True),
     ],
 )
-def test_in_another_language_nothing_is_held_back(
+def test_in_another_language_no_words_hold_anything_back(
     texts: list[str], english: bool, store: Store, shelve_all: ShelveAll, encoder: ColourEncoder
 ) -> None:
     shelve_all([{"id": f"{n}", "pictures": [f"{c} tall"], "texts": texts} for n, c in enumerate(COLOURS)])
     told = calibrated(store, encoder, key="k")
     assert told is not None
     assert (told.least == LEAST) == english
-    assert english or set(told.least.values()) == {0.0}
+    assert english or {told.least["name"], told.least["description"]} == {0.0}
+    assert told.least["picture"] == LEAST["picture"]  # which knows no language
 
 
 def test_nothing_is_told_of_a_kind_of_part_that_came_later(
@@ -189,7 +191,7 @@ def test_nothing_is_told_of_a_kind_of_part_that_came_later(
     shelve_all([{"id": f"{n}", "texts": [f"{c} tall thing"], "fields": {"title": c}} for n, c in enumerate(COLOURS)])
     told = calibrated(store, encoder, key="k")
     assert told is not None
-    assert set(told.background) == {"text"}
+    assert set(told.background.words) == {"text"}
     shelve_all([{"id": "new", "pictures": ["red tall"], "texts": ["red tall thing"]}])
     (evidence,) = Corpus(store, encoder).evidences("red tall")
     assert "image" in evidence.cosines

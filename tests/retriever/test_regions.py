@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import retriever
+from retriever.background import measured
 from retriever.explaining import explain
-from retriever.generated import backgrounds
 from retriever.likeness import vectors_of
 from sightline.protocols import Store
 from sightline.showing import Show
@@ -101,7 +101,7 @@ def test_regions_alike_fold_nothing(store: Store) -> None:
 def test_a_background_is_of_what_regions_count(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = ColourEncoder()
     things = encoder.encode_queries([("red",), ("green tall",), ("wide",)])
-    monkeypatch.setattr("retriever.generated.everyday", lambda _: things)
+    monkeypatch.setattr("retriever.background.everyday", lambda _: things)
     colours, shapes = ("red", "green", "blue"), ("tall", "wide")
     seen = [f"{colour} {shape}" for colour in colours for shape in shapes]
     names = [f"item-{n:02d}" for n in range(30)]
@@ -113,7 +113,7 @@ def test_a_background_is_of_what_regions_count(store: Store, monkeypatch: pytest
     less = chance.less(things)[:, None]
     cosines = [np.maximum(things @ rows[0][:, None], (things @ rows[1:].T).max(axis=1, keepdims=True) - less)
                for rows in known.values()]  # fmt: skip
-    told = backgrounds(store, encoder, store.get(names))["image"]
+    told = measured(store, encoder, store.get(names)).words["image"]
     assert told == pytest.approx((np.mean(cosines), np.std(cosines)), abs=1e-4)
 
 

@@ -79,7 +79,7 @@ def test_few_queries_move_nothing_and_that_is_reported(folder: Path, sightline: 
 def test_bars_by_hand(folder: Path, sightline: Run) -> None:
     at = ("--index", folder / "index")
     code, out, _ = sightline("tune", "--name", "0.65", "--json", *at)
-    assert (code, json.loads(out)["calibration"]["least"]) == (0, {"name": 0.65, "description": 0.1})
+    assert (code, json.loads(out)["calibration"]["least"]) == (0, {"name": 0.65, "description": 0.1, "picture": 0.08})
     code, _, err = sightline("tune", "--name", "0.65", "--queries", folder / "queries.json", *at)
     assert (code, "either queries" in err) == (2, True)
     code, _, err = sightline("tune", "--qrels", folder / "queries.json", *at)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from retriever.calibration import LEAST
+from sightline import image, like, text
 from sightline.engine import Sightline
 from sightline.errors import InputError
 
@@ -56,16 +59,95 @@ def test_hits_below_the_least_are_left_out(shop: Path) -> None:
                 index.search(kind, least=wrong)
 
 
-def test_pictures_and_mixtures_are_not_judged_yet(shop: Path) -> None:
-    from sightline import image, text
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-four products with their first pictures: of eight kinds, three each."""
+    folder = tmp_path_factory.mktemp("shown")
+    rows = [json.loads(line) for line in SAMPLE.read_text().splitlines()]
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))[4:40:5]
+    with Sightline.open(folder) as index:
+        for kind in kinds:
+            some = [row for row in rows if row["kind"] == kind]
+            index.add(*({**row, "images": [str(SAMPLE.parent / row["images"][0])]} for row in some))
+    return folder
 
+
+def first_of(folder: Path) -> tuple[str, Path]:
+    """An item, and the file of its only picture."""
+    with Sightline.open(folder) as index:
+        item = next(iter(index.search("a", least=0))).item
+        row = next(row for row in map(json.loads, SAMPLE.read_text().splitlines()) if row["id"] == item.id)
+        return item.id, SAMPLE.parent / row["images"][0]
+
+
+def test_a_stored_picture_is_found_for_certain(shown: Path) -> None:
+    item, picture = first_of(shown)
+    with Sightline.open(shown) as index:
+        found = index.search(picture)
+        assert (found[0].id, found[0].relevance, found.answered) == (item, 1.0, 1.0)
+        assert all(hit.relevance is not None and hit.relevance < 1 for hit in found.hits[1:])
+
+
+def test_what_looks_like_nothing_here_matches_nothing(shown: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (96, 96, 3)).astype(np.uint8)
+    with Sightline.open(shown) as index:
+        found = index.search(noise)
+        assert found.no_match
+        assert found.answered is not None
+        assert found.answered < LEAST["picture"]
+        nearest = index.search(noise, least=0, k=3)
+        assert len(nearest) == 3
+        assert all(hit.relevance is not None and hit.relevance < 0.5 for hit in nearest)
+
+
+def test_more_like_this_mixtures_and_texts_are_told_too(shown: Path) -> None:
+    item, picture = first_of(shown)
+    with Sightline.open(shown) as index:
+        for query, target in (
+            (like(item), None), (like(item), "text"), (image(picture) + text("blue"), None), (picture, "text"),
+        ):  # fmt: skip
+            found = index.search(query, target=target, least=0)  # type: ignore[arg-type]
+            assert found.answered is not None
+            assert all(hit.relevance is not None and 0 <= hit.relevance < 1 for hit in found)
+        assert item not in {hit.id for hit in index.search(like(item), least=0)}
+
+
+def test_among_too_few_pictures_none_is_held_back(shown: Path, tmp_path: Path) -> None:
+    _, picture = first_of(shown)
+    with Sightline.open(tmp_path) as index:
+        index.add({"id": "a", "title": "red mug", "image": str(picture)}, {"id": "b", "title": "blue plate"})
+        found = index.search(picture)
+        assert found[0].id == "a"
+        assert (found.answered, found[0].relevance) == (None, None)
+
+
+def test_pictures_beside_texts_alone_are_told_by_texts(shop: Path) -> None:
+    grey = np.full((64, 64, 3), 128, np.uint8)
     with Sightline.open(shop) as index:
-        import numpy as np
+        for query in (image(grey), text("mug") + image(grey)):
+            found = index.search(query, least=0)
+            assert found.answered is not None
+            assert found.hits
+            assert all(hit.relevance is not None for hit in found)
 
-        grey = np.full((64, 64, 3), 128, np.uint8)
-        found = index.search(text("mug") + image(grey))
-        assert found.answered is None
-        assert all(hit.relevance is None for hit in found)
+
+def test_one_that_an_earlier_version_kept_tells_of_words_until_it_is_made_again(shown: Path) -> None:
+    _, picture = first_of(shown)
+    with Sightline.open(shown) as index:
+        found = index.calibrations.current()
+        assert found is not None
+        kept = json.loads(found.to_json())
+        before = {"version": 2, "background": kept["background"]["words"], "least": {"name": 0.6, "description": 0.1}}
+        for name in ("weights", "gaps"):
+            before[name] = {sight: row for sight, row in kept[name].items() if ":" not in sight}
+        told = {**kept["told"], "set": True}
+        index._ledger.note("calibration", json.dumps({**kept, **before, "told": told}))
+        assert index.search("mug", least=0).answered is not None
+        assert index.search(picture, least=0).answered is None
+        again = index.calibrations.now()
+        assert again is not None
+        assert again.least["name"] == 0.6  # what was set stays
+        assert index.search(picture).answered == 1.0
 
 
 def test_a_question_is_answered_from_what_is_nearest(shop: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "retrieval": (("data", "out"), "how well it finds"),
     "showing": (("data", "out"), "what folding, diversity and sorting do to the first hits"),
+    "regions": (("data", "out"), "what regions of pictures find, and what they cost"),
     "negatives": (("data", "out"), "how far what is not wanted is pushed away"),
     "explain": (("data", "out"), "whether the map of an explanation points at what is named"),
     "wording": (("data", "out"), "what slips, word order and length of a query do"),

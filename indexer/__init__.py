@@ -6,5 +6,6 @@ from indexer.ledger import Ledger, Passport
 from indexer.migration import Reembedding
 from indexer.pipeline import add, delete
 from indexer.records import IndexOptions
+from indexer.regioning import RegionPlan, plan, planned
 
-__all__ = ["IndexOptions", "Ledger", "Passport", "Reembedding", "add", "delete"]
+__all__ = ["IndexOptions", "Ledger", "Passport", "Reembedding", "RegionPlan", "add", "delete", "plan", "planned"]

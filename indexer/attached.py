@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from indexer import register
 from sightline.types import Skipped
@@ -18,6 +19,18 @@ def show(db: sqlite3.Connection, item: str, pictures: Mapping[str, bytes | None]
     db.executemany("INSERT OR IGNORE INTO pictures VALUES (?, ?)", [(item, digest) for digest in pictures])
     kept = [(digest, jpeg) for digest, jpeg in pictures.items() if jpeg is not None]
     db.executemany("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", kept)
+
+
+def shown(rows: Callable[..., list[tuple[Any, ...]]], after: str, count: int) -> dict[str, list[str]]:
+    """Digest -> items that show it, of the first `count` pictures of digests beyond `after`, ascending."""
+    sql = (
+        "SELECT digest, item FROM pictures WHERE digest IN "
+        "(SELECT DISTINCT digest FROM pictures WHERE digest > ? ORDER BY digest LIMIT ?) ORDER BY digest, item"
+    )
+    found: dict[str, list[str]] = {}
+    for digest, item in rows(sql, after, count):
+        found.setdefault(digest, []).append(item)
+    return found
 
 
 def note(db: sqlite3.Connection, source: str, skipped: Sequence[Skipped], item: str | None) -> None:

@@ -224,6 +224,10 @@ class Ledger:
         """Whether any item on record shows a picture."""
         return bool(self._rows("SELECT 1 FROM pictures LIMIT 1"))
 
+    def shown(self, after: str, count: int) -> dict[str, list[str]]:
+        """Digest -> items that show it, of the first `count` pictures of digests beyond `after`, ascending."""
+        return attached.shown(self._rows, after, count)
+
     def has_others(self, source: str) -> bool:
         """Whether any item belongs to another source."""
         return bool(self._rows("SELECT 1 FROM items WHERE source <> ? LIMIT 1", source))

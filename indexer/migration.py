@@ -10,13 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from indexer.embedding import Embedding, stored
 from indexer.ledger import Ledger
-from indexer.originals import Originals
-from sightline import decoding
+from indexer.originals import Pictures
 from sightline.decoding import Limits
-from sightline.errors import UnreadableSource
 from sightline.protocols import Encoder, Store
-from sightline.types import Content, Part, PartVectors, Pixels, Progress, Skipped, Vectors
+from sightline.types import Content, Part, PartVectors, Progress, RegionKind, Skipped
 
 
 class Reembedding:
@@ -30,16 +29,26 @@ class Reembedding:
         encoder: Encoder,
         limits: Limits,
         batch_size: int,
+        regions: RegionKind = "none",
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.store, self.ledger, self.encoder, self.space = store, ledger, encoder, encoder.space
-        self.limits, self.batch_size, self.progress = limits, batch_size, progress
+        self.batch_size, self.progress = batch_size, progress
+        self._embedding = Embedding(encoder, batch_size=batch_size, regions=regions)
         self.texts = self.pictures = 0  # parts embedded
-        self.from_thumbnails: Counter[str] = Counter()  # why their originals were not: how many of the pictures
-        self._originals = Originals()
-        self.lost: dict[str, Skipped] = {}  # part id -> why it has no vector in the new space
+        self._opened = Pictures(ledger, limits)
         self._started = time.perf_counter()
         self._left = 0
+
+    @property
+    def from_thumbnails(self) -> Counter[str]:
+        """Why pictures were not embedded from their originals: how many of them."""
+        return self._opened.from_thumbnails
+
+    @property
+    def lost(self) -> dict[str, Skipped]:
+        """Part id -> why it has no vector in the new space."""
+        return self._opened.lost
 
     def missing(self) -> list[str]:
         """Ids of the parts that still lack a vector in the new space and could have one."""
@@ -75,41 +84,19 @@ class Reembedding:
 
     def _embedded(self, parts: Sequence[Part]) -> list[PartVectors]:
         """Vectors of these parts; equal content, also such as is embedded already, is embedded once."""
-        rows = self.store.known(self.space, sorted({part.digest for part in parts}))
+        rows = stored(self.store, self.space, {part.digest for part in parts})
         contents: dict[str, Content] = {}
         for part in parts:
             if part.digest in rows or part.digest in contents:
                 continue
-            piece = part.text if part.modality == "text" else self._picture(part)
+            piece = part.text if part.modality == "text" else self._opened.of(part)
             if piece is not None:
                 contents[part.digest] = (piece,)
-        for kind in (str, object):  # texts and pictures apart: they go through different towers
-            same = [digest for digest, (piece,) in contents.items() if isinstance(piece, str) == (kind is str)]
-            if same:
-                made: Vectors = self.encoder.encode_documents([contents[digest] for digest in same])
-                rows |= {digest: made[at : at + 1] for at, digest in enumerate(same)}
-        found = [PartVectors(part.id, self.space, rows[part.digest]) for part in parts if part.digest in rows]
+        rows |= self._embedding.embed(contents)
+        found = [rows[part.digest].of(part.id, self.space) for part in parts if part.digest in rows]
         self.texts += sum(part.modality == "text" for part in parts if part.digest in rows)
         self.pictures += sum(part.modality == "image" for part in parts if part.digest in rows)
         return found
-
-    def _picture(self, part: Part) -> Pixels | None:
-        """A picture from its file or archive where that still holds the very bytes indexed, else from the thumbnail."""
-        try:
-            return decoding.decode(self._originals.read(part), source=part.id, limits=self.limits)
-        except UnreadableSource as exc:  # the thumbnail serves
-            reason = exc.reason
-        kept = self.ledger.thumbnail(part.digest)
-        if kept is None:
-            self.lost[part.id] = Skipped(part.id, f"{reason}, and no thumbnail of it is there any more")
-            return None
-        try:
-            pixels = decoding.decode(kept, source=part.id, limits=self.limits)
-        except UnreadableSource as exc:
-            self.lost[part.id] = Skipped(part.id, exc.reason)
-            return None
-        self.from_thumbnails[reason] += 1
-        return pixels
 
     def _tell(self, *, waiting_for: str = "") -> None:
         if self.progress is not None:

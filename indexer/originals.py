@@ -1,17 +1,20 @@
 """The bytes a picture was indexed from, read again: from its file, or from the archive that holds it.
 
-Knows how a part's uri names either; decodes nothing.
+Knows how a part's uri names either, and that a thumbnail serves where neither is to be had.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 from indexer import archives
-from sightline import files
+from indexer.ledger import Ledger
+from sightline import decoding, files
+from sightline.decoding import Limits
 from sightline.errors import UnreadableSource
-from sightline.types import Part
+from sightline.types import Part, Pixels, Skipped
 
 _WITHIN = "!/"  # between an archive and its member
 
@@ -45,6 +48,34 @@ class Originals:
         if name not in self._listed[1]:
             raise UnreadableSource(part_id, "it is no longer in its archive")
         return self._listed[1][name]
+
+
+class Pictures:
+    """Opens the pictures of parts: from their originals, else from their thumbnails. What could not be is `lost`."""
+
+    def __init__(self, ledger: Ledger, limits: Limits) -> None:
+        self._ledger, self._limits = ledger, limits
+        self._originals = Originals()
+        self.from_thumbnails: Counter[str] = Counter()  # why their originals were not: how many of the pictures
+        self.lost: dict[str, Skipped] = {}  # part id -> why there is no picture
+
+    def of(self, part: Part) -> Pixels | None:
+        """A picture from its file or archive where that still holds the very bytes indexed, else from the thumbnail."""
+        try:
+            return decoding.decode(self._originals.read(part), source=part.id, limits=self._limits)
+        except UnreadableSource as exc:  # the thumbnail serves
+            reason = exc.reason
+        kept = self._ledger.thumbnail(part.digest)
+        if kept is None:
+            self.lost[part.id] = Skipped(part.id, f"{reason}, and no thumbnail of it is there any more")
+            return None
+        try:
+            pixels = decoding.decode(kept, source=part.id, limits=self._limits)
+        except UnreadableSource as exc:
+            self.lost[part.id] = Skipped(part.id, exc.reason)
+            return None
+        self.from_thumbnails[reason] += 1
+        return pixels
 
 
 def _within(uri: str) -> tuple[Path | None, str]:

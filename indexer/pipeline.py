@@ -13,19 +13,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from indexer import moves
+from indexer import moves, regioning
 from indexer.ahead import ahead
+from indexer.embedding import Embedded, Embedding, stored
 from indexer.items import Prepared, content_digest, prepare, stamp
 from indexer.ledger import Claim, Ledger, Outcome, Passport
 from indexer.proposals import SAMPLE, proposed
 from indexer.readers import open_sources, vanished
 from indexer.records import IndexOptions, Lost, Record, Source
 from sightline import decoding
-from sightline.errors import EngineError, InputError
+from sightline.errors import InputError
 from sightline.protocols import Encoder, Store
-from sightline.types import AddReport, Content, Part, PartVectors, Progress, Skipped, Vectors
+from sightline.types import AddReport, Content, Part, Progress, Skipped
 
 BATCH_BYTES = 128_000_000  # of pixels that wait to be embedded; a batch is cut here however few its pictures are
 BATCH_ITEMS = 512  # items at most in one transaction, where hardly any has something to embed
@@ -76,6 +75,7 @@ class _Adding:
         self.options = options
         self.progress = progress
         self.space = encoder.space
+        self.embedding = Embedding(encoder, batch_size=options.batch_size)
         self.added = self.updated = self.unchanged = self.deleted = 0
         self.done = self.images = self.unseen = 0
         self.total: int | None = None  # while it is being counted
@@ -95,6 +95,7 @@ class _Adding:
             self.ledger.set_passport(passport)
         if self.store.stats().items < self.ledger.count():  # the store was emptied or restored behind our back
             self.ledger.doubt()
+        self._regions()
         for source in sources:
             self._source(source, present[source.key])
         if self.unseen:
@@ -113,6 +114,7 @@ class _Adding:
             seconds=time.perf_counter() - self.started,
             notes=tuple(self.hints),
             moved=self.moved,
+            regions=self.embedding.regions_made,
         )
 
     # -- before anything is written ----------------------------------------------------------------------------------
@@ -165,6 +167,22 @@ class _Adding:
             self.hints.append(
                 f"{items} of {key}, which is no longer there, {'are' if count > 1 else 'is'} now of {source.name}"
             )
+
+    def _regions(self) -> None:
+        """From here on pictures have the regions asked for, those that are here already first."""
+        if "image" not in self.space.modalities:
+            return
+        self.embedding.regions = regioning.ask(self.ledger, self.options.regions).kind
+        changing = regioning.Regioning(self.store, self.ledger, self.embedding, self.options.limits)
+        before = self.images
+
+        def tell(pictures: int) -> None:
+            self.images = before + (pictures if self.embedding.regions != "none" else 0)
+            self._tell()
+
+        hints, lost = changing.run(tell)
+        self.hints += hints
+        self.skipped += lost
 
     # -- one source --------------------------------------------------------------------------------------------------
 
@@ -301,9 +319,7 @@ class _Adding:
         outcomes = [self._outcome(source, prepared) for prepared in batch]
         fresh = self.ledger.begin(outcomes)  # on record before the store has them: else what a kill leaves is nobody's
         found = [
-            PartVectors(part.id, self.space, vectors[part.digest])
-            for prepared in batch
-            for part in self._embeddable(prepared)
+            vectors[part.digest].of(part.id, self.space) for prepared in batch for part in self._embeddable(prepared)
         ]
         self.store.upsert(items, found)
         self.ledger.record(outcomes)
@@ -339,8 +355,8 @@ class _Adding:
             label=record.label, place=place, content=content_digest(prepared.item),
         )  # fmt: skip
 
-    def _vectors(self, batch: Sequence[Prepared]) -> dict[str, Vectors]:
-        """digest -> (m, dim) for every part that can be embedded; only what the collection lacks is encoded."""
+    def _vectors(self, batch: Sequence[Prepared]) -> dict[str, Embedded]:
+        """digest -> vectors for every part that can be embedded; only what the collection lacks is encoded."""
         contents: dict[str, Content] = {}
         for prepared in batch:
             for part in self._embeddable(prepared):
@@ -348,25 +364,10 @@ class _Adding:
                 if piece is not None:
                     contents[part.digest] = (piece,)
         digests = {part.digest for prepared in batch for part in self._embeddable(prepared)}
-        vectors = self.store.known(self.space, sorted(digests))
-        missing = sorted(digests - vectors.keys(), key=lambda digest: isinstance(contents[digest][0], str))
-        pictures = [digest for digest in missing if not isinstance(contents[digest][0], str)]
-        for same in (pictures, missing[len(pictures) :]):  # pictures and texts apart: they go through different towers
-            for start in range(0, len(same), self.options.batch_size):
-                chunk = same[start : start + self.options.batch_size]
-                rows = self._encoded([contents[digest] for digest in chunk])
-                vectors |= {digest: rows[n : n + 1] for n, digest in enumerate(chunk)}
-        self.images += len(pictures)
-        return vectors
-
-    def _encoded(self, contents: Sequence[Content]) -> Vectors:
-        rows = self.encoder.encode_documents(contents)
-        if rows.shape != (len(contents), self.space.dim) or not np.isfinite(rows).all():
-            raise EngineError(
-                f"the encoder {self.space.name!r} gave vectors of shape {rows.shape} for {len(contents)} contents, "
-                f"not finite ones of shape ({len(contents)}, {self.space.dim})"
-            )
-        return rows
+        vectors = stored(self.store, self.space, digests)
+        missing = {digest: contents[digest] for digest in sorted(digests - vectors.keys())}
+        self.images += sum(not isinstance(piece, str) for (piece,) in missing.values())
+        return vectors | self.embedding.embed(missing)
 
     # -- telling -----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sightline.decoding import DEFAULT, Limits
-from sightline.types import Fields, Skipped
+from sightline.types import Fields, RegionKind, Skipped
 
 if TYPE_CHECKING:
     from indexer.archives import Member
@@ -27,6 +27,7 @@ class IndexOptions:
     allow_urls: bool = False
     batch_size: int = 32
     limits: Limits = DEFAULT
+    regions: RegionKind | None = None  # of pictures, to have vectors of their own; None: as on record
 
 
 @dataclass(frozen=True, slots=True)

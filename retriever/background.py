@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from retriever.everyday import THINGS
 from retriever.evidence import Evidence
 from retriever.terms import KINDS, unit
+from sightline.filters import HasId
 from sightline.protocols import Encoder, Store
 from sightline.types import Item, Modality, Space
 
@@ -153,11 +154,30 @@ def measured(store: Store, encoder: Encoder, sample: Sequence[Item]) -> Backgrou
     for kind in (kind for kind in KINDS if kind in able):
         digests = sorted({part.digest for item in sample for part in item.parts if part.modality == kind})
         known = store.known(encoder.space, digests) if digests else {}
-        if things is not None and (told := background_of([things @ known[one].T for one in digests if one in known])):
-            words[kind] = told  # of (t, dim) @ (dim, m) each
+        if things is not None and (
+            told := background_of(_counted(things, sample, known, store, space=encoder.space, kind=kind))
+        ):
+            words[kind] = told
         if distance := _nearest(store, encoder.space, dict(_likenesses(sample, known, kind)), kind):
             near[kind] = distance
     return Background(words, near, None if things is None else Cloud.of(things))
+
+
+def _counted(
+    things: NDArray[np.float32],
+    sample: Sequence[Item],
+    known: Mapping[str, NDArray[np.float32]],
+    store: Store,
+    *,
+    space: Space,
+    kind: Modality,
+) -> list[NDArray[np.float32]]:
+    """Blocks of cosines of parts to (t, dim), as a search counts them: what regions count, the store knows."""
+    if all(len(rows) == 1 for rows in known.values()):
+        return [things @ known[digest].T for digest in sorted(known)]  # (t, dim) @ (dim, 1)
+    ids, most = tuple(sorted(item.id for item in sample)), sum(len(item.parts) for item in sample)
+    found = store.search(space, things, most, where=HasId(ids), modalities=frozenset({kind}))
+    return [np.asarray([hit.score for hit in hits], np.float32) for hits in found]
 
 
 def _likenesses(
@@ -167,7 +187,7 @@ def _likenesses(
     for item in sample:
         digests = [part.digest for part in item.parts if part.modality == kind and part.digest in known]
         if digests:
-            rows = [known[digest].mean(axis=0) for digest in (digests[:1] if kind == "image" else digests)]
+            rows = [known[digest][0] for digest in (digests[:1] if kind == "image" else digests)]
             yield item.id, unit(np.mean(rows, axis=0)[None])[0]
 
 

@@ -17,12 +17,13 @@ from retriever.fusion import FIRST, LAST, RRF_K, Fused, Vote
 from retriever.mentions import mentions
 from retriever.patches import PatchMap
 from retriever.reasons import ChannelReason, Explanation, Judgement, Push, TermMap, TermReason, WordReason
+from retriever.regions import best_boxes
 from retriever.reranking import priors
 from retriever.terms import Aim
 from retriever.words import content_words
 from sightline.filters import matches, to_expression
 from sightline.protocols import Encoder, Store
-from sightline.types import Item, Like, Modality, Results, Term
+from sightline.types import Box, Item, Like, Modality, Results, Term
 
 DEEPER = "deeper"  # in what a score is made of: a hit of a larger pool stands behind those of smaller ones
 ENOUGH = 1e-9  # of a score: less is rounding
@@ -102,7 +103,7 @@ class _Seen:
     """The stored vectors of an item, beside the terms of a query."""
 
     def __init__(self, item: Item, asked: Asked, store: Store, encoder: Encoder) -> None:
-        self.item, self.asked, self.store = item, asked, store
+        self.item, self.asked, self.store, self.encoder = item, asked, store, encoder
         known = store.known(encoder.space, sorted({part.digest for part in item.parts}))
         self.rows: dict[Modality, tuple[list[str], NDArray[np.float32]]] = {}  # kind -> ids of n parts, (n, dim)
         for kind in asked.aims:
@@ -120,6 +121,11 @@ class _Seen:
         cosines = rows @ self.asked.aims[kind].wanted[0]  # (n, dim) @ (dim,) -> (n,)
         at = int(cosines.argmax())
         return parts[at], float(cosines[at]), rows[at]
+
+    def box(self, kind: Modality, part_id: str) -> Box | None:
+        """The region of a part that is nearest to all that is wanted; None where that is the whole of it."""
+        parts = [part for part in self.item.parts if part.id == part_id]
+        return best_boxes(parts, self.asked.aims[kind], self.store, self.encoder).get(part_id)
 
     def terms(self) -> list[TermReason]:
         asked = [self._term(term, described(term)) for term in (*self.asked.terms.wanted, *self.asked.terms.unwanted)]
@@ -185,12 +191,13 @@ def _channel(name: str, asked: Asked, seen: _Seen, pool: Pool | None, fused: Fus
     kind = SEES.get(name)
     best = seen.best(kind) if kind else None
     part, cosine = (best[0], best[1]) if best else (vote.part_id if vote else None, None)
+    box = seen.box(kind, part) if kind and part else None
     if vote is None or fused is None or name not in fused.places:
-        return ChannelReason(name, weight, cosine=cosine, part=part)
+        return ChannelReason(name, weight, cosine=cosine, part=part, box=box)
     added, place = fused.shares[name], fused.places[name]
     lent = added * (RRF_K + place) / vote.strength - weight if vote.strength else 0.0
     return ChannelReason(
-        name, weight, place, vote.score, cosine, part, vote.strength, lent if lent > ENOUGH else 0.0, added
+        name, weight, place, vote.score, cosine, part, vote.strength, lent if lent > ENOUGH else 0.0, added, box
     )
 
 

@@ -197,7 +197,7 @@ def _background(aim: Aim, kind: Modality, query: Query, store: Store, encoder: E
     digests = _digests(store, {hit.item_id for hit in near})
     found = [digests[hit.part_id] for hit in near if hit.part_id in digests]
     known = store.known(encoder.space, found)
-    return [known[digest].mean(axis=0) for digest in found if digest in known]
+    return [known[digest][0] for digest in found if digest in known]
 
 
 def _digests(store: Store, ids: Collection[str]) -> dict[str, str]:

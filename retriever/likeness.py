@@ -30,11 +30,11 @@ def likenesses(terms: Terms, store: Store, encoder: Encoder) -> dict[str, Likene
 
 
 def vectors_of(item: Item, store: Store, encoder: Encoder) -> dict[Modality, NDArray[np.float32]]:
-    """(dim,): one unit vector for an item's pictures and one for its texts, of those that have vectors."""
+    """(dim,): one unit vector for an item's pictures, each whole, and one for its texts, of those that have vectors."""
     digests = {kind: [part.digest for part in item.parts if part.modality == kind] for kind in KINDS}
     known = store.known(encoder.space, [digest for some in digests.values() for digest in some])
     found: Mapping[Modality, Sequence[NDArray[np.float32]]] = {
-        kind: [known[digest].mean(axis=0) for digest in some if digest in known] for kind, some in digests.items()
+        kind: [known[digest][0] for digest in some if digest in known] for kind, some in digests.items()
     }
     return {kind: unit(np.mean(rows, axis=0)[None])[0] for kind, rows in found.items() if rows}  # (n, dim) -> (dim,)
 

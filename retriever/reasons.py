@@ -11,7 +11,7 @@ from typing import Any
 
 from retriever.calibration import Reason
 from retriever.mentions import Mention
-from sightline.types import Modality
+from sightline.types import Box, Modality
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class ChannelReason:
     strength: float = 1.0  # 0-1: how much of the query the item accounts for
     lent: float = 0.0  # weight taken over from the channel that has nothing to see of this item
     added: float = 0.0  # to the fused score: (weight + lent) * strength / (60 + place)
+    box: Box | None = None  # the region of the part that is nearest; None: all of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from retriever.gathering import Plan, gather
 from retriever.lengths import fitted
 from retriever.likeness import hiding, likenesses
 from retriever.paging import Ranked, turned
+from retriever.regions import located
 from retriever.reranking import Reranking
 from retriever.rewriting import further
 from retriever.terms import Terms, aim, read
@@ -108,7 +109,8 @@ def search(
         show, place, k=k, store=store, encoder=encoder, picture=picture,
     )  # fmt: skip
     return Results(
-        page.hits, warnings + page.warnings, cursor=page.cursor, offset=place.shown + show.offset,
+        located(page.hits, aims, store, encoder), warnings + page.warnings,
+        cursor=page.cursor, offset=place.shown + show.offset,
         facets=facets(store, show.facets, query.where) if show.facets else (), reranked=account.reranked,
         answered=page.answered, rewrites=query.rewrites, took_ms=(time.perf_counter() - started) * 1000,
     )  # fmt: skip

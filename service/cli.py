@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -88,6 +88,10 @@ def index_command(
     allow_urls: Annotated[
         bool, typer.Option("--allow-urls", help="fetch pictures that catalogs name by URL (never private addresses)")
     ] = False,
+    regions: Annotated[
+        Literal["none", "grid", "salient"] | None,
+        typer.Option(help="parts of pictures that get vectors of their own; kept with the collection"),
+    ] = None,
     index: IndexDir = None,
     collection: Collection = None,
     encoder: EncoderSpec = None,
@@ -101,6 +105,8 @@ def index_command(
       sightline index ~/Pictures
 
       sightline index catalog.csv --map id=sku --map "image=photos/{sku}.jpg" --prune
+
+      sightline index shelves/ --regions salient
     """
     from service import progress, tables
 
@@ -115,6 +121,7 @@ def index_command(
                 prune=prune,
                 mapping=mapping_of(mapping or ()),
                 allow_urls=allow_urls or None,
+                regions=regions,
                 progress=show,
             )
         folder = str(opened.settings.index)

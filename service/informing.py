@@ -140,11 +140,12 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     rows = {
         "items": f"{info['items']:,}",
-        "parts": f"{info['parts']:,} ({info['vectors']:,} with vectors)",
+        "parts": f"{info['parts']:,} ({info['vectors']:,} {'with ' * (info['regions']['kind'] == 'none')}vectors)",
         "collection": f"{info['collection']}  (of: {', '.join(info['collections'])})",
         "encoder": f"{info['encoder']}" + (f", {info['dim']} numbers a vector" if info["dim"] else ""),
         **({"adapter": _adapter(info["adapter"])} if info.get("adapter") else {}),
         "licence": info["licence"],
+        **({"regions": _regions(info["regions"])} if info["regions"] != {"kind": "none", "finished": True} else {}),
         "store": f"{info['store']}, {info['kind']}",
         **({"because": info["why"]} if info["why"] else {}),
         **{f"recall of {one['parts']}": Certificate.from_json(one).told() for one in info["recall"]},
@@ -162,6 +163,13 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
     )
     table.add_row("fields", Text(fields or "none"))
     out.print(table)
+
+
+def _regions(told: Mapping[str, Any]) -> str:
+    """What of pictures has vectors of its own."""
+    return f"{told['kind']}" + (
+        "" if told["finished"] else ", not of all pictures yet: the next `sightline index` goes on"
+    )
 
 
 def _memory(info: Mapping[str, Any]) -> str:

@@ -189,6 +189,9 @@ class ItemsRequest(_Body):
     )
 
     items: list[Row] = Field(min_length=1, max_length=10_000)
+    regions: Literal["none", "grid", "salient"] | None = Field(
+        None, description="parts of pictures that get vectors of their own, kept with the collection; null: as before"
+    )
 
 
 def picture_of(body: SearchRequest | AskRequest) -> bytes | None:

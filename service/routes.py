@@ -101,7 +101,7 @@ def upsert_items(
 ) -> dict[str, Any]:
     """What became of every row, as `sightline index --json` says it. Found by the next search."""
     with shelf.using(name) as opened:
-        return opened.add(*rows_of(body)).to_json()
+        return opened.add(*rows_of(body), regions=body.regions).to_json()
 
 
 @router.get("/v1/collections/{name}/items/{item_id:path}", tags=["items"], summary="One item with its parts")

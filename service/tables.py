@@ -271,6 +271,7 @@ def show_report(out: Console, report: AddReport, *, where: str, shown: int = 5) 
     line = Text.assemble(mark, "" if failed else ", ".join(counts), (f" in {took}", "dim"))
     if report.images:
         pictures = "1 picture" if report.images == 1 else f"{report.images:,} pictures"
+        pictures += f" and {report.regions:,} regions of them" if report.regions else ""
         line.append(f" · {pictures}, {report.images_per_second:.1f} a second", style="dim")
     out.print(line)
     out.print(Text(f"  {where}", style="dim"))

@@ -22,7 +22,7 @@ from sightline.transfer.snapshots import snapshots
 def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, settings: Settings) -> dict[str, Any]:
     """The document of `Sightline.info` and `sightline info --json`. Loads no encoder."""
     stats, passport, encoder = store.stats(), control.passport, control.encoder_spec
-    migration = halfway(store, ledger)
+    migration, regions = halfway(store, ledger), indexer.planned(ledger)
     return {
         "items": stats.items,
         "parts": stats.parts,
@@ -34,6 +34,7 @@ def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, set
         "adapter": control.adaptation.told(),
         "migration": migration.to_json() if migration else None,
         "licence": _licence(encoder),
+        "regions": {"kind": regions.kind, "finished": regions.is_done},
         "store": control.store_spec,
         "kind": stats.kind,
         "why": stats.why,

@@ -54,6 +54,7 @@ from sightline.types import (
     Part,
     Pixels,
     Progress,
+    RegionKind,
     Results,
     Skipped,
     Vectors,
@@ -157,12 +158,13 @@ class Sightline:
         prune: bool = False,
         mapping: Mapping[str, str] | None = None,
         allow_urls: bool | None = None,
+        regions: RegionKind | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> AddReport:
         """Index folders, files, catalogs or rows; what is unchanged is not embedded again.
 
-        An unreadable file becomes a row of the report. Raises InputError for a source that does not exist,
-        PassportMismatch when the index was built by another encoder.
+        An unreadable file becomes a row of the report. Other `regions` than before are embedded of every picture there
+        is. Raises InputError for a source that does not exist, PassportMismatch when another encoder built the index.
         """
         options = indexer.IndexOptions(
             prefix=prefix,
@@ -171,6 +173,7 @@ class Sightline:
             allow_urls=self.settings.allow_urls if allow_urls is None else allow_urls,
             batch_size=self.settings.batch_size,
             limits=self.settings.limits,
+            regions=regions or self.settings.regions,
         )
         with self._write():
             encoder = self.encoder

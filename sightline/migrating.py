@@ -95,7 +95,7 @@ def migrate(
     issued = control.issue(encoder)
     again = indexer.Reembedding(
         store=store, ledger=ledger, encoder=encoder,
-        limits=settings.limits, batch_size=settings.batch_size, progress=progress,
+        limits=settings.limits, batch_size=settings.batch_size, regions=indexer.planned(ledger).kind, progress=progress,
     )  # fmt: skip
     patient = _Writing(partial(patiently, writing, again.wait), ledger, spec, encoder.space)
     with patient():

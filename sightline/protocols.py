@@ -15,6 +15,7 @@ from sightline.filters import Filter
 from sightline.remains import Remains, Tell, silent
 from sightline.types import (
     Aggregate,
+    Box,
     Content,
     FieldSummary,
     Hit,
@@ -100,7 +101,18 @@ class Store(Protocol):
         ...
 
     def known(self, space: Space, digests: Sequence[str]) -> dict[str, Vectors]:
-        """digest -> (m, dim): vectors already stored for equal content, so that nothing is embedded twice."""
+        """digest -> (m, dim): vectors already stored for equal content, so that nothing is embedded twice.
+
+        The first is of the whole part.
+        """
+        ...
+
+    def boxes(self, space: Space, digests: Sequence[str]) -> dict[str, tuple[Box, ...]]:
+        """digest -> where in the part its vectors after the first are of; not there: it has no regions."""
+        ...
+
+    def places(self, space: Space, query: Vectors, digests: Sequence[str]) -> dict[str, Box]:
+        """digest -> the box of the region by which its part scores for (1, dim); not there: it does by all of it."""
         ...
 
     def unembedded(self, space: Space) -> list[str]:
@@ -134,7 +146,7 @@ class Store(Protocol):
         """For each row of (q, dim), the k parts of highest cosine, best first, ties by part id.
 
         `where` (of the part's item) and `modalities` apply before k is counted. A part with several vectors scores by
-        its best. k over n gives n.
+        its best, where regions count less by what they are nearer by chance (`stores.chance`). k over n gives n.
         """
         ...
 

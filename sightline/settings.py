@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sightline.decoding import Limits
 from sightline.errors import ConfigError
+from sightline.types import RegionKind
 
 
 class Settings(BaseSettings):
@@ -41,6 +42,9 @@ class Settings(BaseSettings):
     rewrite_timeout_s: float = Field(5.0, gt=0, description="time for one rewriting; past it the query stays as it is")
     mllm_timeout_s: float = Field(120.0, gt=0, description="time for one answer of the chat model")
     batch_size: int = Field(32, ge=1, le=4096, description="parts embedded and stored at a time")
+    regions: RegionKind | None = Field(
+        None, description="parts of pictures with vectors of their own: none, grid, salient; unset: as it was built"
+    )
     threads: int | None = Field(None, ge=1, description="threads an encoder may use; unset: all cores")
     max_pixels: int = Field(64_000_000, ge=1, description="pictures with more pixels are skipped with a reason")
     decode_timeout_s: float = Field(

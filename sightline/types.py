@@ -28,6 +28,8 @@ Fields: TypeAlias = Mapping[str, FieldValue]
 Vectors: TypeAlias = NDArray[np.float32]  # (n, dim), every row of length 1
 Pixels: TypeAlias = NDArray[np.uint8]  # (height, width, 3), RGB, upright
 Content: TypeAlias = tuple["str | Pixels", ...]  # pieces that one vector stands for together
+Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1 in 0-1 of the upright picture
+RegionKind: TypeAlias = Literal["none", "grid", "salient"]  # parts of a picture that have vectors of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Locator:
     """Where inside its source a part lies. Every key is optional."""
 
     page: int | None = None  # from 1
-    box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1 in 0-1 of the upright picture
+    box: Box | None = None
     chars: tuple[int, int] | None = None  # [start, end) in the source text
     time_s: tuple[float, float] | None = None  # [start, end) in seconds
     field: str | None = None  # the name of the one field meant
@@ -113,11 +115,12 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class PartVectors:
-    """The vectors of one part in one space, on their way into a store."""
+    """The vectors of one part in one space, on their way into a store: of the whole, then of its regions."""
 
     part_id: str
     space: Space
     vectors: Vectors  # (m, dim), m >= 1
+    boxes: tuple[Box, ...] = ()  # of the regions: none, or m - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +331,7 @@ class AddReport:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()  # what whoever indexed should know though nothing went wrong
     moved: int = 0  # found under another name or in another place with the same content
+    regions: int = 0  # of pictures, embedded beside them
 
     @property
     def images_per_second(self) -> float:
@@ -335,16 +339,11 @@ class AddReport:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "added": self.added,
-            "updated": self.updated,
-            "unchanged": self.unchanged,
-            "deleted": self.deleted,
-            "moved": self.moved,
-            "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
-            "notes": list(self.notes),
-            "seconds": round(self.seconds, 3),
+            "added": self.added, "updated": self.updated, "unchanged": self.unchanged, "deleted": self.deleted,
+            "moved": self.moved, "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
+            "notes": list(self.notes), "regions": self.regions, "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
-        }
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

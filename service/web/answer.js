@@ -2,6 +2,7 @@
 
 import { item, showPicture } from "./api.js";
 import { make } from "./dom.js";
+import { regionOver } from "./region.js";
 
 export function showAsking(where) {
   const text = make("p", { class: "text" }, make("span", { class: "thinking" }, "Reading…"));
@@ -30,6 +31,7 @@ async function picturedRow(citation, collection, onOpen) {
     img.addEventListener("load", () => img.classList.add("there"), { once: true });
     showPicture(img, collection, part.id).catch(() => frame.classList.add("missing"));
     frame.append(img);
+    if (part.locator.box) frame.append(regionOver(img, part.locator.box, { cover: true }));
   } else {
     frame.classList.add("passage");
     frame.append("¶");

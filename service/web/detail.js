@@ -2,14 +2,20 @@
 
 import { item, showPicture } from "./api.js";
 import { linked, make, marked, words } from "./dom.js";
+import { regionOver } from "./region.js";
 
 const isTitle = (part) => part.locator.field === "title";
 
-function pictures(parts, first, collection) {
+// `boxes`: where in which picture something was found, by part.
+function pictures(parts, first, boxes, collection) {
   const images = parts.filter((part) => part.modality === "image");
   if (!images.length) return null;
   const large = make("img", { class: "large", alt: "" });
+  const frame = make("div", {}, large);
   const choose = (part, button) => {
+    frame.querySelector(".region")?.remove();
+    frame.className = boxes.has(part.id) ? "mapped" : "";
+    if (boxes.has(part.id)) frame.append(regionOver(large, boxes.get(part.id)));
     showPicture(large, collection, part.id).catch(() => large.removeAttribute("src"));
     for (const other of strip.children) other.setAttribute("aria-pressed", String(other === button));
   };
@@ -23,7 +29,7 @@ function pictures(parts, first, collection) {
   });
   const start = Math.max(0, images.findIndex((part) => part.id === first));
   choose(images[start], strip.children[start]);
-  return make("div", { class: "pictures" }, large, images.length > 1 ? strip : null);
+  return make("div", { class: "pictures" }, frame, images.length > 1 ? strip : null);
 }
 
 function fieldRows(fields, citation) {
@@ -58,6 +64,8 @@ function copies(ids, onOpen) {
 export async function openDetail(dialog, id, { collection, hit, citation, onLike, onOpen }) {
   const found = await item(collection, id);
   const matched = new Set((hit?.parts ?? []).map((part) => part.id));
+  const placed = [...(hit?.parts ?? []), ...(citation ? [citation.part] : [])].filter((part) => part.locator.box);
+  const boxes = new Map(placed.map((part) => [part.id, part.locator.box]));
   const first = citation?.part.modality === "image" ? citation.part.id : (hit?.picture ?? null);
   const like = () => {
     dialog.close();
@@ -71,7 +79,7 @@ export async function openDetail(dialog, id, { collection, hit, citation, onLike
     make(
       "div",
       { class: "columns" },
-      pictures(found.parts, first, collection),
+      pictures(found.parts, first, boxes, collection),
       make(
         "div",
         { class: "words" },

@@ -2,6 +2,7 @@
 
 import { showPicture } from "./api.js";
 import { make, words } from "./dom.js";
+import { regionOver } from "./region.js";
 
 const CHANNELS = {
   clip: ["picture", "Found by what the picture shows"],
@@ -45,6 +46,8 @@ function picture(hit, collection) {
     img.addEventListener("load", () => img.classList.add("there"), { once: true });
     showPicture(img, collection, hit.picture).catch(() => frame.classList.add("missing"));
     frame.append(img);
+    const box = hit.parts.find((part) => part.id === hit.picture)?.locator.box;
+    if (box) frame.append(regionOver(img, box, { cover: true }));
     return frame;
   }
   const passage = hit.parts.find((part) => part.modality === "text" && part.locator.field !== "title") ?? hit.parts[0];

@@ -188,7 +188,7 @@ class _Reading:
             rows = list(self.index.known(list(dict.fromkeys(pictures or texts))).values())
             if not rows:
                 raise InputError(f"item {item_id!r} has nothing that the encoder {self.encoder.space.name!r} embeds")
-            self.finds.vectors[key] = np.concatenate(rows)
+            self.finds.vectors[key] = np.concatenate([some[:1] for some in rows])  # the wholes: regions are others
             if not pictures:
                 self.textual.add(key)
         return key
@@ -236,7 +236,7 @@ class _Reading:
         if key not in side:
             stored = self.index.known([key[1]]) if side is self.finds else {}
             if stored:
-                side.vectors[key] = stored[key[1]]
+                side.vectors[key] = stored[key[1]][:1]
             else:
                 side.add(key, (decoding.decode(data, source=value, limits=self.index.settings.limits),))
         return key

@@ -36,6 +36,7 @@ def check_added(vectors: Sequence[PartVectors]) -> None:
     _refuse_twice("vectors for part", [f"{one.part_id} in {one.space.name}" for one in vectors])
     for one in vectors:
         check_vectors(one.space, one.vectors, what=f"the vectors of part {one.part_id!r}")
+        _check_boxes(one)
 
 
 def check_vectors(space: Space, vectors: Vectors, *, what: str = "the query vectors") -> None:
@@ -55,6 +56,14 @@ def check_k(k: int) -> None:
     """Raise InputError unless k is at least 1."""
     if k < 1:
         raise InputError(f"k must be at least 1, not {k}")
+
+
+def _check_boxes(one: PartVectors) -> None:
+    if one.boxes and len(one.boxes) != len(one.vectors) - 1:
+        raise InputError(f"part {one.part_id!r} has {len(one.boxes)} boxes for {len(one.vectors) - 1} regions")
+    for box in one.boxes:
+        if len(box) != 4 or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
+            raise InputError(f"a box is x0 < x1 and y0 < y1 in 0 to 1, not {box}, of part {one.part_id!r}")
 
 
 def _check_item(item: Item) -> None:

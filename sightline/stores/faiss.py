@@ -21,8 +21,9 @@ from sightline.certificate import Certificate
 from sightline.errors import InputError
 from sightline.filters import Filter
 from sightline.remains import Remains, Tell, silent
-from sightline.stores import faiss_compact, faiss_measure, sqlite, sqlite_remains
+from sightline.stores import faiss_compact, faiss_measure, sqlite, sqlite_boxes, sqlite_remains
 from sightline.stores import faiss_files as files
+from sightline.stores.chance import winning
 from sightline.stores.checks import check_added, check_k, check_upsert, check_vectors
 from sightline.stores.database import Database
 from sightline.stores.faiss_background import Background
@@ -37,6 +38,7 @@ from sightline.stores.gate import Gate
 from sightline.stores.where import Sql, where_sql
 from sightline.types import (
     Aggregate,
+    Box,
     FieldSummary,
     Item,
     Modality,
@@ -97,6 +99,21 @@ class FaissStore:
         """digest -> (m, dim): vectors already stored for equal content."""
         with self._database.reading() as connection:
             return sqlite.known(connection, space, digests)
+
+    def boxes(self, space: Space, digests: Sequence[str]) -> dict[str, tuple[Box, ...]]:
+        """digest -> where in the part its vectors after the first are of."""
+        with self._database.reading() as connection:
+            return sqlite_boxes.by_digest(connection, space, digests)
+
+    def places(self, space: Space, query: Vectors, digests: Sequence[str]) -> dict[str, Box]:
+        """digest -> the box of the region by which its part scores for (1, dim)."""
+        check_vectors(space, query)
+        with self._database.reading() as connection:
+            boxes = sqlite_boxes.by_digest(connection, space, digests)
+            if not boxes:
+                return {}
+            less = self._current(connection, space).less(query)
+            return winning(sqlite.known(connection, space, list(boxes)), boxes, query[0], less)
 
     def unembedded(self, space: Space) -> list[str]:
         """Ids of the parts of the space's modalities that have no vector in it, ascending."""

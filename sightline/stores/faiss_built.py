@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.stores import sqlite
-from sightline.stores.faiss_exact import MOST_TIES, SPARE, by_score, rows_of, selector, ties
+from sightline.stores.faiss_exact import MOST_TIES, SPARE, Which, by_score, rows_of, selector, ties
 from sightline.stores.faiss_files import Record, is_sound
 from sightline.stores.faiss_kinds import GPU_MOST, Kind, gpu_search, kind_named, nearest, on_gpu, read
 from sightline.types import Modality, PartHit, Vectors
@@ -52,6 +52,7 @@ class Built:
         self.effort = effort
         self._index, self._rows, self._kind, self._most = index, rows, kind, most
         self._alive: NDArray[np.bool_] | None = None  # None: all of them
+        self._always: dict[Which, _Asked] = {}  # searches without a filter, until something is gone
         self._passed: tuple[NDArray[np.int64], NDArray[np.bool_]] | None = None  # the items asked for last, their rows
         self._gpu = on_gpu(index, effort=effort)
 
@@ -81,11 +82,13 @@ class Built:
             if self._alive is None:
                 self._alive = np.ones(self._rows.shape[1], bool)
             self._alive[at] = False
+            self._always.clear()
 
     def keep(self, there: NDArray[np.int64]) -> None:
         """Find only these vector ids from now on."""
         alive = np.isin(self._rows[0], there, assume_unique=True)
         self._alive = None if alive.all() else alive
+        self._always.clear()
 
     def search(
         self,
@@ -95,34 +98,51 @@ class Built:
         items: NDArray[np.int64] | None = None,
         *,
         effort: int | None = None,
+        which: Which = "all",
     ) -> list[list[PartHit]]:
-        """For each of (q, dim), the k best parts among those of `items` (None: all), ties by part id."""
-        asked = self._asked(items)
+        """For each of (q, dim), the k best parts among those of `items` (None: all) by those vectors, ties by id."""
+        asked = self._asked(items, which)
         if not asked.allowed:
             return [[] for _ in queries]
         effort = self.effort if effort is None else effort
-        pool = min(asked.allowed, self._kind.pool * k * self._most + SPARE)
+        pool = min(asked.allowed, self._kind.pool * k * (1 if which == "wholes" else self._most) + SPARE)
         if asked.allowed <= max(pool, FEW):
             everything = np.arange(self._rows.shape[1]) if asked.mask is None else np.flatnonzero(asked.mask)
             scores = np.zeros(len(everything), np.float32)
-            return [self._best(connection, query, k, at=everything, approximate=scores)[0] for query in queries]
+            return [self._best(connection, query, k, asked, at=everything, approximate=scores)[0] for query in queries]
         approximate, found = self._nearest(queries, pool, asked, effort, all_of_them=asked.narrow)
         return [
             self._enough(connection, query, k, (approximate[row], found[row]), asked=asked, effort=effort)
             for row, query in enumerate(queries)
         ]
 
-    def _asked(self, items: NDArray[np.int64] | None) -> _Asked:
-        mask = self._alive
-        if items is not None:
-            known = self._passed
-            if known is None or known[0] is not items:
-                known = self._passed = items, np.isin(self._rows[2], items)
-            mask = known[1] if mask is None else mask & known[1]
+    def _asked(self, items: NDArray[np.int64] | None, which: Which) -> _Asked:
+        if items is None:
+            if which not in self._always:
+                self._always[which] = self._those(self._alive if which == "all" else self._by(which), narrow=False)
+            return self._always[which]
+        known = self._passed
+        if known is None or known[0] is not items:
+            known = self._passed = items, np.isin(self._rows[2], items)
+        mask = known[1]
+        if which != "all":
+            mask = mask & self._by(which)
+        elif self._alive is not None:
+            mask = mask & self._alive
+        return self._those(mask, narrow=True)
+
+    def _those(self, mask: NDArray[np.bool_] | None, *, narrow: bool) -> _Asked:
+        """A search of these rows, None: all; `narrow` where a filter chose them."""
         if mask is None:
             return _Asked(self._rows.shape[1], None, None, narrow=False)
         allowed = int(mask.sum())
-        return _Asked(allowed, selector(mask), mask, narrow=items is not None and 2 * allowed < len(mask))
+        return _Asked(allowed, selector(mask), mask, narrow=narrow and 2 * allowed < len(mask))
+
+    def _by(self, which: Which) -> NDArray[np.bool_]:
+        """The rows of wholes, or those of regions, that are still there."""
+        first: NDArray[np.bool_] = np.diff(self._rows[1], prepend=-1) != 0
+        chosen = first if which == "wholes" else ~first
+        return chosen if self._alive is None else chosen & self._alive
 
     def _nearest(
         self, queries: Vectors, pool: int, asked: _Asked, effort: int, *, all_of_them: bool
@@ -146,7 +166,8 @@ class Built:
         approximate, at = found
         while True:
             looked = len(at)
-            hits, lowest, tied = self._best(connection, query, k, at=at[at >= 0], approximate=approximate[at >= 0])
+            there = at >= 0
+            hits, lowest, tied = self._best(connection, query, k, asked, at=at[there], approximate=approximate[there])
             # `lowest` is what the codes gave the worst hit: an equal vector beyond the last one seen would have as much
             if looked >= asked.allowed or (len(hits) == k and at[-1] >= 0 and lowest > approximate[-1] + _SAME):
                 return hits
@@ -161,14 +182,15 @@ class Built:
         connection: sqlite3.Connection,
         query: Vectors,
         k: int,
+        asked: _Asked,
         *,
         at: NDArray[np.int64],
         approximate: NDArray[np.float32],
     ) -> tuple[list[PartHit], float, int]:
         """The k best parts among some rows, the lowest approximate score of them, and how many tie at the end."""
-        order = np.argsort(at)  # rows and vector ids ascend together
-        ids, parts, vectors = sqlite.vectors_of(connection, self._rows[0, at[order]], self._index.d)
-        given = approximate[order][np.searchsorted(self._rows[0, at[order]], ids)]
+        at, approximate = self._whole_parts(at, approximate, asked.mask)
+        ids, parts, vectors = sqlite.vectors_of(connection, self._rows[0, at], self._index.d)
+        given = approximate[np.searchsorted(self._rows[0, at], ids)]
         scores = np.einsum("nd,d->n", vectors, query)  # row by row: equal rows tie exactly
         best: dict[int, tuple[float, float]] = {}
         for score, part, code in zip(scores.tolist(), parts.tolist(), given.tolist(), strict=True):
@@ -180,3 +202,31 @@ class Built:
         hits = sorted((PartHit(*keys[part], score) for part, (score, _) in near.items()), key=by_score)[:k]
         tied = ties((score for score, _ in near.values()), hits[-1].score) if hits else 0
         return hits, min((code for _, code in near.values()), default=np.inf), tied
+
+    def _whole_parts(
+        self, at: NDArray[np.int64], approximate: NDArray[np.float32], allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows, ascending, with all others of their parts that are allowed (None: all).
+
+        A graph may have come upon a part by a lesser vector alone. What was not found itself has the lowest score that
+        its part was found by. A part's vectors are written together, so that its rows lie side by side.
+        """
+        order = np.argsort(at)  # rows and vector ids ascend together
+        at, approximate = at[order], approximate[order]
+        if self._most == 1 or not len(at):
+            return at, approximate
+        owners = self._rows[1]
+        steps = np.arange(1 - self._most, self._most)
+        around = at[:, None] + steps  # (n, 2 most - 1)
+        inside = (around >= 0) & (around < len(owners))
+        beside = np.where(inside, around, 0)
+        same = inside & (owners[beside] == owners[at][:, None])
+        if allowed is not None:
+            same &= allowed[beside]
+        rows, scores = around[same], np.broadcast_to(approximate[:, None], around.shape)[same]
+        rows, scores = np.concatenate([at, rows]), np.concatenate([approximate, scores])
+        first = np.lexsort((scores, np.arange(len(rows)) >= len(at), rows))  # what was found itself before the others
+        rows, scores = rows[first], scores[first]
+        new = np.ones(len(rows), bool)
+        new[1:] = rows[1:] != rows[:-1]
+        return rows[new], scores[new]

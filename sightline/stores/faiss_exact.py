@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from typing import Literal, TypeAlias
 
 import faiss
 import numpy as np
@@ -17,8 +18,10 @@ from sightline.stores.faiss_kinds import GPU_MOST, gpu_search, on_gpu, single_th
 from sightline.types import Modality, PartHit, Space, Vectors
 
 SPARE = 16  # vectors looked at beyond k, so that ties at the end are seen without a second look
+EACH = 4  # vectors of each part, at most, that are looked at first: those found last are rarely of k parts alone
 MOST_TIES = 1000  # among more parts than these that tie at the end, the order is that of the index
 SLACK = 1e-5  # more than FAISS' scores may differ from those computed here, less than anyone can tell apart
+Which: TypeAlias = Literal["all", "wholes", "regions"]  # of a part's vectors: the first is of the whole
 MODALITIES: tuple[Modality, ...] = ("image", "text", "fields")
 
 
@@ -31,7 +34,7 @@ class Exact:
         self._last = after
         self._index = faiss.IndexFlatIP(space.dim)
         self._gpu: faiss.Index | None = None
-        self._rows = np.empty((4, 0), np.int64)  # vector id, part, item, modality
+        self._rows = np.empty((5, 0), np.int64)  # vector id, part, item, modality, 1 for all but a part's first
         self._keys = np.empty((2, 0), object)  # part id, item id
         self._most = 1  # vectors a part has at most
 
@@ -43,7 +46,10 @@ class Exact:
         rows, keys = [self._rows], [self._keys]
         for chunk in sqlite.vectors_after(connection, self._space, self._last):
             ids, parts, items, modalities, part_keys, item_keys, blobs = zip(*chunk, strict=True)
-            rows.append(np.array([ids, parts, items, [MODALITIES.index(m) for m in modalities]], np.int64))
+            kinds = [MODALITIES.index(m) for m in modalities]
+            before = rows[-1][1, -1:] if len(rows) > 1 else np.array([-1])  # a part may lie on both sides of a page
+            later = np.diff(parts, prepend=before) == 0
+            rows.append(np.array([ids, parts, items, kinds, later], np.int64))
             keys.append(np.array([part_keys, item_keys], object))
             self._index.add(sqlite.vectors_from(blobs, self._space.dim))
         if len(rows) > 1:
@@ -70,17 +76,24 @@ class Exact:
             self._changed()
 
     def search(
-        self, queries: Vectors, k: int, items: NDArray[np.int64] | None, modalities: frozenset[Modality] | None
+        self,
+        queries: Vectors,
+        k: int,
+        items: NDArray[np.int64] | None,
+        modalities: frozenset[Modality] | None,
+        which: Which = "all",
     ) -> list[list[PartHit]]:
-        """For each of (q, dim), the k best parts among those of `items` and `modalities`; None: all."""
-        mask = np.ones(len(self), bool)
+        """For each of (q, dim), the k best parts of `items` and `modalities` (None: all) by those of their vectors."""
+        mask = np.ones(len(self), bool) if which == "all" else (self._rows[4] == 0) == (which == "wholes")
         if items is not None:
             mask &= np.isin(self._rows[2], items)
         if modalities is not None:
             mask &= np.isin(self._rows[3], [MODALITIES.index(m) for m in modalities])
         allowed = int(mask.sum())
         only = None if allowed == len(mask) else selector(mask)
-        looked = self._nearest(queries, min(allowed, k * self._most + SPARE), only)
+        looked = self._nearest(
+            queries, min(allowed, k * (1 if which == "wholes" else min(self._most, EACH)) + SPARE), only
+        )
         return [self._best(query, k, at, allowed, only) for query, at in zip(queries, looked, strict=True)]
 
     def _changed(self) -> None:
@@ -109,13 +122,14 @@ class Exact:
             looked = len(at)
             at = at[at >= 0]
             found = np.einsum("nd,d->n", self._index.reconstruct_batch(at), query)  # row by row: equal rows tie exactly
-            best: dict[str, PartHit] = {}
-            for score, part, item in zip(found.tolist(), *self._keys[:, at].tolist(), strict=True):
-                if part not in best or score > best[part].score:
-                    best[part] = PartHit(part, item, score)
-            ranked = sorted(best.values(), key=by_score)[:k]
+            order = np.argsort(-found, kind="stable")
+            best = order[np.unique(self._rows[1, at[order]], return_index=True)[1]]  # the best vector of each part
+            scores = found[best]
+            near = best[scores >= np.partition(scores, -k)[-k]] if len(best) > k else best
+            pairs = zip(*self._keys[:, at[near]].tolist(), found[near].tolist(), strict=True)
+            ranked = sorted((PartHit(*one) for one in pairs), key=by_score)[:k]
             enough = len(ranked) == k and ranked[-1].score > found[-1] + SLACK
-            if enough or looked == allowed or ties((hit.score for hit in best.values()), ranked[-1].score) > MOST_TIES:
+            if enough or looked == allowed or ties(scores.tolist(), ranked[-1].score) > MOST_TIES:
                 return ranked
             at = self._nearest(query[None], min(allowed, looked * 4), only)[0]
 

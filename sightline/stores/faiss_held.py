@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.stores import faiss_files as files
-from sightline.stores import sqlite
+from sightline.stores import sqlite, sqlite_boxes
+from sightline.stores.chance import SAMPLE, Chance, best_of_both, lessened
 from sightline.stores.faiss_built import Built
-from sightline.stores.faiss_exact import Exact, by_score
+from sightline.stores.faiss_exact import Exact, Which, by_score
 from sightline.stores.faiss_removed import removed_after
 from sightline.types import Modality, PartHit, Space, Vectors
 
@@ -34,6 +35,8 @@ class Held:
         self._files: tuple[str, ...] = ()
         self._built: list[Built] = []
         self._exact = Exact(space)
+        self._chance: Chance | None = None  # None: there are no regions to speak of
+        self._drawn_from = 0  # parts with regions
 
     def load(self, connection: sqlite3.Connection, version: int) -> None:
         """Take over what was built, added and removed since the last time."""
@@ -47,7 +50,15 @@ class Held:
             there = sqlite.vector_ids(connection, self._space)  # the log does not reach so far back
             for one in held:
                 one.keep(there)
+        self._look_for_regions(connection)
         self.version = version
+
+    def _look_for_regions(self, connection: sqlite3.Connection) -> None:
+        """Draw the sample anew where there are many more parts with regions than it was drawn from, or fewer."""
+        count = sqlite_boxes.count(connection, self._space)
+        if not 0.8 * count <= self._drawn_from <= 1.25 * count:
+            sample = sqlite_boxes.sample(connection, self._space, SAMPLE) if count else []
+            self._chance, self._drawn_from = Chance.of(sample), count
 
     def search(
         self,
@@ -57,10 +68,35 @@ class Held:
         items: NDArray[np.int64] | None,
         modalities: frozenset[Modality] | None,
     ) -> list[list[PartHit]]:
-        """For each of (q, dim), the k best parts among those of `items` and `modalities`; None: all."""
-        found = [self._exact.search(queries, k, items, modalities)]
+        """For each of (q, dim), the k best parts among those of `items` and `modalities`; None: all.
+
+        Regions count less by what they are nearer by chance.
+        """
+        if self._chance is None:
+            return self.searched(connection, queries, k, items, modalities, which="all")
+        wholes = self.searched(connection, queries, k, items, modalities, which="wholes")
+        regions = self.searched(connection, queries, k, items, modalities, which="regions")
+        less = self._chance.less(queries).tolist()
+        return [best_of_both(one, lessened(other, by), k) for one, other, by in zip(wholes, regions, less, strict=True)]
+
+    def less(self, query: Vectors) -> float:
+        """What a region's cosine to (1, dim) counts less."""
+        return float(self._chance.less(query)[0]) if self._chance else 0.0
+
+    def searched(
+        self,
+        connection: sqlite3.Connection,
+        queries: Vectors,
+        k: int,
+        items: NDArray[np.int64] | None,
+        modalities: frozenset[Modality] | None,
+        *,
+        which: Which,
+    ) -> list[list[PartHit]]:
+        """As `search`, by these vectors of parts alone, and by their cosines as they are."""
+        found = [self._exact.search(queries, k, items, modalities, which)]
         found += [
-            one.search(connection, queries, k, items)
+            one.search(connection, queries, k, items, which=which)
             for one in self._built
             if modalities is None or one.modality in modalities
         ]

@@ -18,7 +18,7 @@ from sightline.disk import sync, sync_tree
 from sightline.errors import EngineError
 from sightline.filters import Filter
 from sightline.stores import faiss_files as files
-from sightline.stores import sqlite
+from sightline.stores import sqlite, sqlite_boxes
 from sightline.stores.where import where_sql
 from sightline.types import Item, PartVectors, Space, Stored
 
@@ -69,10 +69,11 @@ class FaissMoment:
             (wanted,),
         ):
             blobs.setdefault((part, space), []).append(blob)
+        boxes = sqlite_boxes.by_part(self._connection, [item.id for item in items])
         found: dict[str, list[PartVectors]] = {}
         for (part, space), rows in blobs.items():
             made = sqlite.vectors_from(rows, spaces[space].dim).astype(np.float32, copy=False)
-            found.setdefault(part, []).append(PartVectors(part, spaces[space], made))
+            found.setdefault(part, []).append(PartVectors(part, spaces[space], made, boxes.get((part, space), ())))
         return found
 
 

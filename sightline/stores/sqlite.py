@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import InputError
 from sightline.filters import Filter
+from sightline.stores import sqlite_boxes
 from sightline.stores.aggregates import check_plan, distinct, numbers, ranked
 from sightline.stores.where import where_sql
 from sightline.stores.words import words_of
@@ -64,6 +65,7 @@ def upsert(connection: sqlite3.Connection, items: Sequence[Item], vectors: Seque
             for row in one.vectors
         ),
     )
+    sqlite_boxes.put(connection, ((parts[one.part_id], spaces[one.space], one) for one in vectors))
     _changed(connection)
 
 
@@ -135,6 +137,7 @@ def add_vectors(connection: sqlite3.Connection, vectors: Sequence[PartVectors]) 
             "INSERT INTO vectors (space, part, vector) VALUES (?, ?, ?)",
             ((spaces[one.space], row[0], vector.astype("<f4", copy=False).tobytes()) for vector in one.vectors),
         )
+        sqlite_boxes.put(connection, [(row[0], spaces[one.space], one)])
     _changed(connection)
 
 

@@ -10,11 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from indexer import Ledger, Passport
+from indexer import Ledger, Passport, RegionPlan
 from sightline.errors import ConfigError, InputError
 from sightline.filters import Filter
 from sightline.protocols import Store
@@ -66,7 +67,7 @@ def export(
     with held(ledger, store, store_spec, writing) as seen, appearing(folder, replace=force) as made:
         total = None if where else store.stats().items
         walk = _Walk(seen, where, vectors, total, progress)
-        with _Tables(made, format, seen.passport) as tables:
+        with _Tables(made, format, seen.passport, boxes=seen.regions != RegionPlan()) as tables:
             for page in walk.pages():
                 tables.write(page)
             tables.write_unread([] if where else (rows.unread_row(one) for one in seen.ledger.unread()))
@@ -151,8 +152,8 @@ class _Walk:
 class _Tables:
     """The tables of an export, open for writing; a table of vectors for each space that comes by."""
 
-    def __init__(self, folder: Path, format: Format, passport: Passport | None) -> None:
-        self._folder, self._format = folder, format
+    def __init__(self, folder: Path, format: Format, passport: Passport | None, *, boxes: bool) -> None:
+        self._folder, self._format, self._boxes = folder, format, boxes
         self._current = passport.fingerprint if passport else ""
         self._open = ExitStack()
         self._spaces: dict[str, tuple[Space, str]] = {}  # fingerprint -> space, name of its table
@@ -208,7 +209,7 @@ class _Tables:
             self._current = self._current or space.fingerprint
             others = sum(fingerprint != self._current for fingerprint in self._spaces)
             name = "vectors" if space.fingerprint == self._current else f"vectors-{others + 2}"
-            self._make(name, rows.vector_columns(space.dim))
+            self._make(name, rows.vector_columns(space.dim, boxes=self._boxes))
             self._spaces[space.fingerprint] = space, name
         return self._spaces[space.fingerprint][1]
 
@@ -243,4 +244,5 @@ def _origin(seen: Held) -> dict[str, Any]:
         "versions": versions([passport.space, passport.store] if passport else []),
         "passport": told,
         "readings": seen.ledger.readings(),
+        **({"regions": asdict(seen.regions)} if seen.regions != RegionPlan() else {}),
     }

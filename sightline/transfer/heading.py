@@ -1,4 +1,4 @@
-"""What the manifest of an export says of it, believed as far as it makes sense: encoder, spaces, counts, readings.
+"""What the manifest of an export says of it, believed as far as it makes sense: encoder, spaces, counts, and more.
 
 Knows no file but the names of them.
 """
@@ -9,13 +9,13 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from indexer import Passport
+from indexer import Passport, RegionPlan
 from sightline.transfer.columns import FORMATS, MOST_NAME, Format, text_fault, time_fault
-from sightline.types import Space
+from sightline.types import RegionKind, Space
 
 MOST_DIM = 65_536
 MOST_SPACES = 8  # one is searched, and one more is there while a migration is under way
@@ -33,6 +33,7 @@ class Heading:
     counts: Mapping[str, int]
     readings: tuple[tuple[str, float, float], ...]
     spaces: Mapping[Space, str]
+    regions: RegionPlan | None = None  # None: there are none, and tables without boxes
 
     @classmethod
     def of(cls, told: Mapping[str, Any], tables: tuple[str, ...]) -> Heading:
@@ -43,7 +44,14 @@ class Heading:
         counts = {name: _whole(told["counts"][name], f"the count of {name}") for name in (*tables, "vectors")}
         readings = tuple((_text(one), _time(since), _time(until)) for one, since, until in told["readings"])
         spaces = _spaces(told["spaces"], passport)
-        return cls(told["table_format"], passport, told["vectors"] is True, counts, readings, spaces)
+        regions = _regions(told["regions"]) if "regions" in told else None
+        return cls(told["table_format"], passport, told["vectors"] is True, counts, readings, spaces, regions)
+
+
+def _regions(told: Mapping[str, Any]) -> RegionPlan:
+    if told["kind"] not in get_args(RegionKind):
+        raise ValueError(f"regions {str(told['kind'])[:40]!r}")
+    return RegionPlan(told["kind"], None if told["after"] is None else _text(told["after"]))
 
 
 def _spaces(told: Any, passport: Passport | None) -> dict[Space, str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import Ledger, Passport, Reembedding
+from indexer import Ledger, Passport, Reembedding, RegionPlan, plan, planned
+from indexer.embedding import stored
 from indexer.ledger import Claim, Outcome
 from sightline import probes
 from sightline.encoders.adapter import Adapter
@@ -98,6 +99,7 @@ class _Importing:
         if embed:
             self.encoder = self._own_encoder()
             self.ledger.set_passport(self.control.issue(self.encoder))
+            self._agree_on_regions(embed=True)
             return
         made = self.export.passport
         if made is None:
@@ -117,6 +119,7 @@ class _Importing:
         adapter = self.export.adapter()
         if adapter is not None and self.ledger.adapter_state()[0] != made.adapter:
             self._take(adapter, empty=empty)
+        self._agree_on_regions(embed=False)
 
     def write(self, *, embed: bool) -> None:
         """Write it all."""
@@ -174,6 +177,20 @@ class _Importing:
         else:
             self.notes.append("the adapter of the export was left out: it would change how this collection is searched")
 
+    def _agree_on_regions(self, *, embed: bool) -> None:
+        """An empty collection takes those of the export; in another, the next `add` makes them one again."""
+        here, theirs = planned(self.ledger), self.export.regions
+        if self.store.stats().items == 0:
+            kind = self.settings.regions or theirs.kind
+            plan(self.ledger, RegionPlan(kind, theirs.after if kind == theirs.kind and not embed else None))
+            here = planned(self.ledger)
+        if not embed and here != theirs:
+            plan(self.ledger, RegionPlan(here.kind, ""))
+            self.notes.append(
+                f"the pictures of the export have regions of the kind {theirs.kind!r}, those here are to have "
+                f"{here.kind!r}: the next `index` embeds them again"
+            )
+
     def _refuse_others(self, made: Passport, here: Passport) -> None:
         """Raise PassportMismatch unless both say the same encoder, and it gave the same answers."""
         if made.fingerprint != here.fingerprint or made.dim != here.dim:
@@ -228,13 +245,14 @@ class _Importing:
         assert self.encoder is not None
         space = self.encoder.space
         parts = [part for one in batch for part in one.item.parts if part.modality in space.modalities]
-        rows = self.store.known(space, sorted({part.digest for part in parts}))
-        return [PartVectors(part.id, space, rows[part.digest]) for part in parts if part.digest in rows]
+        rows = stored(self.store, space, {part.digest for part in parts})
+        return [rows[part.digest].of(part.id, space) for part in parts if part.digest in rows]
 
     def _embed(self, encoder: Encoder) -> None:
         again = Reembedding(
             store=self.store, ledger=self.ledger, encoder=encoder,
-            limits=self.settings.limits, batch_size=self.settings.batch_size, progress=self.progress,
+            limits=self.settings.limits, batch_size=self.settings.batch_size, regions=planned(self.ledger).kind,
+            progress=self.progress,
         )  # fmt: skip
         again.run(nullcontext)
         self.embedded, self.from_thumbnails = again.texts + again.pictures, again.from_thumbnails.total()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from indexer import Ledger, Passport
+from indexer import Ledger, Passport, RegionPlan, planned
 from indexer.carrying import LedgerMoment
 from sightline.protocols import Moment, Store
 
@@ -20,12 +20,13 @@ Writing = Callable[[], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What was looked at, and the passport and adapter of that moment."""
+    """What was looked at, and the passport, the adapter and the regions of that moment."""
 
     ledger: LedgerMoment
     store: Moment
     passport: Passport | None
     adapter: bytes
+    regions: RegionPlan
 
 
 @contextlib.contextmanager
@@ -39,6 +40,7 @@ def held(ledger: Ledger, store: Store, store_spec: str, writing: Writing) -> Ite
         while True:
             with ledger.moment() as seen, store.moment() as moment:
                 passport, adapter = ledger.passport(), ledger.adapter()
+                regions = planned(ledger)
                 if seen.is_latest:
-                    yield Held(seen, moment, passport, adapter)
+                    yield Held(seen, moment, passport, adapter, regions)
                     return

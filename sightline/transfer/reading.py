@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from indexer import Passport
+from indexer import Passport, RegionPlan
 from indexer.carrying import Unread
 from sightline.encoders.adapter import Adapter
 from sightline.errors import InputError, UnreadableSource
@@ -51,6 +51,11 @@ class Export:
     @property
     def with_vectors(self) -> bool:
         return self._heading.with_vectors
+
+    @property
+    def regions(self) -> RegionPlan:
+        """Which parts of its pictures have vectors of their own."""
+        return self._heading.regions or RegionPlan()
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -152,7 +157,9 @@ class Export:
     @property
     def _tables(self) -> dict[str, tuple[Column, ...]]:
         """The columns of every table by its name."""
-        return {**FIXED, **{name: rows.vector_columns(space.dim) for space, name in self._heading.spaces.items()}}
+        boxes = self._heading.regions is not None
+        several = {name: rows.vector_columns(space.dim, boxes=boxes) for space, name in self._heading.spaces.items()}
+        return {**FIXED, **several}
 
     def _beside(self, name: str) -> _Beside:
         return _Beside(self._file(name), self._tables[name], self._table(name))

@@ -64,9 +64,10 @@ class Bundle:
         return vectors + texts + sum(map(len, self.thumbnails.values())) + 1000
 
 
-def vector_columns(dim: int) -> tuple[Column, ...]:
-    """The columns of the vectors of one space."""
-    return Column("item"), Column("part"), Column("vector", "vector", dim=dim)
+def vector_columns(dim: int, *, boxes: bool = False) -> tuple[Column, ...]:
+    """The columns of the vectors of one space; with `boxes`, where parts may have regions."""
+    columns = Column("item"), Column("part"), Column("vector", "vector", dim=dim)
+    return (*columns, Column("box", "numbers", required=False, dim=4)) if boxes else columns
 
 
 # -- into rows ---------------------------------------------------------------------------------------------------------
@@ -87,8 +88,9 @@ def part_rows(item: Item) -> Iterator[Row]:
 
 
 def vector_rows(item: Item, one: PartVectors) -> Iterator[Row]:
-    for row in one.vectors:
-        yield {"item": item.id, "part": one.part_id, "vector": row}
+    boxes = [None, *one.boxes] if one.boxes else [None] * len(one.vectors)
+    for row, box in zip(one.vectors, boxes, strict=True):
+        yield {"item": item.id, "part": one.part_id, "vector": row, "box": _list(box)}
 
 
 def thumbnail_rows(bundle: Bundle) -> Iterator[Row]:
@@ -135,16 +137,13 @@ def item_of(row: Row, fields: Fields, parts: Sequence[Row]) -> Item:
 def stored_of(item: Item, vectors: Mapping[Space, Sequence[Row]]) -> Stored:
     """An item with its vectors, in the order of its parts; checked as a store would."""
     place = {part.id: number for number, part in enumerate(item.parts)}
-    found: dict[tuple[str, Space], list[Any]] = {}
+    found: dict[tuple[str, Space], list[Row]] = {}
     for space, rows in vectors.items():
         for row in rows:
             if row["part"] not in place:
                 raise InputError(f"vectors were given for part {row['part']!r}, which is of none of the items")
-            found.setdefault((row["part"], space), []).append(row["vector"])
-    given = [
-        PartVectors(part, space, np.stack(rows) if len(rows) > 1 else rows[0][None].copy())  # nearly all have one
-        for (part, space), rows in found.items()
-    ]
+            found.setdefault((row["part"], space), []).append(row)
+    given = [_vectors_of(part, space, rows) for (part, space), rows in found.items()]
     check_added(given)
     return Stored(item, tuple(sorted(given, key=lambda one: place[one.part_id])))
 
@@ -203,6 +202,15 @@ def _fault(value: Any) -> str:
     else:
         return f"must hold texts, numbers or booleans, not {type(value).__name__}"
     return f"holds {reason}" if reason else ""
+
+
+def _vectors_of(part: str, space: Space, rows: Sequence[Row]) -> PartVectors:
+    """The vectors of a part; where they have boxes, all but the first have one."""
+    vectors = np.stack([row["vector"] for row in rows]) if len(rows) > 1 else rows[0]["vector"][None].copy()
+    boxes = [_tuple(row, "box", 4) for row in rows if row.get("box") is not None]
+    if boxes and (rows[0].get("box") is not None or len(boxes) != len(rows) - 1):
+        raise InputError(f"of the vectors of part {part!r} the first is of all of it, and every other has a box")
+    return PartVectors(part, space, vectors, tuple(boxes))
 
 
 def _part_of(item: str, row: Row) -> Part:

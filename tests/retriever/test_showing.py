@@ -412,7 +412,7 @@ def test_nothing_is_paid_for_what_was_not_asked(
         return counting
 
     plain, third = cost(), cost(offset=20)
-    assert plain.calls.keys() == {"search", "search_text", "get"}
+    assert plain.calls.keys() == {"search", "search_text", "get", "places"}
     assert third.calls == plain.calls
     assert plain.read < third.read < 130  # of 260: what may be among the first thirty
     assert cost(fold=True).calls - plain.calls == Counter(known=1)

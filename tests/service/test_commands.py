@@ -28,6 +28,7 @@ def test_index_reports_then_has_nothing_to_do(sightline: Run, shop: Path, tmp_pa
         "moved",
         "skipped",
         "notes",
+        "regions",
         "seconds",
         "images_per_second",
     }

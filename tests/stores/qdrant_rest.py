@@ -99,6 +99,11 @@ class Server:
         self._client.update_vectors(name, [models.PointVectors.model_validate(one) for one in body["points"]])
         return DONE
 
+    def update_payload(self, name: str, body: Body) -> Body:
+        given = models.SetPayload.model_validate(body)
+        self._client.set_payload(name, given.payload, given.points or [])
+        return DONE
+
     def delete_vectors(self, name: str, body: Body) -> Body:
         self._client.delete_vectors(name, body["vector"], models.FilterSelector(filter=body["filter"]))
         return DONE
@@ -144,6 +149,7 @@ _CALLS: dict[tuple[str, str], Callable[..., Any]] = {
     ("PUT", "vectors"): Server.vector,
     ("PUT", "points"): Server.upsert,
     ("PUT", "points/vectors"): Server.update_vectors,
+    ("POST", "points/payload"): Server.update_payload,
     ("POST", "points/vectors/delete"): Server.delete_vectors,
     ("POST", "points/delete"): Server.delete,
     ("POST", "points/query/batch"): Server.query,

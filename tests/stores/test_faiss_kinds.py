@@ -351,3 +351,33 @@ def test_what_a_graphics_card_does_not_take_stays_on_the_processor(monkeypatch: 
     monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
     monkeypatch.setattr(faiss, "index_cpu_to_gpu", refuse, raising=False)
     assert faiss_kinds.on_gpu(faiss.IndexFlatIP(4)) is None
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf-int8"])
+def test_a_part_found_by_a_lesser_vector_scores_by_its_best(tmp_path: Path, kind: str) -> None:
+    count, each = 400, 9
+    rows = unit(count * each)
+    items = [item(f"item-{i:03d}", ("image-0", "image", None)) for i in range(count)]
+    vectors = [PartVectors(f"item-{i:03d}#image-0", SPACE, rows[each * i : each * (i + 1)]) for i in range(count)]
+    opened = FaissStore(tmp_path, plan=NEVER)
+    opened.upsert(items, vectors)
+    opened.build(SPACE, kind=kind)
+    opened.delete([items[3].id])
+    with opened._database.reading() as connection:
+        held = opened._current(connection, SPACE)
+        built = held._built[0]
+        lesser = np.arange(0, count * each, each)  # as if a graph had led to the first vector of each part only
+        for query in unit(5, seed=2):
+            hits, *_ = built._best(
+                connection,
+                query,
+                count,
+                built._asked(None, "all"),
+                at=lesser[::-1],
+                approximate=np.zeros(count, np.float32),
+            )
+            truth = (rows @ query).reshape(count, each).max(axis=1)
+            assert len(hits) == count - 1
+            best = {f"item-{i:03d}#image-0": truth[i] for i in range(count) if i != 3}
+            assert {hit.part_id: hit.score for hit in hits} == pytest.approx(best, abs=1e-5)
+    opened.close()

@@ -125,6 +125,10 @@ class ClientEngine:
             with self._ours(write=True):
                 self._client.update_vectors(self._name, given[start : start + PAGE], wait=True)
 
+    def update_payload(self, id: str, payload: Json) -> None:
+        with self._ours(write=True):
+            self._client.set_payload(self._name, payload, [id], wait=True)
+
     def delete_vectors(self, filter: Json, names: Sequence[str]) -> None:
         with self._ours(write=True):
             self._client.delete_vectors(

@@ -95,6 +95,9 @@ class EdgeEngine:
         given = [edge.PointVectors(one.id, {k: _given(v) for k, v in one.vectors.items()}) for one in points]
         self._update(edge.UpdateOperation.update_vectors(given))
 
+    def update_payload(self, id: str, payload: Json) -> None:
+        self._update(edge.UpdateOperation.set_payload([id], payload))
+
     def delete_vectors(self, filter: Json, names: Sequence[str]) -> None:
         self._update(edge.UpdateOperation.delete_vectors_by_filter(_filter(filter), list(names)))
 

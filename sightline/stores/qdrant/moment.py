@@ -5,7 +5,7 @@ Does not know who keeps writers out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -14,7 +14,7 @@ import numpy as np
 
 from sightline.filters import Filter
 from sightline.stores.qdrant import points
-from sightline.stores.qdrant.points import MANY, Engine, Json, Vector, vector_name
+from sightline.stores.qdrant.points import MANY, Engine, Json, Point, vector_name
 from sightline.stores.qdrant.where import any_of, where_json
 from sightline.types import PartVectors, Space, Stored
 
@@ -46,9 +46,10 @@ class QdrantMoment:
         found: dict[str, list[PartVectors]] = {head["item"]: [] for head in heads}
         ours: Json = {"must": [any_of("kind", ["part"]), any_of("item", list(parts))]}
         names = [vector_name(space.fingerprint) + end for space in spaces for end in ("", MANY)]
-        for point in self._engine.scroll(ours, points.PART_KEYS, names):
+        keys = [points.boxes_key(space.fingerprint) for space in spaces]
+        for point in self._engine.scroll(ours, (*points.PART_KEYS, *keys), names):
             parts[point.payload["item"]].append(point.payload)
-            found[point.payload["item"]] += _vectors(point.payload["part"], point.vectors, spaces)
+            found[point.payload["item"]] += _vectors(point, spaces)
         for head in heads:
             item = points.item_of(head, parts[head["item"]])
             place = {part.id: number for number, part in enumerate(item.parts)}
@@ -60,11 +61,9 @@ class QdrantMoment:
             yield Space(point.payload["name"], int(point.payload["dim"]), point.payload["fingerprint"])
 
 
-def _vectors(part: str, named: Mapping[str, Vector], spaces: Sequence[Space]) -> Iterator[PartVectors]:
+def _vectors(point: Point, spaces: Sequence[Space]) -> Iterator[PartVectors]:
     """The vectors of one part, a space each."""
     for space in spaces:
-        name = vector_name(space.fingerprint)
-        one, several = named.get(name), named.get(name + MANY)
-        rows = several if several is not None else None if one is None else [one]
-        if rows is not None:
-            yield PartVectors(part, space, np.asarray(rows, np.float32))
+        if rows := points.rows_of(point.vectors, space.fingerprint):
+            boxes = points.boxes_of(point.payload, space.fingerprint)
+            yield PartVectors(point.payload["part"], space, np.asarray(rows, np.float32), boxes)

@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from sightline.remains import Remains, Tell
 from sightline.stores.aggregates import distinct
-from sightline.types import Fields, FieldValue, Item, Locator, Part
+from sightline.types import Box, Fields, FieldValue, Item, Locator, Part
 
 Json: TypeAlias = dict[str, Any]  # a filter as Qdrant's REST API writes it
 Kind: TypeAlias = Literal["keyword", "float"]
@@ -103,6 +103,10 @@ class Engine(Protocol):
         """Put vectors, by name, into points that are there; their payload and their other vectors stay."""
         ...
 
+    def update_payload(self, id: str, payload: Json) -> None:
+        """Put these keys into the payload of a point that is there; its other keys and its vectors stay."""
+        ...
+
     def delete_vectors(self, filter: Json, names: Sequence[str]) -> None: ...
 
     def delete(self, filter: Json) -> None: ...
@@ -154,6 +158,23 @@ def point_id(kind: str, name: str) -> str:
 def vector_name(fingerprint: str) -> str:
     """The name that the vectors of a space have in Qdrant: a fingerprint may hold characters that no name may."""
     return point_id("space", fingerprint)
+
+
+def rows_of(vectors: Mapping[str, Vector], fingerprint: str) -> list[Vector]:
+    """All vectors that a part's point has in a space, the whole's first; none where it has none."""
+    name = vector_name(fingerprint)
+    one, several = vectors.get(name), vectors.get(name + MANY)
+    return [*([] if one is None else [one]), *(several if isinstance(several, list) else [])]
+
+
+def boxes_key(fingerprint: str) -> str:
+    """The payload key of where in its part the vectors of a space after the first are of."""
+    return "boxes_" + vector_name(fingerprint).replace("-", "_")
+
+
+def boxes_of(payload: Json, fingerprint: str) -> tuple[Box, ...]:
+    """Those boxes, from the payload of a part's point; none where it has none."""
+    return tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in payload.get(boxes_key(fingerprint)) or ())
 
 
 def field_key(kind: str, name: str) -> str:

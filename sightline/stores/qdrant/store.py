@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Literal
 
@@ -23,15 +24,18 @@ from sightline.errors import InputError
 from sightline.filters import Filter
 from sightline.remains import Remains, Tell, silent
 from sightline.stores.aggregates import check_plan, evaluate
+from sightline.stores.chance import winning
 from sightline.stores.checks import check_added, check_k, check_upsert, check_vectors
 from sightline.stores.qdrant import certifying, points, removed, underway
 from sightline.stores.qdrant.moment import QdrantMoment
-from sightline.stores.qdrant.points import MANY, WORDS, Engine, Json, Nearest, Point, Vector, point_id, vector_name
+from sightline.stores.qdrant.points import MANY, WORDS, Engine, Json, Point, Vector, point_id, vector_name
+from sightline.stores.qdrant.ranking import Chances, best
 from sightline.stores.qdrant.where import any_of, where_json
-from sightline.stores.qdrant.writing import embed_words, in_requests, named_vectors, points_of
+from sightline.stores.qdrant.writing import boxes_payload, embed_words, in_requests, named_vectors, points_of
 from sightline.stores.words import words_of
 from sightline.types import (
     Aggregate,
+    Box,
     FieldSummary,
     Item,
     Modality,
@@ -43,9 +47,6 @@ from sightline.types import (
     Vectors,
 )
 
-SPARE = 16  # points asked for beyond k, so that ties at the end are seen without a second look
-MOST_TIES = 1000  # among more equal scores than these at the end, the order is Qdrant's own
-SLACK = 1e-5  # scores closer than this may be a tie that Qdrant computed in two ways
 _INDEXED = ("kind", "item", "names", "numeric", "unnumeric", "digest", "modality")
 
 
@@ -59,6 +60,7 @@ class QdrantStore:
         self._engine = engine
         self._writing = threading.Lock()
         self._spoken: certifying.Spoken = lambda space: None
+        self._chances = Chances(engine)
         self._dims: dict[str, int] = {}  # fingerprint -> dim, of the spaces ever seen; others may forget them meanwhile
         for key in _INDEXED:
             engine.make_index(key, "keyword")
@@ -105,10 +107,26 @@ class QdrantStore:
         name = vector_name(space.fingerprint)
         found: dict[str, Vectors] = {}
         for point in self._engine.scroll(any_of("digest", digests), ("kind", "digest"), (name, name + MANY)):
-            rows = point.vectors.get(name + MANY) or [point.vectors.get(name)]
-            if point.payload["kind"] == "part" and rows != [None]:
+            rows = points.rows_of(point.vectors, space.fingerprint)
+            if point.payload["kind"] == "part" and rows:
                 found.setdefault(point.payload["digest"], np.asarray(rows, np.float32))
         return found
+
+    def boxes(self, space: Space, digests: Sequence[str]) -> dict[str, tuple[Box, ...]]:
+        """digest -> where in the part its vectors after the first are of."""
+        if not self._has_space(space):
+            return {}
+        key, name = points.boxes_key(space.fingerprint), vector_name(space.fingerprint) + MANY
+        found = self._engine.scroll({"must": [any_of("digest", digests), {"has_vector": name}]}, ("digest", key))
+        boxes = {one.payload["digest"]: points.boxes_of(one.payload, space.fingerprint) for one in found}
+        return {digest: some for digest, some in boxes.items() if some}
+
+    def places(self, space: Space, query: Vectors, digests: Sequence[str]) -> dict[str, Box]:
+        """digest -> the box of the region by which its part scores for (1, dim)."""
+        check_vectors(space, query)
+        boxes = self.boxes(space, digests)
+        known = self.known(space, list(boxes)) if boxes else {}
+        return winning(known, boxes, query[0], self._chances.less(space, query)[0]) if boxes else {}
 
     def unembedded(self, space: Space) -> list[str]:
         """Ids of the parts of the space's modalities that have no vector in it, ascending."""
@@ -128,19 +146,26 @@ class QdrantStore:
             self._finish()
             spaces = self._make_spaces(vectors)
             ids = {"has_id": [point_id("part", one.part_id) for one in vectors]}
-            there = {point.payload["part"] for point in self._engine.scroll({"must": [ids]}, ("part",))}
+            keys = {points.boxes_key(one.space.fingerprint) for one in vectors}
+            there = {one.payload["part"]: one.payload for one in self._engine.scroll({"must": [ids]}, ("part", *keys))}
             given = [one for one in vectors if one.part_id in there]
             going = {"must": [ids, removed.having(one.space.fingerprint for one in given)]}
             self._engine.upsert([*spaces, *(removed.going(self._engine, going) if given else [])])
             if not given:
                 return
+            self._chances.forget()
+            boxed = [one for one in given if one.boxes or points.boxes_of(there[one.part_id], one.space.fingerprint)]
+            for one in boxed:  # none at all while the vectors change: a kill leaves no wrong ones
+                self._engine.update_payload(point_id("part", one.part_id), boxes_payload(replace(one, boxes=())))
             self._engine.update_vectors([Point(point_id("part", one.part_id), {}, named_vectors(one)) for one in given])
-            for one in given:  # of one vector or of several: the other form, if it had that
+            for one in boxed:
+                self._engine.update_payload(point_id("part", one.part_id), boxes_payload(one))
+            for one in given:  # of one vector, of several, or of both: the other form, if it had that
                 name = vector_name(one.space.fingerprint)
-                other = name + MANY if len(one.vectors) == 1 else name
-                had = {"must": [{"has_id": [point_id("part", one.part_id)]}, {"has_vector": other}]}
-                if self._engine.count(had):
-                    self._engine.delete_vectors(had, [other])
+                for other in {name, name + MANY} - named_vectors(one).keys():
+                    had = {"must": [{"has_id": [point_id("part", one.part_id)]}, {"has_vector": other}]}
+                    if self._engine.count(had):
+                        self._engine.delete_vectors(had, [other])
 
     def spaces(self) -> list[str]:
         """Fingerprints of the spaces that vectors were written in."""
@@ -174,9 +199,10 @@ class QdrantStore:
         check_vectors(space, vectors)
         if not self._has_space(space):
             return [[] for _ in vectors]
-        name = vector_name(space.fingerprint)
+        name, less = vector_name(space.fingerprint), self._chances.less(space, vectors)
         condition = self._parts(where, modalities)
-        return self._best([[(name, row), (name + MANY, [row])] for row in vectors.tolist()], k, condition)
+        rows = zip(vectors.tolist(), less, strict=True)
+        return best(self._engine, [[(name, row, 0.0), (name + MANY, [row], by)] for row, by in rows], k, condition)
 
     def search_text(
         self,
@@ -191,7 +217,7 @@ class QdrantStore:
         sparse = embed_words(" ".join(words_of(text)), query=True)
         if not sparse.indices:
             return []
-        return self._best([[(WORDS, sparse)]], k, self._parts(where, modalities))[0]
+        return best(self._engine, [[(WORDS, sparse, 0.0)]], k, self._parts(where, modalities))[0]
 
     def verify(self, space: Space, probes: Mapping[Modality, Vectors] | None = None) -> list[Certificate]:
         """Measure recall@10 of this store's searches against Qdrant's own exact search, by kind of query; keep it.
@@ -204,8 +230,8 @@ class QdrantStore:
             return []
 
         def search(vectors: Vectors, k: int, modality: Modality, exact: bool) -> list[list[PartHit]]:
-            rows = [[(name, row), (name + MANY, [row])] for row in vectors.tolist()]
-            return self._best(rows, k, self._parts(None, frozenset({modality})), exact=exact)
+            rows = [[(name, row, 0.0), (name + MANY, [row], 0.0)] for row in vectors.tolist()]
+            return best(self._engine, rows, k, self._parts(None, frozenset({modality})), exact=exact)
 
         told = certifying.certify(self._engine, space, name, probes or {}, search, spoken=self._spoken)
         with self._writing:
@@ -298,6 +324,8 @@ class QdrantStore:
 
     def _upsert(self, items: Sequence[Item], vectors: Sequence[PartVectors]) -> None:
         self._finish()
+        if any(one.boxes for one in vectors):
+            self._chances.forget()
         spaces, fresh = self._make_spaces(vectors), points_of(items, vectors)
         for key, kind in {key: kind for point in fresh for key, kind in points.indexes(point.payload).items()}.items():
             self._engine.make_index(key, kind)
@@ -308,29 +336,6 @@ class QdrantStore:
 
     def _finish(self) -> None:
         underway.finish(self._engine)
-
-    def _best(
-        self, queries: Sequence[Sequence[tuple[str, Vector]]], k: int, condition: Json, *, exact: bool = False
-    ) -> list[list[PartHit]]:
-        """The k best parts of each query, which is one or more (vector name, vector) whose results are joined."""
-        results: list[list[PartHit]] = [[] for _ in queries]
-        open_ones, limit = list(range(len(queries))), k + SPARE
-        while open_ones:
-            asked = [Nearest(using, vector, limit, condition, exact) for i in open_ones for using, vector in queries[i]]
-            answers = iter(self._engine.nearest(asked, ("part", "item")))
-            still_open = []
-            for i in open_ones:
-                lists = [next(answers) for _ in queries[i]]
-                ranked = sorted(
-                    (PartHit(one.payload["part"], one.payload["item"], one.score) for found in lists for one in found),
-                    key=lambda hit: (-hit.score, hit.part_id),
-                )
-                results[i] = ranked[:k]
-                last_seen = [found[-1].score for found in lists if len(found) == limit]
-                if last_seen and ranked[k - 1].score <= max(last_seen) + SLACK:
-                    still_open.append(i)  # a tie could hide behind the last point seen
-            open_ones, limit = still_open if limit < k + MOST_TIES else [], limit * 4
-        return results
 
     def _parts(self, where: Filter | None, modalities: frozenset[Modality] | None) -> Json:
         """The condition on a part's point; only parts have vectors, so a search need not ask for the kind."""

@@ -38,8 +38,10 @@ def in_requests(items: Sequence[Item]) -> Iterator[list[Item]]:
 def points_of(items: Sequence[Item], vectors: Sequence[PartVectors]) -> list[Point]:
     """Every point of these items, each item's own before those of its parts."""
     by_part: dict[str, dict[str, Vector]] = {}
+    boxes: dict[str, dict[str, Any]] = {}
     for one in vectors:
         by_part.setdefault(one.part_id, {}).update(named_vectors(one))
+        boxes.setdefault(one.part_id, {}).update(boxes_payload(one) if one.boxes else {})
     found: list[Point] = []
     for item in items:
         head = points.item_payload(item)
@@ -49,14 +51,22 @@ def points_of(items: Sequence[Item], vectors: Sequence[PartVectors]) -> list[Poi
             named = dict(by_part.get(part.id, {}))
             if part.text is not None and (words := embed_words(part.text)).indices:
                 named[WORDS] = words
-            found.append(Point(point_id("part", part.id), points.part_payload(part, position, shared), named))
+            payload = points.part_payload(part, position, shared) | boxes.get(part.id, {})
+            found.append(Point(point_id("part", part.id), payload, named))
     return found
 
 
 def named_vectors(one: PartVectors) -> dict[str, Vector]:
-    """The vectors of a part by the name they have in Qdrant."""
+    """The vectors of a part by the name they have in Qdrant: of one with regions the whole is by itself."""
     name, rows = vector_name(one.space.fingerprint), one.vectors.tolist()
+    if one.boxes:
+        return {name: rows[0], name + MANY: rows[1:]}
     return {name: rows[0]} if len(rows) == 1 else {name + MANY: rows}
+
+
+def boxes_payload(one: PartVectors) -> dict[str, Any]:
+    """The boxes of a part's regions, as its payload holds them."""
+    return {points.boxes_key(one.space.fingerprint): [list(box) for box in one.boxes]}
 
 
 def embed_words(text: str, *, query: bool = False) -> Sparse:

@@ -23,7 +23,8 @@ se seu sua um uma al alla allo che cui dei della delle di gli il lo nel nella no
 dat de deze dit een het hij hoe ik je met naar niet om ook op te uit van voor wat wij zijn zonder av den det en ett
 från för hos inte med och på som till är den det er et ikke med og på som til za na nie od po się z ze w i ve ile bir
 """
-# Those that are words of English too, or stand in names: one says nothing, two of them do.
+# Those that are words of English too, or stand in names: one says nothing, two of them do where no other is English.
+_OURS = frozenset({"the", "with", "of", "and", "for", "from", "my", "your", "this", "that"})
 _EITHER = frozenset({"den", "die", "du", "la", "le", "per", "pour", "sin", "son", "till", "van"})
 ELSEWHERE = frozenset(_ELSEWHERE.split()) - FUNCTION_WORDS - _EITHER - frozenset({"do", "no", "on"})
 _ENDINGS = (
@@ -89,4 +90,4 @@ def looks_english(text: str) -> bool:
     if not text.isascii() and any(char.isalpha() and not char.isascii() for char in text):
         return False
     said = frozenset(re.findall(r"[a-z]+", text.casefold()))
-    return said.isdisjoint(ELSEWHERE) and len(said & _EITHER) < 2
+    return said.isdisjoint(ELSEWHERE) and (len(said & _EITHER) < 2 or not said.isdisjoint(_OURS))

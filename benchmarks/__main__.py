@@ -25,6 +25,7 @@ BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "feedback": (("data", "out"), "what liked and disliked hits add, round by round"),
     "answers": (("data",), "how well it answers"),
     "adapt": (("data", "out"), "what pairs teach it"),
+    "slices": (("data", "out"), "each channel, fusion and a second look, by what is asked"),
     "reranking": (("data", "out"), "what a second look by a vision-language model adds"),
     "vision": (("data", "out"), "what that model says of pictures"),
     "catalog_check": (("data", "out"), "faults found in catalogs, and copies among pictures"),

@@ -1,8 +1,9 @@
 """What each channel, their fusion and a reranker are worth, by what is asked: the table of `docs/retrieval.md`.
 
 Slices: `simple` (what a thing is called), `attribute` (with a colour, material or pattern), `composed` (two things and
-how they stand to each other), `negated` (a kind of thing, not of a colour), `abstract` (by use or look, without its
-name) and `everyday` (as people put it, judged by hand). Each is asked of collections whose truth is exact or judged:
+how they stand to each other), `negated` (a kind of thing, not of a colour), `small object` (a photo pasted small into
+another, without regions and with), `abstract` (by use or look, without its name) and `everyday` (as people put it,
+judged by hand). Each is asked of collections whose truth is exact or judged:
 the sample catalog with its words and by its pictures alone, grocery and clothing photos, Flickr8k dev, real products,
 and drawn products of which two differ only in which colour is where.
 
@@ -27,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.collages import collages
 from benchmarks.everyday import OUTDOOR
 from benchmarks.negatives import CLASSES, SAMPLE
 from benchmarks.negatives import _digest as digest
@@ -49,6 +51,7 @@ RERANKER = "vlm:starter"
 K = 10
 PAIRS = 150
 CAPTIONS = 400
+COLLAGES = 160
 FEW = 2  # items of an attribute, or that are left when one is not wanted, to be asked for
 ATTRIBUTES = ("colour", "material", "pattern")
 EVERY = Trust(dict.fromkeys(BY_DEFAULT, 1.0))
@@ -153,6 +156,24 @@ def products(data: Path, encoder: str, work: Path) -> Iterator[Asked]:
     yield Asked(
         "everyday", "outdoor products", work / "outdoor-index", tuple(read_judged(JUDGED / "outdoor.json").cases)
     )
+
+
+def small(data: Path, encoder: str, work: Path) -> Iterator[Asked]:
+    """Synthetic collages, asked for by what is small in them."""
+    made = collages(data, "photos", "small", COLLAGES)
+    (work / "collages").mkdir(parents=True)
+    rows = []
+    for one in made:
+        path = work / "collages" / f"{one.id}.png"
+        Image.fromarray(one.pixels).save(path)
+        rows.append({"id": one.id, "image": str(path)})
+    labels = sorted({label for one in made for label in one.labels})
+    cases = tuple(_case(label, [one.id for one in made if label in one.labels]) for label in labels)
+    for name, kind in (("collages", "none"), ("collages with salient regions", "salient")):
+        folder = work / kind
+        with Sightline.open(folder, encoder=encoder, store="faiss", regions=kind) as index:
+            index.add(*rows)
+        yield Asked("small object", name, folder, cases)
 
 
 def _kinds(rows: Sequence[Mapping[str, Any]]) -> Iterator[Case]:
@@ -276,7 +297,7 @@ def _gained(first: NDArray[np.float64], then: NDArray[np.float64]) -> str:
 
 TASKS: Mapping[str, Callable[[Path, str, Path], Figures]] = {
     "photos": _measured(photos), "catalog": _measured(catalog), "scenes": _measured(scenes),
-    "products": _measured(products),
+    "products": _measured(products), "small": _measured(small),
 }  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""What asking a vision-language model "does this picture match?" adds to the first order, and when it is right.
+"""When a vision-language model that is asked "does this picture match?" is right, and what its answers alone order.
+
+What the product makes of them, beside rank and relevance, is measured by `benchmarks.slices`.
 
 Drawn pairs whose two colours trade places (kinds and colours held out together), Flickr8k dev captions, grocery val
 photos. Every picture is read as the product reads it, by `sightline.mllms.local`.
@@ -9,7 +11,6 @@ photos. Every picture is read as the product reads it, by `sightline.mllms.local
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -24,7 +25,6 @@ from sightline.evaluation.metrics import by_query, compared, mean
 from sightline.mllms import open_vision
 from sightline.mllms.asking import match_question
 from sightline.protocols import Encoder
-from sightline.rerankers.reading import log_odds
 from sightline.types import Pixels, Vectors
 from training.mllm import swaps
 from training.starter.sources import read
@@ -126,7 +126,7 @@ def _orders(
     *,
     measure: str,
 ) -> Figures:
-    """A measure of the first order, of the model's own, and of the product's, which weighs both; paired intervals.
+    """A measure of the first order and of the model's own; paired intervals.
 
     A query's name is the place of the one picture that is right for it.
     """
@@ -139,17 +139,12 @@ def _orders(
     odds = {(name, str(at)): p for at, own in zip(places, found, strict=True)
             for name, p in zip(asked[at], own, strict=True)}  # fmt: skip
     reranked = {name: sorted(row, key=lambda at: -odds[name, at]) for name, row in first.items()}
-    weighed = {  # as `retriever.reranking` does
-        name: sorted(row, key=lambda at: math.log(1 + row.index(at)) - log_odds(odds[name, at]))
-        for name, row in first.items()
-    }
-    values = [by_query(order, {name: {name} for name in first}, [measure]) for order in (first, reranked, weighed)]
+    values = [by_query(order, {name: {name} for name in first}, [measure]) for order in (first, reranked)]
     return {
         "queries": len(first),
-        "first": _said(mean(values[0])), "reranked": _said(mean(values[2])),
+        "first": _said(mean(values[0])),
         "by the answers alone": _said(mean(values[1])),
         "gained by the answers alone": _said(compared(values[0], values[1])),
-        "gained by reranking": _said(compared(values[0], values[2])),
     }  # fmt: skip
 
 

@@ -269,9 +269,7 @@ def _reranking(reads: Sequence[Read], left_out: int) -> Figures:
         "by depth": {
             depth: {
                 "gained": _gained(first, _weighed(reads, gated, depth)),
-                "ms": round(float(np.median([one.ms * min(1.0, depth / len(one.first)) for one in asked])), 1)
-                if asked
-                else None,
+                "ms": round(float(np.median([one.ms[depth] for one in asked])), 1) if asked else None,
             }
             for depth in DEPTHS
         },

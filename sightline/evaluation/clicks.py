@@ -26,8 +26,8 @@ OFTEN = 0.5  # share of them, from which an item is as good as it
 def read_clicks(path: Path) -> Task:
     """A case a query that led to a click; items clicked at least half as often as the most clicked one have grade 2.
 
-    The others have 1. A row: "query" and "clicked" (an id, or a list of them), or "id"; "clicks" says how often, 1 where
-    it is missing.
+    The others have 1. A row: "query" and "clicked" (an id, or a list of them), or "id"; "clicks" says how often, 1
+    where it is missing.
     Spaces and case of a query do not matter. Raises InputError naming file and line.
     """
     counted: dict[str, Counter[str]] = defaultdict(Counter)

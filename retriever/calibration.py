@@ -158,8 +158,11 @@ class Calibration:
         return (shown or ordered)[:1]
 
     def _is_known(self, view: Evidence) -> bool:
+        """Whether it is of a form that was learned: an item and a picture together, say, were not."""
         usual = not view.sought or all(self.background.knows(view, kind) for kind in view.cosines)
-        return usual and bool(view.cosines) and sight_of(view) in self.weights
+        if not usual or not view.cosines or (sight := sight_of(view)) not in self.weights:
+            return False
+        return len(features(view, self.background)) == len(self.weights[sight])
 
     def _same(self, evidence: Evidence) -> frozenset[str]:
         """The items of which one picture is the very one that is sought."""

@@ -254,7 +254,9 @@ def _absent(  # noqa: PLR0911 - one return a reason
         return "no channel put it forward"
     if item.id not in {hit.id for hit in account.ranking} and item.id in {hit.id for hit in account.fusion}:
         return "its relevance is below what was asked for"
-    return f"it is number {at:,} by fusion, and {len(results):,} are shown on this page"
+    read = next((hit.rank for hit in account.ranking if hit.id == item.id and "rerank" in hit.via), at)
+    moved = f", {read:,} after it was read again" if read != at else ""
+    return f"it is number {at:,} by fusion{moved}, and {len(results):,} are shown on this page"
 
 
 def _place(account: Account, pool: Pool | None, fused: Fused | None) -> int | None:

@@ -23,6 +23,10 @@ KINDS: tuple[Kind, ...] = ("simple", "attributes", "composed", "negated", "pictu
 CLEAR = math.log(4)  # log-odds that the first hit has before the second: read again, those lost as much as they gained
 UNSURE = 0.5  # how much of its weight a reranker has where no relevance is told
 SUREST = 1e-4  # a relevance beyond it, or beyond 1 minus it, is held to be it
+_ASKED: Mapping[Kind, str] = {
+    "simple": "a thing is named", "attributes": "a thing is described", "composed": "several things are put together",
+    "negated": "something is not wanted", "pictured": "a picture is shown", "clear": "the first hit leads clearly",
+}  # fmt: skip
 MANY = 3  # words that name or describe: so many say more than what a thing is called
 _NEGATED = re.compile(r"\b(without|no|not|non|except|excluding|neither|nor|never)\b", re.IGNORECASE)
 _RELATED = re.compile(
@@ -93,8 +97,7 @@ class Reranking:
         weight = self.trust.weights[kind] if self.gated else max(self.trust.weights[kind], 1.0)
         how = "as tuned here" if self.trust.tuned else "by default"
         if not weight:
-            why = "the first hit leads clearly" if kind == "clear" else f"not asked of {kind} queries"
-            return Reordered(list(hits), Reranked(self.reranker.name, 0, 0.0, f"{why}, {how}"))
+            return Reordered(list(hits), Reranked(self.reranker.name, 0, 0.0, f"{_ASKED[kind]}, {how}"))
         head, tail = list(hits[: self.depth]), list(hits[self.depth :])
         try:
             odds = self.judged(query, head)
@@ -105,7 +108,7 @@ class Reranking:
         read = sum(one is not None for one in odds)
         relevances = [hit.relevance for hit in head]
         order = weighed(odds, relevances, weight)
-        told = Reranked(self.reranker.name, read, _held(weight, relevances), f"{kind} query, {how}")
+        told = Reranked(self.reranker.name, read, _held(weight, relevances), f"{_ASKED[kind]}, {how}")
         judged = {hit.id: one for hit, one in zip(head, odds, strict=True) if one is not None}
         return Reordered([*_in_order(head, order, odds), *tail], told, judged=judged)
 

@@ -145,6 +145,11 @@ def rewritten(text: str, found: Mapping[str, str]) -> str:
     return _TOKEN.sub(replaced, text)
 
 
+def unquoted(text: str) -> str:
+    """The text without the marks around what is to be searched for as typed."""
+    return _TOKEN.sub(lambda match: match.group().strip('"“”') if match.group()[0] in QUOTES else match.group(), text)
+
+
 def _words(text: str) -> Iterator[str]:
     """The words of a text that may be put right, lower case."""
     shouted = text.upper() == text

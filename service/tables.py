@@ -21,6 +21,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sightline.reranked import Reranked
 from sightline.showing import Facet, Range
 from sightline.types import AddReport, Answer, FieldValue, Hit, Part, Results, Skipped
 
@@ -129,7 +130,8 @@ def hits_table(results: Results, *, width: int) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), expand=True, header_style="bold dim")
     table.add_column("#", justify="right", width=len(str(len(results))), style="dim")
     table.add_column("Item", ratio=4, overflow="fold")
-    table.add_column("Score", width=BAR_CELLS)
+    known = all(hit.relevance is not None for hit in results)
+    table.add_column("Likely" if known else "Score", width=BAR_CELLS)
     table.add_column("Found by", width=8, style="cyan")
     table.add_column("Why", ratio=6, overflow="fold")
     for hit in results:
@@ -189,10 +191,12 @@ def show_results(out: Console, results: Results) -> None:
     if results.no_match:
         out.print(Text("Nothing in this collection matches.", style="yellow"))
         if results.answered is not None:
-            sure = f"An answer here is {results.answered:.0%} likely. What is nearest nevertheless: --least 0"
-            out.print(Text(sure, style="dim"))
+            out.print(Text(f"An answer here is {results.answered:.1%} likely, which is too little.", style="dim"))
+            out.print(Text("What is nearest nevertheless: --least 0", style="dim"))
     elif results.hits:
         out.print(hits_table(results, width=out.width))
+    if results.reranked:
+        hanging(out, Text(_read_by(results.reranked), style="dim"))
     if results.rewrites:
         said = " · ".join(f"{one.kind}: {plain(one.text)}" for one in results.rewrites)
         hanging(out, Text(f"also asked: {said}", style="dim"))
@@ -202,6 +206,12 @@ def show_results(out: Console, results: Results) -> None:
         found = f"{len(results)} hit{'s' if len(results) != 1 else ''}" if results.hits else "no more hits"
         more = f" · more: --offset {results.offset + len(results)}" if results.cursor else ""
         out.print(Text(f"{found} in {results.took_ms:.0f} ms{more}", style="dim"))
+
+
+def _read_by(told: Reranked) -> str:
+    """Who read how many hits, or why none."""
+    done = f"read the first {told.read} hits" if told.read else "read none"
+    return f"{plain(told.by)} {done}: {plain(told.why)}" + ("" if told.read else " (--no-gate: read them anyway)")
 
 
 def facet_line(facet: Facet) -> Text:

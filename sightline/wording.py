@@ -14,7 +14,7 @@ from typing import cast
 
 from retriever.lengths import reading
 from retriever.rewriting import may_be_rewritten, rewrites
-from retriever.spelling import Vocabulary, corrected, rewritten
+from retriever.spelling import Vocabulary, corrected, rewritten, unquoted
 from retriever.words import SAID
 from sightline.errors import EngineError, EngineTimeout
 from sightline.mllms import open_chat
@@ -62,10 +62,12 @@ class Wording:
         check_text(query, "the query")
         found = corrected(query, vocabulary=self._known, says=self._says, knows=self._knows)
         if not found or self._store.get([query.strip()]):
-            return Worded(query)
-        text = rewritten(query, found).strip()
+            return Worded(unquoted(query) if not self._store.get([query.strip()]) else query)
+        text = unquoted(rewritten(query, found)).strip()
         wrong = " or ".join(f"“{word}”" for word in found)
-        told = f"Searched for “{text}”: nothing here says {wrong}. In quotes it is searched for as typed."
+        told = (
+            f"Searched for “{text}”: nothing here says {wrong}. Words in quotes of their own are searched for as typed."
+        )
         return Worded(text, text, (told,))
 
     def rewritten(self, query: Query, spec: str | None = None) -> tuple[Query, tuple[str, ...]]:

@@ -159,10 +159,10 @@ function search(after = null) {
     const shown = [...(after?.hits ?? []), ...found.hits];
     if (!after) count(fields.where, signal);
     if (!shown.length) {
-      say("Nothing matches.");
+      say(["Nothing matches.", ...found.warnings].join(" "));
       const tips = "Try other words, or fewer of them";
       const anyway = () => search({ fields: { ...fields, least: "0" }, picture, hits: [] });
-      const nearest = make("button", { type: "button", class: "more", onclick: anyway }, "Show what is nearest");
+      const nearest = make("button", { type: "button", class: "secondary more", onclick: anyway }, "Show what is nearest");
       const told = fields.where ? `${tips}, or loosen the filter.` : `${tips}.`;
       showNote($("results"), "Nothing matches", told, ...(found.answered === null ? [] : [nearest]));
       return;

@@ -126,3 +126,14 @@ def test_a_cursor_outlives_what_is_added_and_deleted(own_index: Path, shop: Path
         assert len(rest) == opened.info()["items"] - 2
         with pytest.raises(InputError, match="another search"):
             opened.search(shop / "bowl-blue.png", k=3, show=Show(cursor=first.cursor))
+
+
+def test_an_item_and_a_picture_together_are_searched_for(index: Path, shop: Path, sightline: Run) -> None:
+    for written in (
+        "like:bowl-red + {0}",
+        "like:bowl-red + {0} - stripes",
+        'like:bowl-red + {0}[0.1,0.2,0.9,0.8] + "soup"',
+    ):
+        code, out, err = sightline("search", written.format(shop / "bowl-blue.png"), "--json", "--index", index)
+        assert code == 0, err
+        assert json.loads(out)["hits"]

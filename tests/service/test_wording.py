@@ -20,7 +20,9 @@ from tests.mllms.scripted_server import Reply, Script, Turn, says, scripted
 Run = Callable[..., tuple[int, str, str]]
 SEARCH = "/v1/collections/default/search"
 EXPLAIN = "/v1/collections/default/explain"
-TOLD = "Searched for “blue cushion”: nothing here says “cushoin”. In quotes it is searched for as typed."
+TOLD = (
+    "Searched for “blue cushion”: nothing here says “cushoin”. Words in quotes of their own are searched for as typed."
+)
 GOOD = "whole: a round bowl for soup\nobject: bowl\nattributes: blue"
 
 

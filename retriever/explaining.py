@@ -109,22 +109,20 @@ class _Seen:
         known = store.known(encoder.space, sorted({part.digest for part in item.parts}))
         self.parts: dict[Modality, list[tuple[Part, NDArray[np.float32]]]] = {}  # kind -> parts, (m, dim) of each
         for kind in asked.aims:
-            pairs = [
-                (part, known[part.digest]) for part in item.parts if part.modality == kind and part.digest in known
-            ]
-            if pairs:
-                self.parts[kind] = pairs
+            mine = [part for part in item.parts if part.modality == kind and part.digest in known]
+            if mine:
+                self.parts[kind] = [(part, known[part.digest]) for part in mine]
         self.boxed = set(store.boxes(encoder.space, sorted({part.digest for part in item.parts})))
 
-    def best(self, kind: Modality, voted: str | None) -> tuple[str, float, NDArray[np.float32]] | None:
+    def best(self, kind: Modality) -> tuple[str, float, NDArray[np.float32]] | None:
         """The part of a kind that answers all that is wanted, the cosine and the vector (dim,) that count.
 
-        `voted`: the part that the search went by. Without it, the nearest of what counts of each.
+        The part that the search went by, or where it found none the nearest by what counts of each.
         """
         if kind not in self.parts:
             return None
         found = self._nearest(kind, self.asked.aims[kind].wanted)
-        return next((one for one in found if one[0] == voted), max(found, key=lambda one: one[1]))
+        return next((one for one in found if one[0] == self.voted.get(kind)), max(found, key=lambda one: one[1]))
 
     def _nearest(
         self, kind: Modality, query: NDArray[np.float32], *, anywhere: bool = False
@@ -163,7 +161,7 @@ class _Seen:
                 continue
             found = self._nearest(kind, row[None], anywhere=term.weight < 0)
             parts[kind], cosines[kind], _ = max(found, key=lambda one: one[1])
-            best = self.best(kind, self.voted.get(kind))
+            best = self.best(kind)
             if term.weight > 0 and best:
                 added[kind] = term.weight * float(row @ best[2]) / _length(aim)
         return TermReason(told, term.weight, cosines, parts, added)
@@ -209,7 +207,7 @@ def _channels(asked: Asked, pool: Pool | None) -> list[str]:
 def _channel(name: str, asked: Asked, seen: _Seen, pool: Pool | None, fused: Fused | None) -> ChannelReason:
     weight, vote = asked.weights.get(name, 0.0), _vote(pool, name, seen.item.id)
     kind = SEES.get(name)
-    best = seen.best(kind, seen.voted.get(kind)) if kind else None
+    best = seen.best(kind) if kind else None
     part, cosine = (best[0], best[1]) if best else (vote.part_id if vote else None, None)
     box = seen.box(kind, part) if kind and part else None
     if vote is None or fused is None or name not in fused.places:

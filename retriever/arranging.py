@@ -60,6 +60,8 @@ def varied(hits: Sequence[Hit], show: Show, place: Place, *, k: int, store: Stor
 def _relevant(hits: Sequence[Hit], least: int) -> list[Hit]:
     # an item named by the query scores 1 more than its places say, one that says an unwanted text 1 less
     scores = [hit.score - 1 if hit.score > 1 else hit.score for hit in hits]
+    if max(scores, default=0.0) < 0:  # every hit says what is not wanted: then none is behind the others for it
+        scores = [score + 1 for score in scores]
     near = [score >= NEAR * max(scores) for score in scores]  # what is unwanted is far behind, and yet may be relevant
     told = [hit.relevance for hit in hits if hit.relevance is not None]
     if len(told) < len(hits):

@@ -93,7 +93,7 @@ def _answered_of(account: Account, calibration: Calibration | None) -> tuple[Rea
 
 def _relevance_of(account: Account, calibration: Calibration | None, item_id: str) -> tuple[Reason, ...]:
     """What adds up to the log-odds of the item's relevance; nothing where its name made it certain."""
-    at, hit = next(((n, hit) for n, hit in enumerate(account.ranking, start=1) if hit.id == item_id), (0, None))
+    at, hit = next(((n, hit) for n, hit in enumerate(account.fusion, start=1) if hit.id == item_id), (0, None))
     if calibration is None or account.evidence is None or hit is None or hit.relevance is None or "id" in hit.via:
         return ()
     return tuple(calibration.reasons_of(account.evidence, item_id, at))

@@ -28,7 +28,7 @@ def trusted(opened: Sightline, spec: str, cases: Sequence[Case], *, dry_run: boo
     before = opened.rerankers.trust(spec)
     with progress.steps(tables.console(stderr=True)) as show:
         reads, left_out = read(opened, cases, spec, show=show)
-    tuned = tune(spec, reads, before=before, left_out=left_out)
+    tuned = tune(spec, reads, before=before, depth=opened.settings.rerank_depth, left_out=left_out)
     if not dry_run:
         opened.rerankers.set_trust(spec, tuned.trust)
     return tuned
@@ -50,10 +50,10 @@ def show_trust(out: Console, tuned: Tuned, *, seconds: float, dry_run: bool) -> 
         )
     if tuned.depths:
         depths = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold dim")
-        for heading in ("hits read", "nDCG@10 gained, all queries", "ms a query that is read"):
+        for heading in ("hits read", "nDCG@10 gained, all read, held out", "ms a query that is read"):
             depths.add_column(heading, justify="right")
         for deep in tuned.depths:
-            depths.add_row(str(deep.depth), _signed(deep.gained), f"{deep.ms:,.0f}")
+            depths.add_row(str(deep.depth), _signed(deep.gained), "too long" if deep.ms is None else f"{deep.ms:,.0f}")
         out.print(depths)
     else:
         out.print("It is not asked of any kind of query here.")

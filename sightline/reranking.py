@@ -59,15 +59,19 @@ class Rerankers:
     def trust(self, spec: str) -> Trust:
         """How far it is believed: as tuned here, else as by default."""
         kept = self._kept().get(spec)
-        return Trust() if kept is None else Trust.from_json(kept)
+        return Trust() if kept is None or kept["of"] != self._of() else Trust.from_json(kept)
 
     def set_trust(self, spec: str, trust: Trust | None) -> None:
         """From now on, for every process; None: as by default again."""
         with self._writing():
             kept = {name: told for name, told in self._kept().items() if name != spec}
             if trust is not None:
-                kept[spec] = trust.to_json()
+                kept[spec] = trust.to_json() | {"of": self._of()}
             self._ledger.note(NOTE, json.dumps(kept) if kept else "")
+
+    def _of(self) -> str:
+        """What the first order was made by: by another, nothing is proved."""
+        return f"{self._ledger.built_by()} {self._ledger.adapter_state()[0]}"
 
     def _kept(self) -> dict[str, dict[str, object]]:
         text = self._ledger.noted(NOTE)

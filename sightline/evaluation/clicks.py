@@ -18,14 +18,16 @@ from sightline.types import Skipped
 
 ASKED = ("query", "text")
 OPENED = ("clicked", "id", "item", "item_id")
+DIGITS = 15  # of a number of clicks: more is not one
 SLIPS = 0.1  # share of the most clicked item's clicks, below which others were opened by mistake
 OFTEN = 0.5  # share of them, from which an item is as good as it
 
 
 def read_clicks(path: Path) -> Task:
-    """A case a query, its items graded 2 where clicked at least half as often as the most clicked one, else 1.
+    """A case a query that led to a click; items clicked at least half as often as the most clicked one have grade 2.
 
-    A row: "query" and "clicked" (an id, or a list of them), or "id"; "clicks" says how often, 1 where it is missing.
+    The others have 1. A row: "query" and "clicked" (an id, or a list of them), or "id"; "clicks" says how often, 1
+    where it is missing.
     Spaces and case of a query do not matter. Raises InputError naming file and line.
     """
     counted: dict[str, Counter[str]] = defaultdict(Counter)
@@ -38,10 +40,10 @@ def read_clicks(path: Path) -> Task:
             raise InputError(f"{row.where}: there is no 'query'")
         key = " ".join(asked.casefold().split())
         first.setdefault(key, (asked, row.where))
-        for item in _opened(row):
+        for item in _opened(row):  # none: it was asked, and nothing was clicked
             counted[key][item] += _times(row)
     if not counted:
-        raise InputError(f"{path}: there is no click in it")
+        raise InputError(f"{path}: there is no click in it; a row has 'query' and 'clicked', the id of an item")
     cases = [_case(f"c{at:04}", *first[key], clicks) for at, (key, clicks) in enumerate(counted.items(), start=1)]
     return Task("queries", tuple(cases), notes=("judged by clicks: what was not shown was not judged",))
 
@@ -54,7 +56,7 @@ def _case(name: str, text: str, where: str, clicks: Counter[str]) -> Case:
 
 def _opened(row: Row) -> Iterator[str]:
     said = next((row.values[key] for key in OPENED if row.values.get(key) not in (None, "", [])), None)
-    for one in said if isinstance(said, list) else [said]:
+    for one in said if isinstance(said, list) else [] if said is None else [said]:
         if not isinstance(one, str | int) or isinstance(one, bool) or not str(one).strip():
             raise InputError(f"{row.where}: 'clicked' is the id of an item, or a list of ids")
         yield str(one).strip()
@@ -62,7 +64,8 @@ def _opened(row: Row) -> Iterator[str]:
 
 def _times(row: Row) -> int:
     said = row.values.get("clicks", 1)
-    times = int(said) if isinstance(said, str) and said.strip().isdigit() else said
-    if type(times) is not int or times < 1:
+    written = isinstance(said, str) and said.strip().isascii() and said.strip().isdecimal() and len(said) <= DIGITS
+    times = int(str(said)) if written else said
+    if type(times) is not int or not 1 <= times < 10**DIGITS:
         raise InputError(f"{row.where}: 'clicks' is how often, a whole number from 1, not {said!r}")
     return times

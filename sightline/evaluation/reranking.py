@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import retriever
-from retriever.reranking import KINDS, Kind, Trust, kind_of, weighed
+from retriever.reranking import KINDS, Kind, Reranking, Trust, kind_of, weighed
 from sightline.engine import Sightline
 from sightline.errors import EngineError, InputError
 from sightline.evaluation.cases import Case
 from sightline.evaluation.metrics import Difference, Score, by_query, compared, mean
+from sightline.types import Hit, Query, Results
 
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 DEPTH = 20  # hits that are read where nobody says how many
@@ -33,23 +34,20 @@ Values = Mapping[float, NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One judged query, the first order, and what the reranker said of each hit of it."""
+    """One judged query, the first order, and what the reranker said of so many of its hits."""
 
     case: Case
     kind: Kind
     first: tuple[str, ...]  # ids, best first
     relevances: tuple[float | None, ...]  # as many
-    odds: tuple[float | None, ...]  # as many
-    ms: float  # that the reranker took
+    judged: Mapping[int, tuple[float | None, ...]]  # depth -> log-odds of that many hits; it failed at depths not here
+    ms: Mapping[int, float]  # depth -> what that took
 
     def order(self, weight: float, depth: int) -> list[str]:
         """The ids as they come back when the first `depth` are read and believed so far."""
-        head = (
-            weighed(self.odds[:depth], self.relevances[:depth], weight)
-            if weight
-            else range(min(depth, len(self.first)))
-        )
-        return [*(self.first[at] for at in head), *self.first[depth:]]
+        odds = self.judged.get(depth, ()) if weight else ()
+        head = weighed(odds, self.relevances[: len(odds)], weight)
+        return [*(self.first[at] for at in head), *self.first[len(odds) :]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +65,11 @@ class Believed:
 
 @dataclass(frozen=True, slots=True)
 class AtDepth:
-    """Quality against time, all queries together, at the weights found."""
+    """Quality against time, all queries that were read together, each at a weight that it had no part in choosing."""
 
     depth: int
     gained: Difference
-    ms: float  # median a query that is read; the share that the hits of this depth have of all that were read
+    ms: float | None  # median of a query that is read; None: it failed at this depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,98 +94,135 @@ def read(
 ) -> tuple[list[Read], int]:
     """Each case's first order and the reranker's judgements of it, and how many cases could not be read.
 
-    A query that it fails at is one of those; when it fails at the first `PATIENCE`, that is raised, as it was. Raises
-    ConfigError, MissingExtra for the spec.
+    Each depth is read as a search of that depth reads it. A query that cannot be asked, or that the reranker fails at,
+    is left out; when it fails at the first `PATIENCE`, that is raised, as it was, and so is the last reason where no
+    case can be asked. Raises ConfigError, MissingExtra for the spec.
     """
-    reranking = index.rerankers.named(spec, gated=False, depth=max(DEPTHS))
+    reranking = index.rerankers.named(spec, gated=False)
     assert reranking  # a spec is never empty here
     found: list[Read] = []
-    failed = 0
+    failed, why = 0, None
     for done, case in enumerate(cases):
         show("reading", done, len(cases))
         account = retriever.Account()
-        hits = index.search(
-            case.text or None, image=case.image, negative=case.negative, where=case.where or None, target=case.target,
-            k=max(DEPTHS), rerank="", least=0, account=account,
-        )  # fmt: skip
+        try:
+            hits = _first(index, case, max(*DEPTHS, reranking.depth), account)
+        except InputError as exc:
+            why = exc
+            continue
         if not account.asked or not set(case.relevant) & {hit.id for hit in hits}:
             continue
-        started = time.perf_counter()
         try:
-            odds = reranking.judged(account.asked.query, hits.hits)
+            judged, ms = _judged(reranking, account.asked.query, hits.hits)
         except EngineError:
             failed += 1
             if failed == PATIENCE and not found:
                 raise
             continue
-        took_ms = (time.perf_counter() - started) * 1000
-        if any(one is not None for one in odds):
+        if any(one is not None for one in judged[reranking.depth]):
             ids, relevances = tuple(hit.id for hit in hits), tuple(hit.relevance for hit in hits)
             kind = kind_of(account.asked.terms, relevances)
-            found.append(Read(case, kind, ids, relevances, tuple(odds), took_ms))
+            found.append(Read(case, kind, ids, relevances, judged, ms))
     show("reading", len(cases), len(cases))
+    if why and not found:
+        raise why
     return found, len(cases) - len(found)
 
 
-def tune(spec: str, reads: Sequence[Read], *, before: Trust, left_out: int = 0) -> Tuned:
+def _first(index: Sightline, case: Case, depth: int, account: retriever.Account) -> Results:
+    """The hits before any is read; the item that the query is a part of is not one, for it would find itself."""
+    return index.search(
+        case.text or None, image=case.image, negative=case.negative, where=case.where or None, target=case.target,
+        exclude=[case.own] if case.own else (), k=depth, rerank="", least=0, account=account,
+    )  # fmt: skip
+
+
+def _judged(
+    reranking: Reranking, query: Query, hits: Sequence[Hit]
+) -> tuple[dict[int, tuple[float | None, ...]], dict[int, float]]:
+    """By depth the log-odds, and milliseconds. Who judges each hit alone keeps what was said at the depths before."""
+    judged: dict[int, tuple[float | None, ...]] = {}
+    ms: dict[int, float] = {}
+    before = 0.0
+    for depth in sorted({*DEPTHS, reranking.depth}):
+        started = time.perf_counter()
+        try:
+            judged[depth] = tuple(reranking.judged(query, hits[:depth]))
+        except EngineError:
+            if depth <= reranking.depth:
+                raise
+            break  # deeper it takes too long: what a search would meet with, too
+        ms[depth] = before + (time.perf_counter() - started) * 1000
+        if getattr(reranking.reranker, "alone", None):
+            before = ms[depth]
+    return judged, ms
+
+
+def tune(spec: str, reads: Sequence[Read], *, before: Trust, depth: int = DEPTH, left_out: int = 0) -> Tuned:
     """How far the reranker is to be believed, by kind of query: chosen on some, proved on the others.
 
     Believed is what gains on queries held out, the whole interval above 0; not asked at all is who loses, the whole
     interval below, or gains at no weight. All else is left as it was, unless that is shown to lose. Kinds of which
-    there are few are tried together. Raises InputError without reads, MissingExtra without the metrics.
+    there are few are tried together. `depth` hits are read. Raises InputError without reads, MissingExtra without the
+    metrics.
     """
     if not reads:
         raise InputError("no query can be used: each needs something relevant among the first hits that can be read")
     by_kind = {kind: [one for one in reads if one.kind == kind] for kind in KINDS}
     rare = [one for kind, some in by_kind.items() if len(some) < FEWEST and kind != "clear" for one in some]
-    kinds = tuple(
-        _believed(kind, rare if some and some[0] in rare else some, before.weights[kind], of=len(some))
-        for kind, some in by_kind.items()
-    )
-    weights = {one.kind: one.after for one in kinds}
-    asked = [one for one in reads if weights[one.kind]]
-    depths = tuple(_at_depth(depth, asked, reads, weights) for depth in DEPTHS) if asked else ()
-    return Tuned(spec, kinds, depths, left_out)
+    kinds: list[Believed] = []
+    weighing: list[tuple[Read, float]] = []  # each read with a weight that it had no part in choosing
+    for kind, own in by_kind.items():
+        tried = rare if own and own[0] in rare else own
+        one, weights = _believed(kind, tried, before.weights[kind], depth=depth, of=len(own))
+        kinds.append(one)
+        weighing += [(read, weight) for read, weight in zip(tried, weights, strict=True) if read.kind == kind]
+    asked = any(one.after for one in kinds if one.queries)
+    depths = tuple(_at_depth(at, weighing) for at in sorted({*DEPTHS, depth})) if asked else ()
+    return Tuned(spec, tuple(kinds), depths, left_out)
 
 
-def _believed(kind: Kind, reads: Sequence[Read], before: float, *, of: int) -> Believed:
-    """`of` them are of this kind: the others are of rare kinds as well, which are tried together."""
+def _believed(
+    kind: Kind, reads: Sequence[Read], before: float, *, depth: int, of: int
+) -> tuple[Believed, NDArray[np.float64]]:
+    """What is found of a kind, and (q,) for each read the weight that the others would give it.
+
+    `of` them are of this kind: the others are of rare kinds as well, which are tried together.
+    """
     if len(reads) < FEWEST:
-        return Believed(kind, of, before, before, None, None, f"fewer than {FEWEST} queries of this kind")
-    tried = {weight: _values(reads, weight) for weight in WEIGHTS}
+        few = f"fewer than {FEWEST} queries of this kind"
+        return Believed(kind, of, before, before, None, None, few), np.full(len(reads), before)
+    tried = {weight: _ndcg(reads, [one.order(weight, depth) for one in reads]) for weight in {*WEIGHTS, before}}
     best = _best(tried, np.arange(len(reads)))
-    held_out = np.zeros(len(reads))
+    chosen, held_out = np.zeros(len(reads)), np.zeros(len(reads))
     for fold in _folds(reads):
-        held_out[fold] = tried[_best(tried, np.setdiff1d(np.arange(len(reads)), fold))][fold]
+        chosen[fold] = weight = _best(tried, np.setdiff1d(np.arange(len(reads)), fold))
+        held_out[fold] = tried[weight][fold]
     groups = [one.case.group or one.case.id for one in reads]
     first = mean({MEASURE: tried[0.0]}, groups=groups)[MEASURE]
     gained = compared({MEASURE: tried[0.0]}, {MEASURE: held_out}, groups=groups)[MEASURE]
-    loses = (
-        before and compared({MEASURE: tried[0.0]}, {MEASURE: _values(reads, before)}, groups=groups)[MEASURE].high < 0
-    )
+    as_it_is = compared({MEASURE: tried[0.0]}, {MEASURE: tried[before]}, groups=groups)[MEASURE]
     if not best:
         after, why = 0.0, "no weight gains: not asked"
     elif gained.low > 0:
         after, why = best, ""
-    elif gained.high < 0 or loses:
+    elif gained.high < 0 or as_it_is.high < 0:
         after, why = 0.0, "it loses: not asked"
     else:
         after, why = before, "neither gain nor loss is shown: left"
     shared = f"tried with {len(reads) - of} of other rare kinds" if of < len(reads) else ""
-    return Believed(kind, of, before, after, first, gained, "; ".join(filter(None, (why, shared))))
+    told = Believed(kind, of, before, after, first, gained, "; ".join(filter(None, (why, shared))))
+    return told, chosen if why == "" else np.full(len(reads), after)
 
 
-def _at_depth(depth: int, asked: Sequence[Read], reads: Sequence[Read], weights: Mapping[Kind, float]) -> AtDepth:
+def _at_depth(depth: int, weighing: Sequence[tuple[Read, float]]) -> AtDepth:
+    reads = [one for one, _ in weighing]
     groups = [one.case.group or one.case.id for one in reads]
     first = _ndcg(reads, [list(one.first) for one in reads])
-    then = _ndcg(reads, [one.order(weights[one.kind], depth) for one in reads])
-    ms = float(np.median([one.ms * min(1.0, depth / len(one.first)) for one in asked]))
-    return AtDepth(depth, compared({MEASURE: first}, {MEASURE: then}, groups=groups)[MEASURE], ms)
-
-
-def _values(reads: Sequence[Read], weight: float) -> NDArray[np.float64]:
-    """(q,): nDCG@10 at the product's own depth."""
-    return _ndcg(reads, [one.order(weight, DEPTH) for one in reads])
+    then = _ndcg(reads, [one.order(weight, depth) for one, weight in weighing])
+    took = [one.ms[depth] for one, weight in weighing if weight and depth in one.ms]
+    gained = compared({MEASURE: first}, {MEASURE: then}, groups=groups)[MEASURE]
+    return AtDepth(depth, gained, float(np.median(took)) if took else None)
 
 
 def _ndcg(reads: Sequence[Read], orders: Sequence[Sequence[str]]) -> NDArray[np.float64]:

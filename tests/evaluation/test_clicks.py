@@ -38,7 +38,8 @@ def test_a_slip_of_the_finger_is_no_answer(tmp_path: Path) -> None:
     [
         ({"clicked": "a"}, "there is no 'query'"),
         ({"query": " ", "clicked": "a"}, "there is no 'query'"),
-        ({"query": "mug"}, "'clicked' is the id"),
+        ({"query": "mug", "clicked": "a", "clicks": "²"}, "a whole number from 1, not '²'"),
+        ({"query": "mug", "clicked": "a", "clicks": "9" * 5000}, "a whole number from 1"),
         ({"query": "mug", "clicked": [{"id": 1}]}, "'clicked' is the id"),
         ({"query": "mug", "clicked": "a", "clicks": 0}, "a whole number from 1, not 0"),
         ({"query": "mug", "clicked": "a", "clicks": "often"}, "a whole number from 1, not 'often'"),
@@ -50,6 +51,13 @@ def test_what_is_no_click_is_named_by_file_and_line(tmp_path: Path, row: dict[st
     with pytest.raises(InputError, match=says) as raised:
         read_clicks(path)
     assert "clicks.jsonl:2" in str(raised.value)
+
+
+def test_a_query_without_a_click_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "clicks.csv"
+    path.write_text("query,clicked\nmug,\nmug,a\nbowl,\n")
+    (case,) = read_clicks(path).cases
+    assert (case.text, case.relevant) == ("mug", {"a": 2})
 
 
 def test_an_empty_file_has_no_click(tmp_path: Path) -> None:

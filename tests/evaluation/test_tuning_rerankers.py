@@ -29,7 +29,9 @@ def reads(
     for at in range(count):
         right = ITEMS[draw.randrange(15)]
         told = tuple(odds(item == right, draw) for item in ITEMS)
-        made.append(Read(Case(f"{kind}-{at}", {right: 1}, text="x"), kind, ITEMS, (0.5,) * 50, told, 50.0))
+        judged = {depth: told[:depth] for depth in (10, 20, 50)}
+        ms = {depth: float(depth) for depth in judged}
+        made.append(Read(Case(f"{kind}-{at}", {right: 1}, text="x"), kind, ITEMS, (0.5,) * 50, judged, ms))
     return made
 
 
@@ -132,7 +134,7 @@ def test_a_query_that_cannot_be_read_is_left_out(opened: Sightline) -> None:
     found, left_out = read(opened, [*cases, Case("none", {"nowhere": 1}, text="mug")], "moody")
     assert [one.case.id for one in found] == ["q0", "q2"]
     assert left_out == 3
-    assert found[0].odds == tuple(float(len(item)) for item in found[0].first)
+    assert found[0].judged[20] == tuple(float(len(item)) for item in found[0].first)
     assert len(found[0].relevances) == len(found[0].first) == 12
 
 
@@ -140,3 +142,47 @@ def test_a_reranker_that_only_fails_is_told_as_it_failed(opened: Sightline) -> N
     cases = [Case(f"q{at}", {"mug-3": 1}, text="a bad mug") for at in range(9)]
     with pytest.raises(EngineTimeout, match="too slow"):
         read(opened, cases, "moody")
+
+
+def test_what_cannot_be_asked_is_left_out_and_told_where_nothing_can_be(opened: Sightline, tmp_path: Path) -> None:
+    bad = Case("bad", {"mug-3": 1}, image=tmp_path / "nowhere.png")
+    found, left_out = read(opened, [Case("good", {"mug-3": 1}, text="plain mug"), bad], "moody")
+    assert ([one.case.id for one in found], left_out) == (["good"], 1)
+    with pytest.raises(InputError, match="nowhere"):
+        read(opened, [bad], "moody")
+
+
+class Lister:
+    """Gives places in an order of all that it is shown, and takes a time for each depth that is too long for 50."""
+
+    name, alone = "lister", False
+
+    def __init__(self) -> None:
+        self.shown: list[int] = []
+
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
+        self.shown.append(len(hits))
+        if len(hits) > 20:
+            raise EngineTimeout("too many")
+        return [float(-at) for at in range(len(hits))]
+
+
+def test_each_depth_is_read_as_a_search_reads_it(opened: Sightline, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened.add(*({"id": f"cup-{at}", "title": f"a plain mug of tin number {at}"} for at in range(40)))
+    lister = Lister()
+    monkeypatch.setattr(Rerankers, "open", lambda self, spec: lister)
+    found, _ = read(opened, [Case(f"q{at}", {"mug-3": 1}, text="plain mug") for at in range(FEWEST)], "lister")
+    assert lister.shown[:3] == [10, 20, 50]
+    assert found[0].judged.keys() == found[0].ms.keys() == {10, 20}
+    assert len(found[0].judged[10]) == 10
+    assert found[0].order(1.0, 50) == list(found[0].first)  # it failed there, and the first order stands
+    tuned = tune("lister", found, before=Trust(dict.fromkeys(KINDS, 1.0)))
+    assert [(one.depth, one.ms is None) for one in tuned.depths] in ([], [(10, False), (20, False), (50, True)])
+
+
+def test_what_was_tuned_by_another_encoder_is_not_proved(opened: Sightline, monkeypatch: pytest.MonkeyPatch) -> None:
+    trust = Trust(dict.fromkeys(KINDS, 2.0), tuned=True)
+    opened.rerankers.set_trust("moody", trust)
+    assert opened.rerankers.trust("moody") == trust
+    monkeypatch.setattr(type(opened.rerankers), "_of", lambda self: "another")
+    assert opened.rerankers.trust("moody") == Trust()

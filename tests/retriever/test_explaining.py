@@ -211,5 +211,12 @@ def test_what_a_reranker_moved_is_told(why: Why) -> None:
     assert sum(one.added for one in told.channels) + sum(told.adjustments.values()) == pytest.approx(told.score)
 
 
+def test_reasons_add_up_where_a_reranker_moved_the_hit(why: Why, calibration: Calibration) -> None:
+    for item in ("red-tall", "blue-wide", "red-wide"):
+        told = why(WANTED, item, calibration=calibration, least=0.0, reranking=Reranking(Backwards(), gated=False))
+        assert told.places["reranker"] != told.places["fusion"]
+        assert told.relevance == pytest.approx(_sigmoid(sum(one.added for one in told.relevance_of)))
+
+
 def _sigmoid(value: float) -> float:
     return 1 / (1 + math.exp(-value))

@@ -200,6 +200,8 @@ def test_where_relevance_is_told_it_decides_what_is_sorted(store: Store, shelve:
         for at, (name, (share, score)) in enumerate(told.items())
     ]
     assert ids(sorted_by(hits, "price", store, least=5)) == ["vase", "jar"]
+    refused = [replace(hit, score=hit.score - 1) for hit in hits[:3]]  # each says what is not wanted
+    assert ids(sorted_by(refused, "price", store, least=5)) == ["vase", "jar"]
     bare = [replace(hit, relevance=None) for hit in hits]
     assert ids(sorted_by(bare, "price", store, least=1)) == ["lid", "vase", "jar"]
 

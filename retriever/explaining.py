@@ -23,7 +23,7 @@ from retriever.terms import Aim
 from retriever.words import content_words
 from sightline.filters import matches, to_expression
 from sightline.protocols import Encoder, Store
-from sightline.types import Box, Item, Like, Modality, Results, Term
+from sightline.types import Box, Item, Like, Modality, Part, Results, Term
 
 DEEPER = "deeper"  # in what a score is made of: a hit of a larger pool stands behind those of smaller ones
 ENOUGH = 1e-9  # of a score: less is rounding
@@ -47,7 +47,7 @@ def explain(
     if fused and score is not None and abs(score - fused.score) > ENOUGH:
         adjustments[DEEPER] = score - fused.score
     ranked = next((hit for hit in (shown, *account.ranking) if hit and hit.id == item.id), None)
-    seen = _Seen(item, asked, store, encoder)
+    seen = _Seen(item, asked, store, encoder, pool)
     return Explanation(
         item=item.id,
         title=item.title,
@@ -102,25 +102,44 @@ def _relevance_of(account: Account, calibration: Calibration | None, item_id: st
 class _Seen:
     """The stored vectors of an item, beside the terms of a query."""
 
-    def __init__(self, item: Item, asked: Asked, store: Store, encoder: Encoder) -> None:
+    def __init__(self, item: Item, asked: Asked, store: Store, encoder: Encoder, pool: Pool | None) -> None:
         self.item, self.asked, self.store, self.encoder = item, asked, store, encoder
+        votes = {kind: _vote(pool, name, item.id) for name, kind in SEES.items()}
+        self.voted = {kind: vote.part_id for kind, vote in votes.items() if vote}  # kind -> the part that was found
         known = store.known(encoder.space, sorted({part.digest for part in item.parts}))
-        self.rows: dict[Modality, tuple[list[str], NDArray[np.float32]]] = {}  # kind -> ids of n parts, (n, dim)
+        self.parts: dict[Modality, list[tuple[Part, NDArray[np.float32]]]] = {}  # kind -> parts, (m, dim) of each
         for kind in asked.aims:
-            pairs = [
-                (part.id, row) for part in item.parts if part.modality == kind for row in known.get(part.digest, ())
-            ]
-            if pairs:
-                self.rows[kind] = ([part for part, _ in pairs], np.stack([row for _, row in pairs]))
+            mine = [part for part in item.parts if part.modality == kind and part.digest in known]
+            if mine:
+                self.parts[kind] = [(part, known[part.digest]) for part in mine]
+        self.boxed = set(store.boxes(encoder.space, sorted({part.digest for part in item.parts})))
 
     def best(self, kind: Modality) -> tuple[str, float, NDArray[np.float32]] | None:
-        """The part of a kind that is nearest to all that is wanted, its cosine and its vector (dim,)."""
-        if kind not in self.rows:
+        """The part of a kind that answers all that is wanted, the cosine and the vector (dim,) that count.
+
+        The part that the search went by, or where it found none the nearest by what counts of each.
+        """
+        if kind not in self.parts:
             return None
-        parts, rows = self.rows[kind]
-        cosines = rows @ self.asked.aims[kind].wanted[0]  # (n, dim) @ (dim,) -> (n,)
-        at = int(cosines.argmax())
-        return parts[at], float(cosines[at]), rows[at]
+        found = self._nearest(kind, self.asked.aims[kind].wanted)
+        return next((one for one in found if one[0] == self.voted.get(kind)), max(found, key=lambda one: one[1]))
+
+    def _nearest(
+        self, kind: Modality, query: NDArray[np.float32], *, anywhere: bool = False
+    ) -> list[tuple[str, float, NDArray[np.float32]]]:
+        """Each part of a kind, the cosine of (1, dim) to what counts of it, and that vector (dim,).
+
+        A picture with regions counts as a whole unless one is nearer by more than chance; `anywhere`: what is nearest.
+        """
+        digests = sorted(self.boxed & {part.digest for part, _ in self.parts[kind]})
+        places = self.store.places(self.encoder.space, query, digests) if digests and not anywhere else {}
+        found = []
+        for part, rows in self.parts[kind]:
+            whole = not anywhere and part.digest in self.boxed and part.digest not in places
+            cosines = rows @ query[0]  # (m, dim) @ (dim,) -> (m,)
+            at = 0 if whole else int(cosines.argmax())
+            found.append((part.id, float(cosines[at]), rows[at]))
+        return found
 
     def box(self, kind: Modality, part_id: str) -> Box | None:
         """The region of a part that is nearest to all that is wanted; None where that is the whole of it."""
@@ -135,14 +154,13 @@ class _Seen:
         cosines: dict[Modality, float] = {}
         parts: dict[Modality, str] = {}
         added: dict[Modality, float] = {}
-        for kind, (ids, rows) in self.rows.items():
+        for kind in self.parts:
             aim = self.asked.aims[kind]
             row = next((row for one, row in zip(aim.terms, aim.rows, strict=True) if one is term), None)
             if row is None:
                 continue
-            likeness = rows @ row  # (n, dim) @ (dim,) -> (n,)
-            at = int(likeness.argmax())
-            cosines[kind], parts[kind] = float(likeness[at]), ids[at]
+            found = self._nearest(kind, row[None], anywhere=term.weight < 0)
+            parts[kind], cosines[kind], _ = max(found, key=lambda one: one[1])
             best = self.best(kind)
             if term.weight > 0 and best:
                 added[kind] = term.weight * float(row @ best[2]) / _length(aim)

@@ -118,9 +118,12 @@ class Truth:
     Vectors may come and go during the pass: who measures then says which are gone, and adds those that are new.
     """
 
-    def __init__(self, probes: Mapping[Modality, Probes], *, most: int) -> None:
-        """`most`: vectors a part has at most."""
+    def __init__(
+        self, probes: Mapping[Modality, Probes], *, most: int, less: Mapping[Modality, Vectors] | None = None
+    ) -> None:
+        """`most`: vectors a part has at most. `less`: (q,) by kind, what a region counts less for each query."""
         self._probes = dict(probes)
+        self._less = dict(less or {})
         self._most = SPARE * (K + 1) * most
         self._best: dict[Modality, _Pool] = {}
         for kind, one in self._probes.items():
@@ -128,11 +131,20 @@ class Truth:
             none = np.empty((q, 0), np.int64)
             self._best[kind] = _Pool(np.empty((q, 0), np.float32), none, none, np.full(q, -np.inf, np.float32))
 
-    def add(self, ids: NDArray[np.int64], parts: NDArray[np.int64], vectors: Vectors) -> None:
-        """Look at (n, dim) more vectors of these (n,) ids, whose parts have these numbers."""
+    def add(
+        self,
+        ids: NDArray[np.int64],
+        parts: NDArray[np.int64],
+        vectors: Vectors,
+        regions: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Look at (n, dim) more vectors of these (n,) ids, whose parts have these numbers; `regions` count less."""
         for kind, one in self._probes.items():
             pool, q = self._best[kind], len(one.vectors)
-            pool.scores = np.hstack([pool.scores, one.vectors @ vectors.T])  # (q, dim) @ (dim, n) -> (q, n)
+            scores = one.vectors @ vectors.T  # (q, dim) @ (dim, n) -> (q, n)
+            if regions is not None and kind in self._less:
+                scores = scores - self._less[kind][:, None] * regions
+            pool.scores = np.hstack([pool.scores, scores])
             pool.ids = np.hstack([pool.ids, np.broadcast_to(ids, (q, len(ids)))])
             pool.parts = np.hstack([pool.parts, np.broadcast_to(parts, (q, len(parts)))])
             if pool.scores.shape[1] > self._most:

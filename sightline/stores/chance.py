@@ -6,14 +6,16 @@ show nothing of what is sought. Knows vectors only; a store says of which of its
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.types import Box, PartHit, Vectors
 
+Which: TypeAlias = Literal["all", "wholes", "regions"]  # of a part's vectors: the first is of the whole
 SAMPLE = 128  # parts with regions that are looked at
 ENOUGH = 24  # of them, or nobody can tell what is chance
 # Of the gap between the medians of both, how much a region's cosine is taken down by. With the starter, R@10 of
@@ -48,6 +50,17 @@ class Chance:
         whole = np.median(queries @ self.wholes.T, axis=1)  # (q, dim) @ (dim, p) -> (q, p)
         best = np.median(np.maximum.reduceat(queries @ self.regions.T, self.starts, axis=1), axis=1)
         return np.asarray(SHARE * np.maximum(best - whole, 0), np.float32)
+
+
+def counted(
+    search: Callable[[Which], Sequence[list[PartHit]]], chance: Chance | None, queries: Vectors, k: int
+) -> list[list[PartHit]]:
+    """The k best parts for each of (q, dim), regions counting less; `search` finds k by some of the vectors alone."""
+    if chance is None:
+        return list(search("all"))
+    less = chance.less(queries).tolist()
+    pairs = zip(search("wholes"), search("regions"), less, strict=True)
+    return [best_of_both(wholes, lessened(regions, by), k) for wholes, regions, by in pairs]
 
 
 def lessened(hits: Sequence[PartHit], less: float) -> list[PartHit]:

@@ -18,6 +18,7 @@ import numpy as np
 from sightline.certificate import PROMISE, SEED, Certificate, Recall, Truth
 from sightline.errors import ConfigError, EngineError
 from sightline.stores import faiss_files, sqlite
+from sightline.stores.chance import Which, counted
 from sightline.stores.database import Database
 from sightline.stores.faiss_built import Built
 from sightline.stores.faiss_files import Record
@@ -185,7 +186,7 @@ class _Build:
         if not len(sample):
             return None
         index = trained(kind, group.rows.shape[1], sample)
-        truth = None if self._truth else Truth(self._asked.probes, most=group.most)
+        truth = None if self._truth else self._asked.truth(group.most)
         for wanted, ids, parts, vectors in stream(self._database, group.rows[0], dim):
             whole = vectors
             if len(ids) < len(wanted):  # rows of the index are those of the group: zeros for what is gone
@@ -193,7 +194,7 @@ class _Build:
                 whole[np.searchsorted(wanted, ids)] = vectors
             index.add(whole)
             if truth:
-                truth.add(ids, parts, vectors)
+                truth.add(ids, parts, vectors, group.regions(ids))
         self._truth = self._truth or truth
         return index
 
@@ -208,7 +209,10 @@ class _Build:
             with self._database.reading() as connection:
 
                 def search(queries: Vectors, k: int, effort: int = effort) -> list[list[PartHit]]:
-                    return built.search(connection, queries, k, effort=effort)
+                    def some(which: Which) -> list[list[PartHit]]:
+                        return built.search(connection, queries, k, effort=effort, which=which)
+
+                    return counted(some, self._asked.chance, queries, k)
 
                 measured = recalls(connection, truth, self._asked, search)
             if all(one.recall >= self._promise for one in measured):

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.stores import sqlite
-from sightline.stores.faiss_exact import MOST_TIES, SPARE, Which, by_score, rows_of, selector, ties
+from sightline.stores.chance import Which
+from sightline.stores.faiss_exact import MOST_TIES, SPARE, by_score, rows_of, selector, ties
 from sightline.stores.faiss_files import Record, is_sound
 from sightline.stores.faiss_kinds import GPU_MOST, Kind, gpu_search, kind_named, nearest, on_gpu, read
 from sightline.types import Modality, PartHit, Vectors
@@ -150,7 +151,8 @@ class Built:
         likely = asked.only is None and not all_of_them
         if self._gpu is not None and likely and effort == self.effort and pool <= GPU_MOST:
             return gpu_search(self._gpu, queries, pool)
-        return nearest(self._index, queries, pool, effort=effort, only=asked.only, all_of_them=all_of_them)
+        share = asked.allowed / self._rows.shape[1]
+        return nearest(self._index, queries, pool, effort=effort, only=asked.only, share=share, all_of_them=all_of_them)
 
     def _enough(
         self,

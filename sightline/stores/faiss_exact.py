@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.stores import sqlite
+from sightline.stores.chance import Which
 from sightline.stores.faiss_kinds import GPU_MOST, gpu_search, on_gpu, single_threaded
 from sightline.types import Modality, PartHit, Space, Vectors
 
@@ -21,7 +21,6 @@ SPARE = 16  # vectors looked at beyond k, so that ties at the end are seen witho
 EACH = 4  # vectors of each part, at most, that are looked at first: those found last are rarely of k parts alone
 MOST_TIES = 1000  # among more parts than these that tie at the end, the order is that of the index
 SLACK = 1e-5  # more than FAISS' scores may differ from those computed here, less than anyone can tell apart
-Which: TypeAlias = Literal["all", "wholes", "regions"]  # of a part's vectors: the first is of the whole
 MODALITIES: tuple[Modality, ...] = ("image", "text", "fields")
 
 

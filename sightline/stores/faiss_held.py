@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from sightline.stores import faiss_files as files
 from sightline.stores import sqlite, sqlite_boxes
-from sightline.stores.chance import SAMPLE, Chance, best_of_both, lessened
+from sightline.stores.chance import SAMPLE, Chance, Which, counted
 from sightline.stores.faiss_built import Built
-from sightline.stores.faiss_exact import Exact, Which, by_score
+from sightline.stores.faiss_exact import Exact, by_score
 from sightline.stores.faiss_removed import removed_after
 from sightline.types import Modality, PartHit, Space, Vectors
 
@@ -72,18 +72,21 @@ class Held:
 
         Regions count less by what they are nearer by chance.
         """
-        if self._chance is None:
-            return self.searched(connection, queries, k, items, modalities, which="all")
-        wholes = self.searched(connection, queries, k, items, modalities, which="wholes")
-        regions = self.searched(connection, queries, k, items, modalities, which="regions")
-        less = self._chance.less(queries).tolist()
-        return [best_of_both(one, lessened(other, by), k) for one, other, by in zip(wholes, regions, less, strict=True)]
+
+        def search(which: Which) -> list[list[PartHit]]:
+            return self._searched(connection, queries, k, items, modalities, which=which)
+
+        return counted(search, self._chance, queries, k)
+
+    def count_by(self, chance: Chance | None) -> None:
+        """Take this for what is nearer by chance, until the next load: what a measure's truth was found by."""
+        self._chance = chance
 
     def less(self, query: Vectors) -> float:
         """What a region's cosine to (1, dim) counts less."""
         return float(self._chance.less(query)[0]) if self._chance else 0.0
 
-    def searched(
+    def _searched(
         self,
         connection: sqlite3.Connection,
         queries: Vectors,

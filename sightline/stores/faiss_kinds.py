@@ -103,11 +103,19 @@ def is_lists(index: faiss.Index) -> bool:
 
 
 def nearest(
-    index: faiss.Index, queries: Vectors, pool: int, *, effort: int, only: faiss.IDSelector | None, all_of_them: bool
+    index: faiss.Index,
+    queries: Vectors,
+    pool: int,
+    *,
+    effort: int,
+    only: faiss.IDSelector | None,
+    share: float,
+    all_of_them: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """(q, pool) approximate scores and row numbers, best first, -1 where nobody is.
 
-    `only` restricts the rows; `all_of_them` looks at every one of those, instead of in the likely places.
+    `only` restricts the rows to a `share` of them; `all_of_them` looks at every one of those, instead of in the likely
+    places.
     """
     single_threaded()
     inner = faiss.downcast_index(index)
@@ -115,7 +123,8 @@ def nearest(
         if all_of_them:
             flat = faiss.downcast_index(inner.storage)
             return _pair(flat.search(queries, pool, params=_parameters(faiss.SearchParameters, sel=only)))
-        parameters = _parameters(faiss.SearchParametersHNSW, sel=only, efSearch=max(effort, pool))  # type: ignore[attr-defined]
+        kept = min(index.ntotal, math.ceil(max(effort, pool) / share))  # the graph keeps what `only` rejects, too
+        parameters = _parameters(faiss.SearchParametersHNSW, sel=only, efSearch=kept)  # type: ignore[attr-defined]
         return _pair(index.search(queries, pool, params=parameters))
     inside = faiss.try_extract_index_ivf(index)
     if inside is None:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from sightline.certificate import MOST_PROBES, SEED, Certificate, Probes, Recall, Search, Truth
 from sightline.errors import SightlineError
-from sightline.stores import faiss_files, sqlite
+from sightline.stores import faiss_files, sqlite, sqlite_boxes
+from sightline.stores.chance import SAMPLE, Chance
 from sightline.stores.database import Database
 from sightline.stores.faiss_exact import MODALITIES
 from sightline.stores.faiss_held import Held
@@ -40,13 +41,24 @@ class Group:
     rows: NDArray[np.int64]
     most: int  # vectors a part has at most
 
+    def regions(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some of its vector ids are not their part's first."""
+        later = np.diff(self.rows[1], prepend=-1) == 0
+        return np.asarray(later[np.searchsorted(self.rows[0], ids)])
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Queries by kind, and the row id of each part that one was taken from."""
+    """Queries by kind, the row id of each part that one was taken from, and what is nearer to them by chance."""
 
     probes: dict[Modality, Probes]
     numbers: dict[str, int]
+    chance: Chance | None = None
+
+    def truth(self, most: int) -> Truth:
+        """What exact search finds, once it is given the vectors; parts have `most` at most."""
+        less = {kind: self.chance.less(one.vectors) for kind, one in self.probes.items()} if self.chance else {}
+        return Truth(self.probes, most=most, less=less)
 
 
 def groups_of(database: Database, space: Space) -> tuple[list[Group], int]:
@@ -102,7 +114,9 @@ def asked_of(database: Database, space: Space, groups: list[Group], handed: Hand
             numbers |= {keys[part][0]: part for part in parts.tolist()}
         elif kind == "text" and groups and (made := _spoken(space, spoken)) is not None:
             probes[kind] = Probes.of(made)
-    return Asked(probes, numbers)
+    with database.reading() as connection:
+        chance = Chance.of(sqlite_boxes.sample(connection, space, SAMPLE))
+    return Asked(probes, numbers, chance)
 
 
 def _spoken(space: Space, spoken: Spoken) -> Vectors | None:
@@ -140,14 +154,15 @@ def certify(
     """
     groups, last = groups_of(database, space)
     asked = asked_of(database, space, groups, handed, spoken)
-    truths = {group.modality: Truth(asked.probes, most=group.most) for group in groups}
+    truths = {group.modality: asked.truth(group.most) for group in groups}
     for group in groups:
         for _, ids, parts, vectors in stream(database, group.rows[0], space.dim):
-            truths[group.modality].add(ids, parts, vectors)
+            truths[group.modality].add(ids, parts, vectors, group.regions(ids))
     held = Held(space, folder)
     told = []
     with database.reading() as connection:  # one moment for all that follows, so that nothing can come between
         held.load(connection, sqlite.version(connection))
+        held.count_by(asked.chance)
         records = {record.modality: record for record in faiss_files.records(connection, space.fingerprint)}
         _catch_up(connection, space, truths, asked, last)
         among = sqlite.vector_count(connection, space)
@@ -155,9 +170,7 @@ def certify(
             only = frozenset({group.modality})
             measured = recalls(
                 connection, truths[group.modality], asked,
-                lambda queries, k, only=only: held.searched(  # type: ignore[misc]
-                    connection, queries, k, None, only, which="all"
-                ),
+                lambda queries, k, only=only: held.search(connection, queries, k, None, only),  # type: ignore[misc]
             )  # fmt: skip
             kind = records[group.modality].kind if group.modality in records and not held.problem else "exact"
             told.append(certificate(space, group, kind, promised, measured, among=among))
@@ -170,12 +183,16 @@ def _catch_up(
     connection: sqlite3.Connection, space: Space, truths: Mapping[Modality, Truth], asked: Asked, last: int
 ) -> None:
     """Look at what came after the vector id `last`, too; a part may have been written again under its old name."""
+    before = -1  # the last part seen: it may lie on both sides of a page
     for chunk in sqlite.vectors_after(connection, space, last):
+        later = np.diff([row[1] for row in chunk], prepend=before) == 0
+        before = chunk[-1][1]
         for modality, truth in truths.items():
-            mine = [row for row in chunk if row[3] == modality]
-            if mine:
-                numbers = np.array([row[:2] for row in mine], np.int64)
-                truth.add(numbers[:, 0], numbers[:, 1], sqlite.vectors_from((row[6] for row in mine), space.dim))
+            at = [n for n, row in enumerate(chunk) if row[3] == modality]
+            if at:
+                numbers = np.array([chunk[n][:2] for n in at], np.int64)
+                vectors = sqlite.vectors_from((chunk[n][6] for n in at), space.dim)
+                truth.add(numbers[:, 0], numbers[:, 1], vectors, later[at])
         asked.numbers.update((key, part) for _, part, _, _, key, *_ in chunk if key in asked.numbers)
 
 

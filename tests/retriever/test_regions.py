@@ -126,3 +126,38 @@ def test_an_explanation_names_the_region(store: Store) -> None:
     channel = next(one for one in told.channels if one.channel == "clip")
     assert channel.box == RIGHT
     assert next(one for one in told.to_json()["channels"] if one["channel"] == "clip")["box"] == list(RIGHT)
+
+
+def test_an_explanation_goes_by_what_counted(store: Store) -> None:
+    encoder, rng = ColourEncoder(), np.random.default_rng(5)
+    near = encoder.encode_documents([(picture("red", "tall"),)])[0]
+    for n in range(40):  # two pictures each, with two regions each
+        parts = tuple(Part(f"n{n}#image-{m}", f"n{n}", "image", f"digest of n{n}, {m}") for m in range(2))
+        rows = near + 0.5 * rng.normal(size=(2, 3, encoder.space.dim)) / encoder.space.dim**0.5
+        rows = (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+        given = [
+            PartVectors(part.id, encoder.space, some, (LEFT, RIGHT)) for part, some in zip(parts, rows, strict=True)
+        ]
+        store.upsert([Item(f"n{n}", {}, parts, f"n{n}")], given)
+    account, query = retriever.Account(), Query((Term("red"),))
+    results = retriever.search(query, k=42, store=store, encoder=encoder, account=account)
+    wanted = encoder.encode_queries([("red",)])[0]
+    seen = {"whole": 0, "region": 0, "nearer by chance": 0, "another part nearer by chance": 0}
+    for item in store.get([hit.id for hit in results if hit.id.startswith("n")]):
+        told = explain(account, results, item, store=store, encoder=encoder, calibration=None)
+        channel = next(one for one in told.channels if one.channel == "clip")
+        assert channel.cosine is not None
+        assert channel.score is not None
+        cosines = {part.id: store.known(encoder.space, [part.digest])[part.digest] @ wanted for part in item.parts}
+        mine = cosines[channel.part or ""]
+        assert channel.cosine == pytest.approx(mine[0] if channel.box is None else mine[1:].max(), abs=1e-5)
+        if channel.box is None:
+            assert channel.cosine == pytest.approx(channel.score, abs=1e-4)
+        else:
+            assert channel.cosine > channel.score + 1e-3
+        (term,) = told.terms
+        assert term.added["image"] == pytest.approx(channel.cosine, abs=1e-5)
+        seen["whole" if channel.box is None else "region"] += 1
+        seen["nearer by chance"] += channel.box is None and mine.argmax() > 0
+        seen["another part nearer by chance"] += max(cosines, key=lambda one: cosines[one].max()) != channel.part
+    assert all(seen.values()), seen

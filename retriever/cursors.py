@@ -29,7 +29,33 @@ _MARK = 6  # bytes of an item's mark: of 100,000 shown, one in 2.8 billion other
 _CHECK = 6
 _HEAD = struct.Struct(">B8s4sII")  # format, request, collection's encoder, hits shown, size of the first page
 _FORMAT = 1
+_SAYING = "."  # between a cursor and the words it was searched for, where those are not as typed
+_LONGER = 2  # times as long as what was typed: no spelling put right is longer, and no door's limit is gone round
+_ANOTHER = "this cursor belongs to another search: send the words, filter and order it came with"
 _SAMPLED = 65_536  # values of a picture that tell it from another
+
+
+def worded(cursor: str, typed: str, searched: str) -> str:
+    """A cursor that also says what was searched for in place of what was typed, for the pages after."""
+    said = searched.encode()
+    check = _digest((cursor, typed, said), _CHECK)
+    return f"{cursor}{_SAYING}{base64.urlsafe_b64encode(check + said).decode('ascii')}"
+
+
+def searched_for(cursor: str, typed: str) -> tuple[str, str | None]:
+    """The plain cursor, and what its first page searched for in place of what was typed; None: for just that.
+
+    Raises InputError for one that is no cursor, or that belongs to other words.
+    """
+    plain, saying, told = cursor.partition(_SAYING)
+    if not saying:
+        return cursor, None
+    raw = _decoded(told)
+    check, said = raw[:_CHECK], raw[_CHECK:]
+    text = said.decode(errors="replace")
+    if check != _digest((plain, typed, said), _CHECK) or len(text) > _LONGER * len(typed):
+        raise InputError(_ANOTHER)
+    return plain, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +83,12 @@ class Place:
         if place.encoder != start.encoder:
             raise InputError("this cursor is stale: the collection was embedded anew since, so search again")
         if place.request != start.request:
-            raise InputError("this cursor belongs to another search: send the words, filter and order it came with")
+            raise InputError(_ANOTHER)
         return place
 
     @classmethod
     def _read(cls, cursor: str) -> Self:
-        try:
-            raw = base64.urlsafe_b64decode(cursor.encode("ascii"))
-        except (binascii.Error, ValueError) as exc:
-            raise InputError("this is no cursor: pass on what a search returned, unchanged") from exc
+        raw = _decoded(cursor)
         body, check = raw[:-_CHECK], raw[-_CHECK:]
         whole = len(body) >= _HEAD.size and (len(body) - _HEAD.size) % _MARK == 0
         if not whole or check != _digest(body, _CHECK) or body[0] != _FORMAT:
@@ -86,6 +109,13 @@ class Place:
         head = _HEAD.pack(_FORMAT, self.request, self.encoder, self.shown + len(hits), self.first)
         body = head + b"".join(sorted(marks))
         return base64.urlsafe_b64encode(body + _digest(body, _CHECK)).decode("ascii")
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(text.encode("ascii"))
+    except (binascii.Error, ValueError) as exc:
+        raise InputError("this is no cursor: pass on what a search returned, unchanged") from exc
 
 
 def _mark(item_id: str) -> bytes:

@@ -14,6 +14,7 @@ from retriever.terms import Terms
 from sightline.protocols import Encoder, Tokens
 from sightline.types import Term
 
+MOST_PIECES = 32  # of one text: as many vectors are made and weighed
 ENDS = (  # of sentences, and of clauses
     re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+"),
     re.compile(r"(?<=[,;:])\s+|(?<=[、，；：])|\s+[-–—]\s+"),
@@ -54,14 +55,37 @@ def _pieces(term: Term, most: int, count: Callable[[str], int], counts: dict[str
         yield replace(term, content=piece, weight=term.weight * tokens / whole)
 
 
-def split(text: str, *, most: int, count: Callable[[str], int]) -> list[str]:
+def split(text: str, *, most: int, count: Callable[[str], int], at_most: int = MOST_PIECES) -> list[str]:
     """A text as its sentences; one of more than `most` tokens as its clauses, and such a clause cut between words.
 
     Sentences that would fit together are not joined: a vector each finds more than one vector of as many as fit
-    (docs/queries.md). Only white space at the cuts is lost.
+    (docs/queries.md). Only where there are more than `at_most` are neighbours joined that fit together, and where that
+    is not enough all the rest is the last piece, which is longer. Only white space at the cuts is lost.
     """
-    pieces = _fitting(text, (0, len(text)), 0, lambda some: len(some) < 2 or count(some) <= most)
-    return [piece for start, end in pieces if (piece := text[start:end].strip())]
+
+    def fits(some: str) -> bool:
+        return len(some) < 2 or count(some) <= most
+
+    spans = [(start, end) for start, end in _fitting(text, (0, len(text)), 0, fits) if text[start:end].strip()]
+    before = 0
+    while len(spans) > at_most and len(spans) != before:
+        before, spans = len(spans), _joined(text, spans, fits)
+    if len(spans) > at_most:
+        spans = [*spans[: at_most - 1], (spans[at_most - 1][0], spans[-1][1])]
+    return [text[start:end].strip() for start, end in spans]
+
+
+def _joined(text: str, spans: list[tuple[int, int]], fits: Callable[[str], bool]) -> list[tuple[int, int]]:
+    """The spans, each joined with the next where both fit together and neither was joined just now."""
+    made: list[tuple[int, int]] = []
+    single = False  # whether the last one made is as it was
+    for start, end in spans:
+        single = not (single and fits(text[made[-1][0] : end].strip()))
+        if single:
+            made.append((start, end))
+        else:
+            made[-1] = (made[-1][0], end)
+    return made
 
 
 def _fitting(text: str, span: tuple[int, int], level: int, fits: Callable[[str], bool]) -> Iterator[tuple[int, int]]:

@@ -85,9 +85,9 @@ def tune_command(
     given: dict[Manner, float | None] = {"name": name, "description": description, "picture": picture}
     said = {kind: bar for kind, bar in given.items() if bar is not None}
     source = queries or clicks or catalog
-    source = queries or clicks or catalog
     _check(len([one for one in (queries, clicks, catalog) if one]) > 1, "give one of --queries, --clicks, --catalog")
     _check(qrels and not queries, "--qrels says what is right for --queries: give both")
+    _check(rerank == "", "--rerank names no reranker: give its spec, or leave it out to move the bars")
     _check(said and (source or rerank), "give either queries, which find the bars, or the bars")
     _check(rerank and not source, "a reranker is tuned by judged queries: give --queries, --clicks or --catalog")
     out, started = tables.console(), time.monotonic()
@@ -141,6 +141,7 @@ def _cases(
     elif catalog:  # its pictures are indexed, so that each would find itself
         task = read_catalog(catalog)
         task = replace(task, cases=tuple(case for case in task.cases if case.image is None), documents=())
+        _check(not task.cases, f"{catalog} has no texts to make queries of: give --queries or --clicks")
     else:
         return ()
     return settled(task, opened).cases

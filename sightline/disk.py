@@ -13,10 +13,13 @@ import fcntl
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+HOLD_WAIT_S = 10.0  # files are opened within this; past it whoever would move their folder is told
 _BLOCK = 1 << 16
+_held: set[int] = set()  # descriptors of the locks that this process holds, or waits for
 
 
 def make_folder(folder: Path) -> None:
@@ -51,20 +54,50 @@ def staying(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def holding(folder: Path) -> Iterator[None]:
-    """Nobody is just opening files of the folder, which may so be moved. Raises FileNotFoundError."""
-    with _locked(folder, fcntl.LOCK_EX):
+    """Nobody is just opening files of the folder, which may so be moved.
+
+    Waits HOLD_WAIT_S for whoever opens some, then raises TimeoutError. Raises FileNotFoundError where there is none.
+    """
+    with _locked(folder, fcntl.LOCK_EX, wait_s=HOLD_WAIT_S):
         yield
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, how: int) -> Iterator[int]:
+def _locked(folder: Path, how: int, *, wait_s: float | None = None) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY)
+    _held.add(descriptor)
     try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(descriptor, how)
+        _wait(descriptor, how, wait_s)
         yield os.fstat(descriptor).st_ino
     finally:
-        os.close(descriptor)
+        if descriptor in _held:  # else a child let it go
+            _held.discard(descriptor)
+            os.close(descriptor)
+
+
+def _wait(descriptor: int, how: int, wait_s: float | None) -> None:
+    """Lock, as long as that takes or within a time. Raises TimeoutError."""
+    until = None if wait_s is None else time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, how if until is None else how | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            if until is not None and time.monotonic() > until:
+                raise TimeoutError(errno.ETIMEDOUT, "another process is just opening it; try again") from exc
+            time.sleep(0.01)
+        except OSError:  # a file system without locks
+            return
+        else:
+            return
+
+
+def _let_go() -> None:
+    """In a child: one forked while files are opened would else keep their folder at its place for all its life."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def copy(here: Path, there: Path) -> None:

@@ -243,7 +243,7 @@ class Sightline:
         Raises InputError for an empty query or an unknown field.
         """
         started = time.perf_counter()
-        worded = self.wording.spelt(query, as_typed=as_typed)
+        worded = self.wording.spelt(query, as_typed=as_typed, show=show)
         asked = query_of(
             worded.query, image=image, negative=negative, exclude=exclude, where=where, target=target,
             limits=self.settings.limits, resolve=self._filter, liked=liked, disliked=disliked,
@@ -254,7 +254,8 @@ class Sightline:
             built_by = self._control.passport
             found = retriever.search(
                 asked, k=k, store=self._store, encoder=self.encoder, reranking=reranking, channels=channels,
-                show=show, picture=self._pixels, calibration=self.calibrations.current(), least=least, account=account,
+                show=worded.show, picture=self._pixels, calibration=self.calibrations.current(), least=least,
+                account=account,
             )  # fmt: skip
             if self._control.passport == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
                 break

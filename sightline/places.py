@@ -140,6 +140,8 @@ def bury(folder: Path) -> Path:
             return _bury(folder)
     except FileNotFoundError as exc:
         raise ConfigError(f"cannot delete {folder}: it is gone") from exc
+    except TimeoutError as exc:
+        raise ConfigError(f"cannot delete {folder}: {exc.strerror}") from exc
 
 
 def _bury(folder: Path) -> Path:

@@ -31,6 +31,7 @@ class Rerankers:
         self._settings, self._ledger, self._picture, self._writing = settings, ledger, picture, writing
         self._opened: OrderedDict[str, Reranker] = OrderedDict()
         self._opening = Lock()
+        self._coming: dict[str, Lock] = {}  # by spec, held while it is opened
 
     def named(self, spec: str | None, *, gated: bool | None = None, depth: int | None = None) -> Reranking | None:
         """The reranker of a spec, None or the setting; none for "". Raises ConfigError, MissingExtra."""
@@ -47,14 +48,26 @@ class Rerankers:
 
     def open(self, spec: str) -> Reranker:
         """Opened once and kept, so that it remembers what it judged. Raises ConfigError, MissingExtra."""
-        timeout_s, tokens = self._settings.rerank_timeout_s, self._settings.rerank_tokens
-        with self._opening:
-            found = self._opened.pop(spec, None)
-            found = found or open_reranker(spec, picture=self._picture, timeout_s=timeout_s, tokens=tokens)
-            self._opened[spec] = found
-            if len(self._opened) > OPEN:
-                self._opened.popitem(last=False)
+        if found := self._found(spec):
             return found
+        with self._opening:
+            coming = self._coming.setdefault(spec, Lock())
+        with coming:  # and not under the lock of all: who wants one that is open waits for no download
+            if found := self._found(spec):  # opened by who was quicker
+                return found
+            timeout_s, tokens = self._settings.rerank_timeout_s, self._settings.rerank_tokens
+            found = open_reranker(spec, picture=self._picture, timeout_s=timeout_s, tokens=tokens)
+            with self._opening:
+                self._opened[spec] = found
+                if len(self._opened) > OPEN:
+                    self._opened.popitem(last=False)
+            return found
+
+    def _found(self, spec: str) -> Reranker | None:
+        with self._opening:
+            if spec in self._opened:
+                self._opened.move_to_end(spec)
+            return self._opened.get(spec)
 
     def trust(self, spec: str) -> Trust:
         """How far it is believed: as tuned here, else as by default."""

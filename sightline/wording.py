@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
+from retriever.cursors import searched_for, worded
 from retriever.lengths import reading
 from retriever.rewriting import may_be_rewritten, rewrites
 from retriever.spelling import Vocabulary, corrected, rewritten, unquoted
@@ -22,6 +23,7 @@ from sightline.protocols import ChatModel, Encoder, Store
 from sightline.queries import Asked
 from sightline.rewrites import Rewrite
 from sightline.settings import Settings
+from sightline.showing import Show
 from sightline.stores.checks import check_text
 from sightline.types import Query, Results
 
@@ -37,10 +39,16 @@ class Worded:
     query: Asked
     searched: str | None = None  # the words searched for, where they are not those typed
     warnings: tuple[str, ...] = ()
+    show: Show | None = None  # with a cursor as the retriever knows it
+    typed: str = ""
 
     def told_with(self, results: Results, *more: str) -> Results:
-        """The results, saying so too, and `more`."""
-        return replace(results, warnings=(*self.warnings, *more, *results.warnings), searched=self.searched)
+        """The results, saying so too, and `more`; their cursor keeps what was searched for, whatever is added."""
+        cursor = results.cursor
+        if cursor and self.searched is not None:
+            cursor = worded(cursor, self.typed, self.searched)
+        warnings = (*self.warnings, *more, *results.warnings)
+        return replace(results, warnings=warnings, searched=self.searched, cursor=cursor)
 
 
 class Wording:
@@ -55,20 +63,27 @@ class Wording:
         self._chats: dict[str, ChatModel] = {}
         self._kept: OrderedDict[tuple[str, str], tuple[Rewrite, ...]] = OrderedDict()
 
-    def spelt(self, query: Asked, *, as_typed: bool = False) -> Worded:
-        """A query given as plain words, with those that nobody here says put right; every other one as it is."""
+    def spelt(self, query: Asked, *, as_typed: bool = False, show: Show | None = None) -> Worded:
+        """A query given as plain words, with those that nobody here says put right; every other one as it is.
+
+        With a cursor to `show` from, it is what the first page searched for, whatever is said here by now. Raises
+        InputError for a cursor of other words.
+        """
+        if show and show.cursor:
+            return _as_before(query, show, as_typed=as_typed)
         if as_typed or not isinstance(query, str) or not query.strip():
-            return Worded(query)
+            return Worded(query, show=show)
         check_text(query, "the query")
         found = corrected(query, vocabulary=self._known, says=self._says, knows=self._knows)
         if not found or self._store.get([query.strip()]):
-            return Worded(unquoted(query) if not self._store.get([query.strip()]) else query)
+            named = bool(self._store.get([query.strip()]))
+            return Worded(query if named else unquoted(query), show=show)
         text = unquoted(rewritten(query, found)).strip()
         wrong = " or ".join(f"“{word}”" for word in found)
         told = (
             f"Searched for “{text}”: nothing here says {wrong}. Words in quotes of their own are searched for as typed."
         )
-        return Worded(text, text, (told,))
+        return Worded(text, text, (told,), show, query.strip())
 
     def rewritten(self, query: Query, spec: str | None = None) -> tuple[Query, tuple[str, ...]]:
         """A query of a few words with what a chat model makes of it, or as it was and a sentence that says why.
@@ -120,3 +135,13 @@ class Wording:
                 ended = time.monotonic()
                 self._until = ended + SHARE * (ended - started)
             return self._vocabulary
+
+
+def _as_before(query: Asked, show: Show, *, as_typed: bool) -> Worded:
+    """What a page after the first searches for: the words that its cursor keeps, else the query as it is."""
+    typed = query.strip() if isinstance(query, str) and not as_typed else ""
+    cursor, text = searched_for(show.cursor, typed)
+    if text is None:
+        return Worded(query, show=show)
+    told = f"Searched for “{text}”, as on the pages before. In quotes it is searched for as typed."
+    return Worded(text, text, (told,), replace(show, cursor=cursor), typed)

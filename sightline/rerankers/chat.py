@@ -84,6 +84,14 @@ class ChatReranker:
         found = dict(zip(shown, odds, strict=False))  # the first of those shown
         return [found.get(at) for at in range(len(hits))]
 
+    def within(self, query: Query, hits: Sequence[Hit]) -> int:
+        """How many of the first hits the tokens are enough for, asked one by one. Raises EngineError: not for one."""
+        shown = [(at, seen) for at, hit in enumerate(hits) if (seen := self._shown(hit))]
+        if not shown:
+            return len(hits)
+        count = len(self._affordable(_written(asked_of(query)), [seen for _, seen in shown], _one_by_one))
+        return len(hits) if count == len(shown) else shown[count][0]
+
     def _judged(self, asked: Content, items: Sequence[Content], until: float) -> list[float]:
         alone, first = self._alone, None
         if alone is None:

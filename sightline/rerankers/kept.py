@@ -10,7 +10,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,6 +27,15 @@ class Judging(Reranker, Protocol):
     @property
     def alone(self) -> bool | None:
         """Whether each hit is judged by itself; None: not known before the first query."""
+        ...
+
+
+@runtime_checkable
+class Sparing(Protocol):
+    """A reranker that reads no more of the first hits than it may spend on one query."""
+
+    def within(self, query: Query, hits: Sequence[Hit]) -> int:
+        """How many of the first hits it would read, if none were known."""
         ...
 
 
@@ -47,13 +56,21 @@ class Kept:
         return self._engine.alone
 
     def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
-        """What the engine says, of hits it has not read before for this query only. Raises what the engine raises."""
+        """What the engine says, of hits it has not read before for this query only. Raises what the engine raises.
+
+        What the engine may spend on one query is for all of the hits, known ones too: those it is not enough for are
+        not read the next time either.
+        """
         asked = _asked(query)
         keys = [_key(asked, hit) for hit in hits]
         if not self._engine.alone:
             return self._of_all(query, hits, keys)
         found = {key: known for key in keys if (known := self._known(key)) is not None}
         fresh = {key: hit for key, hit in zip(keys, hits, strict=True) if key not in found}
+        if fresh and isinstance(self._engine, Sparing):
+            near = set(keys[: self._engine.within(query, hits)])
+            found |= {key: (None,) for key in fresh if key not in near}
+            fresh = {key: hit for key, hit in fresh.items() if key in near}
         if fresh:
             odds = self._judged(query, list(fresh.values()))
             self._keep_each(list(fresh), odds)

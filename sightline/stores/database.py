@@ -65,13 +65,9 @@ class Database:
         self._idle: list[sqlite3.Connection] | None = []  # None once closed
         self._lending = threading.Lock()  # a connection is idle or one thread's: SQLite falls over one closed in use
         self._writing = threading.Lock()  # threads of this process wait in turn; another process is refused
-        try:
+        with self._translating(), self._entering():
             make_folder(path.parent)
-        except OSError as exc:
-            raise ConfigError(f"cannot use the folder {path.parent}: {exc.strerror}") from exc
-        with self._translating():
-            self._make_schema()
-        self._inode = self._place()  # of no other file while a connection is open
+            self._inode = self._make_schema()  # of no other file while a connection is open
 
     def close(self) -> None:
         """Release the file; transactions after this raise EngineError."""
@@ -98,7 +94,8 @@ class Database:
     def empty_log(self) -> None:
         """Put what is in the log into the file, and leave the log empty."""
         with self._writing, self._translating():
-            connection = self._connect()
+            with self._entering():
+                connection = self._connect()
             try:
                 vacuum.empty_log(connection, self.path)
             finally:
@@ -155,7 +152,7 @@ class Database:
             with self._lending:
                 if self._idle:
                     return self._idle.pop()
-            with contextlib.suppress(FileNotFoundError):
+            with self._entering(), contextlib.suppress(FileNotFoundError):
                 connection = self._connect()
                 if self._place() == self._inode:
                     return connection
@@ -169,12 +166,14 @@ class Database:
         except FileNotFoundError:
             return None
 
-    def _make_schema(self) -> None:
+    def _make_schema(self) -> int | None:
+        """Make what is not there yet; which file it is in."""
         with staying(self.path.parent):
             connection = self._opened()
             if new := connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                 connection.execute("PRAGMA page_size = 8192")  # three vectors of 2 KB a page instead of one
                 durable.write_ahead(connection, wait_s=BUSY_WAIT_S)
+            inode = self._place()
         try:
             if new:
                 connection.execute("BEGIN IMMEDIATE")
@@ -189,6 +188,7 @@ class Database:
             connection.close()
             raise
         self._give_back(connection)
+        return inode
 
     def _files(self) -> list[Path]:
         return [self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))]
@@ -199,6 +199,14 @@ class Database:
             yield
         except sqlite3.Error as exc:
             raise _translated(exc, self.path.parent) from exc
+
+    @contextlib.contextmanager
+    def _entering(self) -> Iterator[None]:
+        """Opening files of the folder: where it is gone, or may not be entered, that is a ConfigError."""
+        try:
+            yield
+        except OSError as exc:
+            raise ConfigError(f"cannot use the folder {self.path.parent}: {exc.strerror}") from exc
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,7 @@ from sightline.errors import EngineError, EngineTimeout
 from sightline.mllms import open_chat
 from sightline.rerankers import open_reranker
 from sightline.rerankers.chat import ITEM_CHARS, ChatReranker, Mode
+from sightline.rerankers.kept import Kept
 from sightline.rerankers.listwise import LISTED, STRIDE, WINDOW, ordered, parse_order, windows
 from sightline.rerankers.reading import SIDE, log_odds
 from sightline.types import Hit, Item, Part, Pixels, Query, Term
@@ -201,6 +203,19 @@ def test_as_many_are_read_as_the_tokens_are_enough_for(script: Script, mode: Mod
         sent = sum(len(turn.text.encode()) // 4 + 255 * len(turn.pictures) for turn in script.turns)
         assert sent <= tokens  # by the least that any model counts
     assert 0 < read[0] < read[1] < read[2] == 24
+
+
+def test_deeper_pages_read_no_more_than_the_first(script: Script) -> None:
+    script.rule = redness_by_logprobs
+    chat = ChatReranker(open_chat(script.spec, logprobs=True), picture, timeout_s=30, tokens=4_000)
+    kept = Kept(chat)
+    hits = [hit(30, title=""), *many(24)]
+    hits[0] = replace(hits[0], item=replace(hits[0].item, fields={}))
+    first = kept.judge(RED_MUG, hits)
+    asked = len(script.turns)
+    assert 1 < asked < 24
+    assert [kept.judge(RED_MUG, hits) for _ in range(2)] == [first, first]
+    assert len(script.turns) == asked
 
 
 def test_too_few_tokens_for_one_hit_are_an_error_and_nothing_is_sent(script: Script) -> None:

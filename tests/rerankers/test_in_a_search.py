@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from sightline import Sightline
-from sightline.errors import MissingExtra
+from sightline.errors import ConfigError, MissingExtra
 from sightline.rerankers import open_reranker, reranker_cards
 from sightline.reranking import OPEN
 from tests.extras import needs
@@ -50,6 +52,37 @@ def test_a_reranker_stays_open_and_the_longest_unused_goes(opened: Sightline, mo
     opened.rerankers.open("0")
     assert made.count("a") == 1
     assert made.count("0") == 2
+
+
+def test_who_wants_one_that_is_open_does_not_wait_for_another(
+    opened: Sightline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    loaded = Event()
+
+    def opening(spec: str, **_: Any) -> Any:
+        made.append(spec)
+        assert spec != "slow" or loaded.wait(10)
+        return object()
+
+    monkeypatch.setattr("sightline.reranking.open_reranker", opening)
+    quick = opened.rerankers.open("quick")
+    with ThreadPoolExecutor(3) as pool:
+        try:
+            slow = [pool.submit(opened.rerankers.open, "slow") for _ in range(2)]
+            assert pool.submit(opened.rerankers.open, "quick").result(5) is quick
+        finally:
+            loaded.set()
+        assert slow[0].result(5) is slow[1].result(5)
+    assert made == ["quick", "slow"]
+
+
+def test_one_that_did_not_open_is_tried_again(opened: Sightline, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        with pytest.raises(ConfigError):
+            opened.rerankers.open("vlm:no such folder")
+    monkeypatch.setattr("sightline.reranking.open_reranker", lambda spec, **_: object())
+    assert opened.rerankers.open("vlm:no such folder")
 
 
 def test_the_same_search_again_reads_nothing(opened: Sightline, monkeypatch: pytest.MonkeyPatch) -> None:

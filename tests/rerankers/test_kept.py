@@ -184,3 +184,24 @@ def test_no_hits_ask_nothing_of_who_judges_each() -> None:
     reader = Reader()
     assert Kept(reader).judge(RED, []) == []
     assert reader.read == []
+
+
+class Sparing(Reader):
+    """Reads no more than two of the hits it is given."""
+
+    def within(self, query: Query, hits: Sequence[Hit]) -> int:
+        return min(len(hits), 2)
+
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
+        odds = super().judge(query, hits[:2])
+        return [*odds, *[None] * (len(hits) - len(odds))]
+
+
+@pytest.mark.parametrize("alone", [True, None])
+def test_what_one_query_may_spend_is_not_spent_again_on_the_rest(alone: bool | None) -> None:
+    reader = Sparing(alone=alone, learns=True)
+    kept = Kept(reader)
+    pages = [kept.judge(RED, [A, B, C, D]) for _ in range(3)]
+    assert pages == [[2.0, 2.0, None, None]] * 3
+    assert reader.read == [["a", "b"]]
+    assert kept.judge(RED, [C, A, B]) == [2.0, 2.0, 2.0]  # in another order: the first two, and what is known

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import retriever
 from retriever.accounts import Account
-from retriever.lengths import fitted, reading, split
+from retriever.lengths import MOST_PIECES, fitted, reading, split
 from retriever.terms import read
 from sightline.encoders.adapter import AdaptedEncoder, Adapter
 from sightline.protocols import Store
@@ -58,7 +58,7 @@ def test_languages_without_spaces_are_cut_at_their_own_signs() -> None:
 
 @given(st.text(alphabet="ab .,!?\n。、é-", max_size=120), st.integers(3, 12))
 def test_nothing_but_white_space_is_lost_and_every_piece_fits(text: str, most: int) -> None:
-    pieces = split(text, most=most, count=lambda some: len(some) + 2)
+    pieces = split(text, most=most, count=lambda some: len(some) + 2, at_most=1000)
     assert "".join("".join(pieces).split()) == "".join(text.split())
     if len(text) + 2 > most:
         assert all(len(piece) + 2 <= most for piece in pieces)
@@ -77,6 +77,30 @@ def test_pieces_share_the_weight_of_their_text_and_short_texts_stay() -> None:
         "The query is longer than colours reads at once (11 tokens, it reads 8), so it was searched in several "
         "pieces together.",
     )
+
+
+@pytest.mark.parametrize("text", ["a.\n" * 1333, "one two three four five six. " * 200, "a. b c d e f. " * 100])
+def test_many_sentences_are_joined_where_they_fit_and_the_rest_is_one_piece(text: str) -> None:
+    terms, told = fitted(read(Query((Term(text),))), ShortSighted())
+    pieces = [str(term.content) for term in terms.wanted]
+    assert len(pieces) <= MOST_PIECES
+    assert " ".join(pieces).split() == text.split()
+    assert all(count(piece) <= ShortSighted.most_tokens for piece in pieces[:-1])
+    assert sum(term.weight for term in terms.wanted) == pytest.approx(1.0)
+    assert len(told) == 1
+
+
+@given(st.text(alphabet="ab .,!?\n。、é-", max_size=120), st.integers(3, 12), st.integers(1, 9))
+def test_however_few_pieces_lose_nothing(text: str, most: int, at_most: int) -> None:
+    pieces = split(text, most=most, count=lambda some: len(some) + 2, at_most=at_most)
+    assert len(pieces) <= at_most
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+    assert all(len(piece) + 2 <= most for piece in pieces[:-1]) or len(text) + 2 <= most
+
+
+def test_pieces_that_are_few_enough_stay_apart() -> None:
+    assert len(split("a. " * MOST_PIECES, most=8, count=count)) == MOST_PIECES
+    assert len(split("a. " * (MOST_PIECES + 1), most=8, count=count)) == MOST_PIECES // 2 + 1
 
 
 def test_an_encoder_that_tells_nothing_gets_the_text_whole() -> None:

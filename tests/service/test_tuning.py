@@ -76,6 +76,21 @@ def test_few_queries_move_nothing_and_that_is_reported(folder: Path, sightline: 
     assert "left at 30%: fewer than 20 queries of this kind" in out
 
 
+def test_a_catalog_of_pictures_alone_is_refused(tmp_path: Path, sightline: Run) -> None:
+    rows = []
+    for name, rgb in RGB.items():
+        pictures = [tmp_path / f"{name}-{at}.png" for at in range(2)]
+        for path in pictures:
+            draw(path, "bowl", rgb)
+        rows.append({"id": name, "images": [str(path) for path in pictures]})
+    (tmp_path / "bare.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    at = ("--index", tmp_path / "index")
+    assert sightline("index", tmp_path / "bare.jsonl", *at)[0] == 0
+    code, _, err = sightline("tune", "--catalog", tmp_path / "bare.jsonl", *at)
+    assert code == 2
+    assert "bare.jsonl has no texts to make queries of" in " ".join(err.split())
+
+
 def test_bars_by_hand(folder: Path, sightline: Run) -> None:
     at = ("--index", folder / "index")
     code, out, _ = sightline("tune", "--name", "0.65", "--json", *at)
@@ -144,6 +159,7 @@ def test_a_reranker_is_tuned_and_what_was_found_is_kept(photos: Path, sightline:
         (("--rerank", "vlm:starter"), "a reranker is tuned by judged queries"),
         (("--rerank", "vlm:starter", "--name", "0.5"), "give either queries"),
         (("--queries", "queries.jsonl", "--clicks", "clicks.csv"), "give one of --queries, --clicks, --catalog"),
+        (("--rerank", "", "--queries", "queries.jsonl"), "--rerank names no reranker"),
     ],
 )
 def test_a_reranker_wants_queries_of_one_kind(folder: Path, sightline: Run, given: tuple[str, ...], says: str) -> None:

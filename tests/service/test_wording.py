@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from retriever.cursors import worded
 from service.app import create_app
 from sightline import Conversation, Sightline, text
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, InputError
 from sightline.settings import Settings
+from sightline.showing import Show
 from sightline.types import Content, Vectors
 from tests.extras import needs
 from tests.mllms.scripted_server import Reply, Script, Turn, says, scripted
@@ -59,6 +61,49 @@ def test_words_that_were_just_added_are_known(own_index: Path) -> None:
         assert opened.search("a zorbltic bowl", least=0).searched is None
         opened.add({"id": "z", "title": "Zorbltic lamp"})
         assert opened.search("a zorbltic bowl", least=0).searched is None
+
+
+def test_pages_search_for_what_the_first_did_whatever_is_added(own_index: Path) -> None:
+    with Sightline.open(own_index) as opened:
+        first = opened.search("blue cushoin", least=0, k=3)
+        opened.add({"id": "new", "title": "A cushoin"})
+        assert opened.search("blue cushoin", least=0).searched is None
+        rest = opened.search("blue cushoin", least=0, k=20, show=Show(cursor=first.cursor or ""))
+        assert (rest.searched, rest[0].rank) == ("blue cushion", 4)
+        assert "as on the pages before" in rest.warnings[0]
+        assert {hit.id for hit in first}.isdisjoint(hit.id for hit in rest)
+        second = opened.search("blue cushoin", least=0, k=3, show=Show(cursor=first.cursor or ""))
+        third = opened.search("blue cushoin", least=0, k=20, show=Show(cursor=second.cursor or ""))
+        assert [hit.id for hit in (*second, *third)] == [hit.id for hit in rest]
+
+
+def test_pages_search_as_typed_where_the_first_did_whatever_is_deleted(own_index: Path) -> None:
+    with Sightline.open(own_index) as opened:
+        opened.add({"id": "new", "title": "A cushoin"})
+        first = opened.search("blue cushoin", least=0, k=3)
+        opened.delete(["new"])
+        assert opened.search("blue cushoin", least=0).searched == "blue cushion"
+        rest = opened.search("blue cushoin", least=0, k=20, show=Show(cursor=first.cursor or ""))
+        assert (rest.searched, rest[0].rank) == (None, 4)
+
+
+def test_a_cursor_of_words_put_right_is_of_what_was_typed(shelf: Sightline) -> None:
+    cursor = shelf.search("blue cushoin", least=0, k=3).cursor or ""
+    plain = cursor.partition(".")[0]
+    other, third = worded(plain, "blue cushoin", "red cushion"), worded(plain, "red", "blue cushion " * 9)
+    for query, given, options in (
+        ("red cushoin", cursor, {}),
+        ("blue cushion", cursor, {}),
+        ("blue cushoin", cursor, {"as_typed": True}),
+        (text("blue cushoin"), cursor, {}),
+        ("blue cushoin", plain, {}),
+        ("blue cushoin", other, {}),
+        ("red", third, {}),
+        ("blue cushoin", cursor[:-4], {}),
+    ):
+        with pytest.raises(InputError, match="cursor"):
+            shelf.search(query, least=0, show=Show(cursor=given), **options)  # type: ignore[arg-type]
+    assert shelf.search("blue cushion", least=0, show=Show(cursor=plain)).searched is None
 
 
 @pytest.mark.parametrize(

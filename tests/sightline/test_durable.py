@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -11,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from indexer.ledger import FILE, Ledger
-from sightline import disk, durable
+from sightline import disk, durable, places
+from sightline.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -111,3 +116,45 @@ def test_who_waits_for_a_folder_gets_the_one_that_is_there_then(tmp_path: Path) 
         (folder / "name").write_text("new")
     thread.join()
     assert seen == ["new"]
+
+
+FORKED = """
+import os, signal, sys, time
+from pathlib import Path
+from sightline import disk
+folder = Path(sys.argv[1])
+disk.HOLD_WAIT_S = 1.0
+with disk.staying(folder):
+    leaves, lives = os.fork(), -1
+    if leaves and not (lives := os.fork()):
+        time.sleep(60)
+if not leaves:
+    os._exit(0)
+try:
+    assert os.waitpid(leaves, 0)[1] == 0
+    with disk.holding(folder):
+        os.kill(lives, 0)
+finally:
+    os.kill(lives, signal.SIGKILL)
+"""
+
+
+def test_a_child_forked_while_files_are_opened_does_not_keep_their_folder(tmp_path: Path) -> None:
+    """One child leaves the block and ends well, another lives on in it."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_folder_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.setattr(disk, "HOLD_WAIT_S", 0.1)
+    with disk.staying(folder):
+        with pytest.raises(ConfigError, match=r"cannot delete .*here: another process is just opening it; try again"):
+            places.bury(folder)
+        with pytest.raises(ConfigError, match=r"cannot put a collection at .*: another process is just opening it"):
+            places.replace(folder, tmp_path / ".restored-here-1")
+    assert folder.is_dir()
+    places.bury(folder)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sightline.errors import NotFound
+from sightline.errors import ConfigError, NotFound
+from sightline.stores import database
+from sightline.stores.database import Database
 from sightline.stores.faiss import FaissStore
 from tests.stores.writer import SPACE, numbered
 
@@ -57,3 +61,44 @@ def test_a_file_that_is_no_longer_the_same_is_refused(again: bool, tmp_path: Pat
     else:
         assert not folder.exists()
     shutil.rmtree(tmp_path / "away")
+
+
+def test_a_folder_that_leaves_before_its_files_are_opened_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "make_folder", lambda folder: None)
+    with pytest.raises(ConfigError, match=r"cannot use the folder .*gone: No such file"):
+        Database(tmp_path / "gone" / "index.db")
+
+
+def test_a_log_is_not_emptied_of_a_folder_that_left(tmp_path: Path) -> None:
+    made = Database(tmp_path / "here" / "index.db")
+    (tmp_path / "here").rename(tmp_path / "away")
+    with pytest.raises(ConfigError, match=r"cannot use the folder .*here: No such file"):
+        made.empty_log()
+    with pytest.raises(NotFound), made.reading():
+        pass
+    made.close()
+
+
+def test_a_file_that_comes_once_another_was_opened_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, others = tmp_path / "here", []
+    staying = database.staying
+
+    @contextlib.contextmanager
+    def then_moved(path: Path) -> Iterator[None]:
+        with staying(path):
+            yield
+        if not others:
+            others.append("being made")
+            folder.rename(tmp_path / "away")
+            others[:] = [Database(folder / "index.db")]
+
+    monkeypatch.setattr(database, "staying", then_moved)
+    made = Database(folder / "index.db")
+    with pytest.raises(NotFound), made.reading():
+        pass
+    for one in (made, *others):
+        one.close()

@@ -142,6 +142,6 @@ def _as_before(query: Asked, show: Show, *, as_typed: bool) -> Worded:
     typed = query.strip() if isinstance(query, str) and not as_typed else ""
     cursor, text = searched_for(show.cursor, typed)
     if text is None:
-        return Worded(query, show=show)
-    told = f"Searched for “{text}”, as on the pages before. In quotes it is searched for as typed."
+        return Worded(unquoted(query) if isinstance(query, str) and typed else query, show=show)
+    told = f"Searched for “{text}”, as on the pages before."
     return Worded(text, text, (told,), replace(show, cursor=cursor), typed)

@@ -254,3 +254,11 @@ def test_the_terminal_and_http_show_rewrites(sightline: Run, index: Path, script
         assert client.post(SEARCH, json={"query": "blue bowl", "rewrite": False}).json()["rewrites"] == []
         explained = client.post(EXPLAIN, json={"query": "blue bowl", "id": "bowl-blue", "rewrite": False}).json()
         assert len(explained["terms"]) == 1
+
+
+def test_quotes_are_no_part_of_what_is_searched_for(shelf: Sightline) -> None:
+    plain, quoted = (shelf.search(asked, k=2, least=0) for asked in ("blue bowl", 'blue "bowl"'))
+    assert [(hit.id, hit.score) for hit in quoted] == [(hit.id, hit.score) for hit in plain]
+    following = shelf.search('blue "bowl"', k=2, least=0, show=Show(cursor=quoted.cursor or ""))
+    assert following.hits
+    assert not {hit.id for hit in following} & {hit.id for hit in quoted}

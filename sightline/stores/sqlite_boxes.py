@@ -73,6 +73,8 @@ def count(connection: sqlite3.Connection, space: Space) -> int:
 
 def sample(connection: sqlite3.Connection, space: Space, most: int) -> list[Vectors]:
     """(m, dim) vectors of each of at most so many parts with regions, from all over the collection."""
+    if not _is_there(connection):
+        return []
     parts = connection.execute(
         "SELECT part, space FROM boxes WHERE space = (SELECT id FROM spaces WHERE fingerprint = ?) "
         "ORDER BY (part * 2654435761) % 4294967296 LIMIT ?",  # the same ones each time, as if drawn

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sightline import disk
 from sightline.errors import ConfigError, NotFound
 from sightline.stores import database
 from sightline.stores.database import Database
@@ -84,17 +85,17 @@ def test_a_log_is_not_emptied_of_a_folder_that_left(tmp_path: Path) -> None:
 def test_a_file_that_comes_once_another_was_opened_is_not_taken_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, others = tmp_path / "here", []
-    staying = database.staying
+    folder, others, calls = tmp_path / "here", list[Database](), list[Path]()
 
     @contextlib.contextmanager
     def then_moved(path: Path) -> Iterator[None]:
-        with staying(path):
+        calls.append(path)
+        first = len(calls) == 1
+        with disk.staying(path):
             yield
-        if not others:
-            others.append("being made")
+        if first:
             folder.rename(tmp_path / "away")
-            others[:] = [Database(folder / "index.db")]
+            others.append(Database(folder / "index.db"))
 
     monkeypatch.setattr(database, "staying", then_moved)
     made = Database(folder / "index.db")

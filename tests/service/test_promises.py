@@ -76,12 +76,12 @@ def test_photos_without_words_are_asked_by_phrases_and_what_was_not_measured_is_
 def test_an_index_that_finds_too_little_breaks_its_promise(
     own_index: Path, sightline: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    searched = Held.searched
+    searched = Held.search
 
     def nearest_only(self: Held, *asked: Any, **how: Any) -> list[list[PartHit]]:
         return [hits[:2] for hits in searched(self, *asked, **how)]
 
-    monkeypatch.setattr(Held, "searched", nearest_only)
+    monkeypatch.setattr(Held, "search", nearest_only)
     code, out, _ = sightline("verify", "--recall", "--index", own_index)
     assert code == 1
     assert "recall broken recall@10 among 8 image vectors, exact: text queries 0.250" in words(out)

@@ -97,7 +97,7 @@ class Reranking:
         weight = self.trust.weights[kind] if self.gated else max(self.trust.weights[kind], 1.0)
         how = "as tuned here" if self.trust.tuned else "by default"
         if not weight:
-            return Reordered(list(hits), Reranked(self.reranker.name, 0, 0.0, f"{_ASKED[kind]}, {how}"))
+            return Reordered(list(hits), self.unasked(f"{_ASKED[kind]}, {how}; ungated it reads them all"))
         head, tail = list(hits[: self.depth]), list(hits[self.depth :])
         try:
             odds = self.judged(query, head)
@@ -112,6 +112,10 @@ class Reranking:
         judged = {hit.id: one for hit, one in zip(head, odds, strict=True) if one is not None}
         return Reordered([*_in_order(head, order, odds), *tail], told, judged=judged)
 
+    def unasked(self, why: str) -> Reranked:
+        """What is told where it is not asked."""
+        return Reranked(self.reranker.name, 0, 0.0, why)
+
     def judged(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
         """By hit the log-odds that it is meant; None also for who is called by name, and so stays in front.
 
@@ -125,7 +129,7 @@ class Reranking:
         return [by_place.get(at) for at in range(len(hits))]
 
     def _failed(self, hits: Sequence[Hit], why: str) -> Reordered:
-        return Reordered(list(hits), Reranked(self.reranker.name, 0, 0.0, why), (why,))
+        return Reordered(list(hits), self.unasked(why), (why,))
 
 
 @dataclass(frozen=True, slots=True)

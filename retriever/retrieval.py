@@ -94,14 +94,10 @@ def search(
     if query.judged:
         told = learned(aims, query, store=store, encoder=encoder, learning=learning)
         aims, warnings = told.aims, warnings + told.warnings
-    of_items = bool(terms.items or query.judged)
-    if reranking and of_items:
-        warnings += ("Rerankers do not know what an item is like, so the first order stands.",)
-    judging = Judging(
-        None if show.sort or of_items else reranking,
-        None if query.judged else calibration,
-        least,
-    )
+    idle = _unread(show, terms, query)
+    if reranking and idle:
+        account.reranked = reranking.unasked(idle)
+    judging = Judging(None if idle else reranking, None if query.judged else calibration, least)
     account.asked = Asked(query, terms, counted, aims, also)
     plan = Plan(query, terms, counted, aims, store, encoder, proven=judging.calibration is not None, account=account)
     page = turned(
@@ -116,6 +112,15 @@ def search(
     )  # fmt: skip
 
 
+def _unread(show: Show, terms: Terms, query: Query) -> str:
+    """Why no reranker can read what is asked for; "" where it can."""
+    if show.sort:
+        return "sorted hits are not read"
+    if query.judged:
+        return "what is liked and disliked decides"
+    return "it cannot tell what an item is like" if terms.items else ""
+
+
 def _ranked(plan: Plan, judging: Judging, depth: int, place: Place) -> Ranked:
     """The first `depth` hits, those a reranker reads in its order; none is read that was shown with all before it."""
     reranking, calibration, least = judging.reranking, judging.calibration, judging.least
@@ -126,6 +131,7 @@ def _ranked(plan: Plan, judging: Judging, depth: int, place: Place) -> Ranked:
     put = manner(plan.terms.text) if plan.terms.text_share == 1 else "picture"
     account.bar = (calibration.bar(put) if least is None else least) if calibration else None
     if answered is not None and account.bar is not None and answered < account.bar:
+        account.reranked = reranking.unasked("nothing matches") if reranking else None
         return Ranked([], False, answered=answered)
     if calibration and evidence and answered is not None:
         with account.timing("relevance"):

@@ -211,7 +211,7 @@ def show_results(out: Console, results: Results) -> None:
 def _read_by(told: Reranked) -> str:
     """Who read how many hits, or why none."""
     done = f"read the first {told.read} hits" if told.read else "read none"
-    return f"{plain(told.by)} {done}: {plain(told.why)}" + ("" if told.read else " (--no-gate: read them anyway)")
+    return f"{plain(told.by)} {done}: {plain(told.why)}"
 
 
 def facet_line(facet: Facet) -> Text:

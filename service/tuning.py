@@ -114,6 +114,8 @@ def tune_command(
         if bars and not dry_run:
             opened.calibrations.set_least(bars)
         found = opened.calibrations.current()
+        if found and said:  # as they are now, or would be
+            found = replace(found, least={**found.least, **said})
     if as_json:
         print_json({"calibration": found.facts() if found else None} | (tuned.to_json() if tuned else {}))
     else:
@@ -167,8 +169,8 @@ def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, secon
                     style="yellow",
                 )
             )
-        if dry_run:
-            out.print(Text("Nothing was changed.", style="bold"))
+    if dry_run:
+        out.print(Text("Nothing was changed.", style="bold"))
     bars = ", ".join(f"{MANNERS[kind]} {bar:.0%}" for kind, bar in found.least.items())
     out.print(Text(f"Nothing matches where an answer is less likely than: {bars}.", style="dim"))
 

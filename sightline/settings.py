@@ -75,4 +75,6 @@ class Settings(BaseSettings):
         except ValidationError as exc:
             first = exc.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(f"setting {name!r} (SIGHTLINE_{name.upper()}): {first['msg']}") from exc
+            raise ConfigError(
+                f"setting {name!r} (SIGHTLINE_{name.upper()}): {first['msg'].removeprefix('Value error, ')}"
+            ) from exc

@@ -112,7 +112,8 @@ def test_rerankers_are_not_asked_about_items(store: Store, encoder: ColourEncode
     plain = retriever.search(Query((Term(Like("red-0")),)), **options)  # type: ignore[arg-type]
     asked = retriever.search(Query((Term(Like("red-0")),)), reranking=Reranking(Unasked()), **options)  # type: ignore[arg-type]
     assert ids(asked) == ids(plain) == ["red-1", "red-2"]
-    assert asked.warnings == ("Rerankers do not know what an item is like, so the first order stands.",)
+    assert asked.reranked is not None
+    assert (asked.reranked.read, asked.reranked.why) == (0, "it cannot tell what an item is like")
 
 
 # -- never shown

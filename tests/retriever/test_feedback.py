@@ -122,7 +122,8 @@ def test_hits_that_judgements_moved_are_not_reranked(store: Store, encoder: Colo
     shelve("one", pictures=["red"])
     query = Query((Term("red"),), liked=("one",))
     found = retriever.search(query, k=1, store=store, encoder=encoder, reranking=Reranking(Unasked()))  # type: ignore[arg-type]
-    assert "first order stands" in found.warnings[0]
+    assert found.reranked is not None
+    assert (found.reranked.read, found.reranked.why) == (0, "what is liked and disliked decides")
 
 
 # -- the probe alone

@@ -13,6 +13,7 @@ from retriever.reranking import Reranking
 from sightline.errors import EngineError, EngineTimeout, InputError, UnsupportedModality
 from sightline.filters import Compare
 from sightline.protocols import Store
+from sightline.showing import Show
 from sightline.types import Hit, Item, Query, Results, Term
 from tests.retriever.colours import ColourEncoder, picture
 
@@ -335,3 +336,10 @@ def test_when_reranking_fails_the_first_order_stands(find: Find, failure: Engine
     assert results.hits == plain.hits
     assert says in results.warnings[0]
     assert "the first order stands" in results.warnings[0]
+
+
+@pytest.mark.usefixtures("shop")
+def test_sorted_hits_are_not_read_and_that_is_told(find: Find) -> None:
+    found = find("red tall vase", reranking=Reranking(Backwards()), show=Show(sort="price"))
+    assert found.reranked is not None
+    assert (found.reranked.by, found.reranked.read, found.reranked.why) == ("backwards", 0, "sorted hits are not read")

@@ -95,6 +95,9 @@ def test_bars_by_hand(folder: Path, sightline: Run) -> None:
     at = ("--index", folder / "index")
     code, out, _ = sightline("tune", "--name", "0.65", "--json", *at)
     assert (code, json.loads(out)["calibration"]["least"]) == (0, {"name": 0.65, "description": 0.1, "picture": 0.08})
+    code, out, _ = sightline("tune", "--picture", "0.2", "--dry-run", *at)
+    assert (code, "shown by a picture 20%" in out, "Nothing was changed" in out) == (0, True, True)
+    assert "shown by a picture 20%" not in sightline("tune", *at)[1]
     code, _, err = sightline("tune", "--name", "0.65", "--queries", folder / "queries.json", *at)
     assert (code, "either queries" in err) == (2, True)
     code, _, err = sightline("tune", "--qrels", folder / "queries.json", *at)

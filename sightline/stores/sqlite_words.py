@@ -11,11 +11,11 @@ import math
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import lru_cache, partial, reduce
-from typing import TypeAlias
+from functools import lru_cache, reduce
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +29,18 @@ from sightline.types import Modality, PartHit
 K1, B = 1.2, 0.75  # FTS5's, which cannot be set
 LEAST_IDF = 1e-6  # FTS5's, for a word that more than half of all texts say
 MOST_KEPT = 4_000_000  # entries of lists, 16 bytes each; the lists that were not asked for the longest go
+FEW = 1_000  # items: the texts of so many are found quicker one by one than among all
 STALE = 1_000  # texts that were removed may stay among the lengths up to so many, or as many as there are
 
 _LISTS = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.entries USING fts5vocab(main, words, instance)"
 _ENTRIES = "FROM temp.entries WHERE term = ?"  # by text, then by place in it
-_LENGTHS = (
-    "SELECT group_concat(id), group_concat(hex(sz), '') FROM (SELECT * FROM words_docsize WHERE id > ? ORDER BY id)"
+_TEXTS = (
+    "SELECT group_concat(id), group_concat(item), group_concat(modality) FROM "
+    "(SELECT id, item, modality FROM parts WHERE id > ? AND text IS NOT NULL ORDER BY id)"
 )
-
-Named: TypeAlias = tuple[int, str, str]  # row id of a part, its id, its item's
+_LENGTHS = "SELECT group_concat(hex(sz), '') FROM (SELECT sz FROM words_docsize WHERE id > ? ORDER BY id)"
+_KINDS: dict[str, int] = {kind: number for number, kind in enumerate(get_args(Modality))}
+_DAMAGED = "the full-text index is damaged: it names other texts than there are. Index again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,21 @@ class _Texts:
     """The texts of a collection at one version. Among the rows may be some that are gone, which no list names."""
 
     version: int
-    rows: NDArray[np.int64]  # ascending
-    lengths: NDArray[np.int64]  # tokens, by row
+    rows: NDArray[np.int64]  # (n,) ascending
+    items: NDArray[np.int64]  # (n,) whose they are
+    kinds: NDArray[np.uint8]  # (n,)
+    lengths: NDArray[np.int64]  # (n,) tokens
     count: int  # of those that are there
     mean: float  # tokens
     lists: OrderedDict[str, Saying] = field(default_factory=OrderedDict)  # by word, the one asked for last at the end
+
+    def those(
+        self, places: NDArray[np.int64], items: NDArray[np.int64] | None, modalities: frozenset[Modality] | None
+    ) -> NDArray[np.int64]:
+        """Which of these texts are of `items` and `modalities`; None: all."""
+        if modalities is not None:
+            places = places[np.isin(self.kinds[places], [_KINDS[kind] for kind in modalities])]
+        return places if items is None else places[np.isin(self.items[places], items)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +129,13 @@ class Words:
         """
         texts = self._current(connection)
         lists = [self._saying(connection, texts, word) for word in words_of(text)]
-        if items is not None and len(items) ** 2 <= k * texts.count:  # as many are looked at either way
+        if items is not None and len(items) <= FEW:
             return self._few_parts(connection, texts, items).best(lists, k, modalities)
         scores = np.zeros(len(texts.rows))
         for one in lists:
             scores[one.places] += one.scores  # word after word, as FTS5 adds them up
-        found = np.flatnonzero(scores)
-        those = partial(_named, connection, items=items, modalities=modalities)
-        return _best(texts.rows[found], scores[found], k, those)
+        found = texts.those(np.flatnonzero(scores), items, modalities)
+        return _best(connection, texts.rows[found], scores[found], k)
 
     def _current(self, connection: sqlite3.Connection) -> _Texts:
         """The texts as the connection sees them."""
@@ -173,15 +185,23 @@ def _read(connection: sqlite3.Connection, version: int, before: _Texts | None) -
     (totals,) = connection.execute("SELECT block FROM words_data WHERE id = 1").fetchone()
     count, tokens = _varints(totals).tolist() or (0, 0)
     if before is None or before.version > version or len(before.rows) > 2 * count + STALE:
-        before = _Texts(-1, np.zeros(0, np.int64), np.zeros(0, np.int64), 0, 0.0)
-    rows, sizes = connection.execute(_LENGTHS, (int(before.rows.max(initial=-1)),)).fetchone()
-    return _Texts(
+        none = np.zeros(0, np.int64)
+        before = _Texts(-1, none, none, none.astype(np.uint8), none, 0, 0.0)
+    last = int(before.rows.max(initial=-1))
+    rows, items, kinds = connection.execute(_TEXTS, (last,)).fetchone()
+    (lengths,) = connection.execute(_LENGTHS, (last,)).fetchone()
+    fresh = _Texts(
         version,
-        np.concatenate([before.rows, sqlite.integers(rows)]),
-        np.concatenate([before.lengths, _varints(bytes.fromhex(sizes or ""))]),
+        np.append(before.rows, sqlite.integers(rows)),
+        np.append(before.items, sqlite.integers(items)),
+        np.append(before.kinds, np.array([_KINDS[kind] for kind in kinds.split(",")] if kinds else [], np.uint8)),
+        np.append(before.lengths, _varints(bytes.fromhex(lengths or ""))),
         count,
         tokens / count if count else 0.0,
     )
+    if len(fresh.rows) != len(fresh.lengths):
+        raise EngineError(_DAMAGED)
+    return fresh
 
 
 def _occurrences(connection: sqlite3.Connection, tokens: Sequence[str]) -> NDArray[np.int64]:
@@ -202,7 +222,7 @@ def _weighed(texts: _Texts, occurrences: NDArray[np.int64]) -> Saying:
     rows, times = np.unique(occurrences, return_counts=True)
     places = np.searchsorted(texts.rows, rows)
     if not np.array_equal(texts.rows.take(places, mode="clip"), rows):
-        raise EngineError("the full-text index is damaged: it names texts that are not there. Index again.")
+        raise EngineError(_DAMAGED)
     share = (texts.count - len(rows) + 0.5) / (len(rows) + 0.5)
     idf = math.log(share) if share > 1 else LEAST_IDF
     often = times.astype(np.float64)
@@ -222,39 +242,14 @@ def _read_few(connection: sqlite3.Connection, texts: _Texts, items: NDArray[np.i
 
 
 def _best(
-    rows: NDArray[np.int64], scores: NDArray[np.float64], k: int, those: Callable[[Iterable[int]], list[Named]]
+    connection: sqlite3.Connection, rows: NDArray[np.int64], scores: NDArray[np.float64], k: int
 ) -> list[PartHit]:
-    """The k best of (n,) row ids of parts by (n,) scores, ties by part id, of `those` of them that pass.
-
-    More than k are looked at, best first with all that tie with the last of them, until so many pass.
-    """
-    looked_at = 2 * k
-    while True:
-        least = -np.partition(-scores, looked_at)[looked_at] if looked_at < len(scores) else 0.0
-        chosen = scores >= least
-        score_of = dict(zip(rows[chosen].tolist(), scores[chosen].tolist(), strict=True))
-        hits = [PartHit(part, item, score_of[row]) for row, part, item in those(score_of)]
-        if len(hits) >= k or len(score_of) == len(scores):
-            return sorted(hits, key=_by_score)[:k]
-        looked_at *= 4
-
-
-def _named(
-    connection: sqlite3.Connection,
-    rows: Iterable[int],
-    *,
-    items: NDArray[np.int64] | None,
-    modalities: frozenset[Modality] | None,
-) -> list[Named]:
-    """Those of some parts that are of `items` and `modalities`; None: all."""
-    only = None if modalities is None else json.dumps(sorted(modalities))
-    found = connection.execute(
-        "SELECT parts.id, parts.key, items.key, item FROM json_each(?) AS one CROSS JOIN parts ON parts.id = one.value "
-        "JOIN items ON items.id = item WHERE ? IS NULL OR modality IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(rows)), only, only),
-    ).fetchall()
-    passes = np.ones(len(found), bool) if items is None else np.isin([row[3] for row in found], items)
-    return [row[:3] for row, let in zip(found, passes.tolist(), strict=True) if let]
+    """The k best of parts by row ids (n,) and scores (n,), ties by part id: all that tie with the last are named."""
+    least = -np.partition(-scores, k - 1)[k - 1] if k < len(scores) else 0.0
+    first = scores >= least
+    score_of = dict(zip(rows[first].tolist(), scores[first].tolist(), strict=True))
+    names = sqlite.part_keys(connection, score_of)
+    return sorted((PartHit(*names[row], score) for row, score in score_of.items()), key=_by_score)[:k]
 
 
 def _by_score(hit: PartHit) -> tuple[float, str]:

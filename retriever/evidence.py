@@ -116,7 +116,8 @@ def of_words(
     shown = [item for items in heard for item in sorted(items)[:SHOWN]]  # which tell whether a word is a field's value
     unnamed = {item: [item not in items for items in named] for item in first}
     unnamed = {item: lacks for item, lacks in unnamed.items() if any(lacks)}
-    denied = _denied(said, unnamed, (fields or _fields_of(store))([*unnamed, *shown])) if len(said.words) > 1 else {}
+    some = len(said.words) > 1 and unnamed  # a word alone that an item does not say makes it none of those found
+    denied = _denied(said, unnamed, (fields or _fields_of(store))([*unnamed, *shown])) if some else {}
     return Evidence(covers=covers, names=said.covers(named), known=known, denied=denied)
 
 

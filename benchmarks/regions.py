@@ -3,10 +3,7 @@
 Collages have exact truth and are synthetic (`benchmarks.collages`); each is asked for by the name of what was pasted.
 Whole pictures are photos asked for by captions that people wrote of all of them, and by the name of what fills them.
 Data: a folder with flickr8k.tar, grocery.tar, clothing.tar and imagenette.tar; only pictures that the starter was not
-trained on. Salience was chosen on collages of another seed, and so was what a reranker sees of a region.
-
-Beside the kinds of regions: what `vlm:starter` makes of the first 20 hits with `salient` ones, by the whole pictures
-alone and by the regions that answer too, of queries that the gate lets through and of every one.
+trained on. Salience was chosen on collages of another seed.
 
     python -m benchmarks.regions --data DIR [--encoder SPEC] [--only TASK ...] [--out benchmarks/results]
 """
@@ -15,8 +12,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,11 +19,10 @@ import numpy as np
 
 from benchmarks.collages import Box, Collage, collages, name_of
 from benchmarks.report import run
-from retriever import Account
 from sightline import Results, Sightline
 from sightline.evaluation.metrics import Values, by_query, compared, mean
 from sightline.media import to_jpeg
-from sightline.types import Hit, RegionKind
+from sightline.types import RegionKind
 from training.starter.sources import read
 
 Figures = dict[str, Any]
@@ -37,8 +31,6 @@ MEASURES = ("recall@10", "ndcg@10")
 FEWEST = 3  # collages that show a label, or it is not asked for
 SEED = 1
 K = 10
-RERANKER, READ = "vlm:starter", "salient"  # regions that it is tried with
-CAPTIONS = 12  # every so many of the captions is reranked
 
 
 def small(data: Path, encoder: str, work: Path) -> Figures:
@@ -99,10 +91,9 @@ def _collages(made: Sequence[Collage], encoder: str, work: Path) -> Figures:
         with Sightline.open(work / kind, encoder=encoder, store="faiss") as index:
             cost = _indexed(index, rows, kind)
             found = {label: index.search(label, k=K, target="image", least=0) for label in judged}
-            reranked = _reranked(index, {label: label for label in judged}, judged, MEASURES) if kind == READ else {}
         ranked = {label: [hit.id for hit in hits] for label, hits in found.items()}
         values[kind] = by_query(ranked, judged, MEASURES)
-        figures[kind] = {**_told(values, kind), **_boxes(found, by_id), **cost, **reranked}
+        figures[kind] = {**_told(values, kind), **_boxes(found, by_id), **cost}
     return figures
 
 
@@ -122,12 +113,9 @@ def _whole(
                 hits = index.search(said, k=K, target="image", least=0)
                 ranked[str(n)] = [hit.id for hit in hits]
                 took_ms.append(hits.took_ms)
-            texts = {str(n): text for n, (text, _) in enumerate(asked)}
-            some = dict(list(texts.items())[:: CAPTIONS if groups else 1])
-            reranked = _reranked(index, some, judged, measures) if kind == READ else {}
         values[kind] = by_query(ranked, judged, measures)
         told = _told(values, kind, groups=groups)
-        figures[kind] = {**told, **cost, "search p50 ms": round(float(np.median(took_ms)), 1), **reranked}
+        figures[kind] = {**told, **cost, "search p50 ms": round(float(np.median(took_ms)), 1)}
     return figures
 
 
@@ -142,51 +130,6 @@ def _indexed(index: Sightline, rows: Sequence[Mapping[str, Any]], kind: RegionKi
         "bytes of vectors a picture": round(4 * info["dim"] * info["vectors"] / len(rows)),
         "bytes on disk a picture": round(info["bytes_disk"] / len(rows)),
     }
-
-
-def _reranked(
-    index: Sightline, said: Mapping[str, str], judged: Mapping[str, set[str]], measures: Sequence[str]
-) -> Figures:
-    """What is gained by reading the first hits: over them, and by their regions over their whole pictures alone."""
-    told: Figures = {"queries": len(said)}
-    for gated in (False, True):
-        reranking = index.rerankers.named(RERANKER, gated=gated)
-        assert reranking
-        ranked: dict[str, dict[str, list[str]]] = {"first": {}, "whole": {}, "region": {}}
-        read = 0
-        for name, text in said.items():
-            account = Account()
-            boxed = index.search(text, k=reranking.depth, target="image", least=0, rerank="", account=account).hits
-            assert account.asked
-            wholes, by_id = [_whole_again(hit) for hit in boxed], {hit.id: hit for hit in boxed}
-            asked = account.asked.query, account.asked.terms, wholes
-            by_whole = reranking.rerank(*asked)
-            by_region = reranking.rerank(*asked, seen=partial(_as_found, by_id))
-            read += by_whole.told.read > 0
-            for order, hits in (("first", wholes), ("whole", by_whole.hits), ("region", by_region.hits)):
-                ranked[order][name] = [hit.id for hit in hits]
-        values = {
-            order: by_query(ids, {name: judged[name] for name in said}, measures) for order, ids in ranked.items()
-        }
-        pairs = {"whole pictures": ("first", "whole"), "regions too": ("first", "region"),
-                 "regions over whole pictures": ("whole", "region")}  # fmt: skip
-        told["first order"] = {name: str(one) for name, one in mean(values["first"]).items()}
-        told["gated" if gated else "every query"] = {"queries read": read} | {
-            what: {name: str(one) for name, one in compared(values[one], values[other]).items()}
-            for what, (one, other) in pairs.items()
-        }
-    return {f"reranked by {RERANKER}": told}
-
-
-def _as_found(by_id: Mapping[str, Hit], hits: Sequence[Hit]) -> list[Hit]:
-    """The hits as the search gave them, with their boxes."""
-    return [by_id[hit.id] for hit in hits]
-
-
-def _whole_again(hit: Hit) -> Hit:
-    """The hit without its box."""
-    own = {part.id: part for part in hit.item.parts}
-    return replace(hit, parts=tuple(own[part.id] for part in hit.parts))
 
 
 def _told(values: Mapping[str, Values], kind: str, *, groups: Sequence[str] | None = None) -> Figures:

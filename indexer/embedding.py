@@ -12,8 +12,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.regions import boxes_of, cut
+from indexer.regions import boxes_of
 from sightline.errors import EngineError
+from sightline.media import clipped
 from sightline.protocols import Encoder, Store
 from sightline.types import Box, Content, PartVectors, RegionKind, Space, Vectors
 
@@ -91,4 +92,4 @@ def _pieces(
         for box in boxes[digest]:
             pixels = content[0]
             assert not isinstance(pixels, str)
-            yield digest, (cut(pixels, box),)
+            yield digest, (clipped(pixels, box),)

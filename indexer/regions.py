@@ -38,13 +38,6 @@ def boxes_of(pixels: Pixels, kind: RegionKind) -> tuple[Box, ...]:
     )[: MOST if kind == "salient" else None]
 
 
-def cut(pixels: Pixels, box: Box) -> Pixels:
-    """What a box holds, rounded outwards to whole pixels."""
-    height, width = pixels.shape[:2]
-    rows = slice(int(box[1] * height), int(np.ceil(box[3] * height)))
-    return np.ascontiguousarray(pixels[rows, int(box[0] * width) : int(np.ceil(box[2] * width))])
-
-
 @cache
 def _grid() -> tuple[Box, ...]:
     places = [round(n * (1 - FIELD) / (FIELDS - 1), 6) for n in range(FIELDS)]

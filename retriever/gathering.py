@@ -16,6 +16,7 @@ from retriever.cursors import MOST_SHOWN
 from retriever.evidence import Evidence
 from retriever.feedback import FIELDS, by_fields
 from retriever.fusion import RRF_K, Fused, Vote, fuse
+from retriever.regions import located
 from retriever.terms import Aim, Terms, unsupported
 from retriever.words import ALL, SAID, SAYS, Said, by_words, said, saying_all
 from sightline.filters import And, Compare, HasId, Or, matches, same, values_of
@@ -42,6 +43,10 @@ class Plan:
     proven: bool = False  # whether evidence is wanted
     count: int = 0  # hits to come out of fusion
     account: Account = field(default_factory=Account)
+
+    def located(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+        """The hits, their pictures with the box of the region that answers best."""
+        return located(hits, self.aims, self.store, self.encoder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -18,6 +18,7 @@ from sightline.protocols import Reranker
 from sightline.reranked import Reranked
 from sightline.types import Hit, Query
 
+Seen = Callable[[Sequence[Hit]], Sequence[Hit]]  # hits as whoever reads them is to see them
 Kind = Literal["simple", "attributes", "composed", "negated", "pictured", "clear"]
 KINDS: tuple[Kind, ...] = ("simple", "attributes", "composed", "negated", "pictured", "clear")
 CLEAR = math.log(4)  # log-odds that the first hit has before the second: read again, those lost as much as they gained
@@ -91,8 +92,11 @@ class Reranking:
     trust: Trust = field(default_factory=Trust)
     gated: bool = True  # False: it is asked of every query, and believed at least as it would be untuned
 
-    def rerank(self, query: Query, terms: Terms, hits: Sequence[Hit]) -> Reordered:
-        """The hits in the order that both make, or as they were and a sentence that says why."""
+    def rerank(self, query: Query, terms: Terms, hits: Sequence[Hit], *, seen: Seen = tuple) -> Reordered:
+        """The hits in the order that both make, or as they were and a sentence that says why.
+
+        Asked, it reads them as `seen` gives them: with the regions that answer.
+        """
         kind = kind_of(terms, [hit.relevance for hit in hits[:2]])
         weight = self.trust.weights[kind] if self.gated else max(self.trust.weights[kind], 1.0)
         how = "as tuned here" if self.trust.tuned else "by default"
@@ -100,7 +104,7 @@ class Reranking:
             return Reordered(list(hits), self.unasked(f"{_ASKED[kind]}, {how}; ungated it reads them all"))
         head, tail = list(hits[: self.depth]), list(hits[self.depth :])
         try:
-            odds = self.judged(query, head)
+            odds = self.judged(query, seen(head))
         except EngineTimeout:
             return self._failed(hits, "Reranking took too long, so the first order stands.")
         except EngineError as exc:

@@ -22,7 +22,6 @@ from retriever.gathering import Plan, gather
 from retriever.lengths import fitted
 from retriever.likeness import hiding, likenesses
 from retriever.paging import Ranked, turned
-from retriever.regions import located
 from retriever.reranking import Reranking
 from retriever.rewriting import further
 from retriever.terms import Terms, aim, read
@@ -105,7 +104,7 @@ def search(
         show, place, k=k, store=store, encoder=encoder, picture=picture,
     )  # fmt: skip
     return Results(
-        located(page.hits, aims, store, encoder), warnings + page.warnings,
+        plan.located(page.hits), warnings + page.warnings,
         cursor=page.cursor, offset=place.shown + show.offset,
         facets=facets(store, show.facets, query.where) if show.facets else (), reranked=account.reranked,
         answered=page.answered, rewrites=query.rewrites, took_ms=(time.perf_counter() - started) * 1000,
@@ -143,7 +142,7 @@ def _ranked(plan: Plan, judging: Judging, depth: int, place: Place) -> Ranked:
     failed: tuple[str, ...] = ()
     if reranking and not all(place.has(hit.id) for hit in hits[: reranking.depth]):
         with account.timing("rerank"):
-            made = reranking.rerank(plan.query, plan.terms, hits)
+            made = reranking.rerank(plan.query, plan.terms, hits, seen=plan.located)
         hits, failed, account.reranked, account.judged = made.hits, made.warnings, made.told, made.judged
     kept = hits
     if least and answered is not None:

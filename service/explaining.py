@@ -29,6 +29,7 @@ from service.options import (
 )
 from service.tables import bar, channel, console, plain
 from sightline.errors import InputError
+from sightline.written import edges
 
 if TYPE_CHECKING:
     from retriever.calibration import Reason
@@ -177,6 +178,10 @@ def show_explanation(out: Console, found: Explanation) -> None:
     for warning in found.warnings:
         out.print(Text(f"! {plain(warning)}", style="yellow"))
     out.print(_channels(found))
+    for one in found.channels:
+        if one.box:
+            told = f"{channel(one.channel)}: found by the region {plain(one.part)}{edges(one.box)}"
+            out.print(Text(told, style="dim"))
     for line in (*map(_word, found.words), *_terms(found), *_pushes(found)):
         out.print(line)
     if found.reranked:

@@ -5,6 +5,7 @@ Knows nothing of commands or engines; everything that came from a catalog is pri
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -24,6 +25,7 @@ from rich.text import Text
 from sightline.reranked import Reranked
 from sightline.showing import Facet, Range
 from sightline.types import AddReport, Answer, FieldValue, Hit, Part, Results, Skipped
+from sightline.written import clip, edges
 
 NARROW = 64  # columns below which a table would be all wrapping: hits are written one under the other
 LONG_VALUE = 40  # characters beyond which a field's value is a text, not a fact to show at a glance
@@ -77,15 +79,16 @@ def key_fields(items: Iterable[Mapping[str, Any]], *, limit: int = 4) -> list[st
 
 
 def where_of(part: Part) -> str:
-    """Where a part's source is, as a user would open it: relative to here when it is below here."""
-    if not part.uri:
-        return part.id
-    if "://" in part.uri:
-        return plain(part.uri)
-    try:
-        return plain(os.path.relpath(part.uri)) if Path(part.uri).is_relative_to(Path.cwd()) else plain(part.uri)
-    except (OSError, ValueError):
-        return plain(part.uri)
+    """Where a part's source is, as a user would open it: relative to here when it is below here.
+
+    Of a file's box, as it is searched for: `photo.jpg[0.10,0.20,0.50,0.60]`.
+    """
+    where, held = part.uri or part.id, part.locator.box
+    if not part.uri or "://" in part.uri:
+        return plain(where + edges(held)) if held else plain(where)
+    with contextlib.suppress(OSError, ValueError):
+        where = os.path.relpath(where) if Path(where).is_relative_to(Path.cwd()) else where
+    return plain(clip(where, held)) if held else plain(where)
 
 
 def snippet(part: Part, *, limit: int = 160) -> str:
@@ -151,8 +154,8 @@ def _why(hit: Hit, names: Sequence[str]) -> Text:
     facts = _facts(hit, names)
     part = best_part(hit)
     lines = [facts] if facts.plain else []
-    if part is not None:
-        lines.append(Text(snippet(part), style=_linked(part)))
+    boxed = next((one for one in hit.parts if one.locator.box and one != part), None)  # behind a passage
+    lines += [Text(snippet(one), style=_linked(one)) for one in (part, boxed) if one is not None]
     if hit.folded:
         lines.append(Text(f"+{len(hit.folded)} alike: {', '.join(map(plain, hit.folded))}", style="dim"))
     return Text("\n").join(lines)
@@ -267,7 +270,7 @@ def place_of(part: Part) -> str:
     said += [f"page {locator.page}"] if locator.page is not None else []
     said += [f"characters {locator.chars[0]}–{locator.chars[1]}"] if locator.chars else []
     said += [f"{locator.time_s[0]:.0f}–{locator.time_s[1]:.0f} s"] if locator.time_s else []
-    said += [where_of(part)] if part.uri else []
+    said += [where_of(part)] if part.uri or locator.box else []
     return ", ".join(said)
 
 

@@ -5,6 +5,7 @@ Does not know where bytes come from, nor what an encoder does with the pixels; `
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -12,9 +13,9 @@ from PIL import Image
 
 from sightline import pictures
 from sightline.pictures import MAX_PIXELS, WORKING_PIXELS, sniff
-from sightline.types import Pixels
+from sightline.types import Box, Pixels
 
-__all__ = ["MAX_PIXELS", "WORKING_PIXELS", "decode", "resize", "sniff", "thumbnail", "to_jpeg"]
+__all__ = ["MAX_PIXELS", "WORKING_PIXELS", "clipped", "decode", "resize", "sniff", "thumbnail", "to_jpeg"]
 
 
 def decode(data: bytes, *, source: str = "", max_pixels: int = MAX_PIXELS) -> Pixels:
@@ -46,6 +47,14 @@ def resize(
     resized = Image.fromarray(pixels).resize((wide, high), method)
     left, top = round((wide - size) / 2), round((high - size) / 2)
     return np.array(resized.crop((left, top, left + size, top + size)))
+
+
+def clipped(pixels: Pixels, box: Box) -> Pixels:
+    """The pixels a box touches, one at least: (height, width, 3) -> (rows, columns, 3)."""
+    height, width = pixels.shape[:2]
+    x0, y0 = min(math.floor(box[0] * width), width - 1), min(math.floor(box[1] * height), height - 1)
+    rows = slice(y0, max(math.ceil(box[3] * height), y0 + 1))
+    return np.ascontiguousarray(pixels[rows, x0 : max(math.ceil(box[2] * width), x0 + 1)])
 
 
 def thumbnail(pixels: Pixels, *, side: int = 320) -> bytes:

@@ -5,7 +5,6 @@ Knows what may be asked; knows no index: the fields that a filter may name are h
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -13,10 +12,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from sightline import decoding, filters
-from sightline.algebra import Box, Clipped, Expression
+from sightline.algebra import Clipped, Expression
 from sightline.decoding import Limits, Picture
 from sightline.errors import InputError
 from sightline.filters import Filter
+from sightline.media import clipped
 from sightline.stores.checks import check_text
 from sightline.types import FieldSummary, Like, Pixels, Query, Term
 
@@ -105,10 +105,3 @@ def _content(sought: str | Clipped | Like, limits: Limits) -> str | Pixels | Lik
         pixels = decoding.pixels_of(sought.picture, limits)
         return pixels if sought.box is None else clipped(pixels, sought.box)
     return sought.strip() if isinstance(sought, str) else sought
-
-
-def clipped(pixels: Pixels, box: Box) -> Pixels:
-    """The pixels a box touches, one at least: (height, width, 3) -> (rows, columns, 3)."""
-    height, width = pixels.shape[:2]
-    x0, y0 = min(math.floor(box[0] * width), width - 1), min(math.floor(box[1] * height), height - 1)
-    return pixels[y0 : max(math.ceil(box[3] * height), y0 + 1), x0 : max(math.ceil(box[2] * width), x0 + 1)]

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.algebra import Expression, image, like, text
+from sightline.algebra import Box, Clipped, Expression, image, like, text
 from sightline.errors import InputError
 
 FLAG = "= "
@@ -71,6 +71,32 @@ def parse(query: str) -> Expression | str:
             raise InputError(f"the query cannot be read {place}: {exc.why}") from exc
         return query
     return total if flagged or _is_expression(found) else query
+
+
+def clip(path: str, box: Box) -> str:
+    """What a box of a picture holds, as `parse` reads it; quoted where the path alone would be read otherwise."""
+    held = edges(box)
+    if _names(path + held, path):
+        return path + held
+    escaped = re.sub(r'(["\\\\])', r"\\\1", path)
+    return f'image:"{escaped}"{held}'
+
+
+def edges(box: Box) -> str:
+    """A box as it is written: rounded outwards to two decimals."""
+    x0, y0, x1, y1 = (round(100 * edge, 6) for edge in box)
+    outer = (math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1))
+    return f"[{','.join(f'{edge / 100:.2f}' for edge in outer)}]"
+
+
+def _names(query: str, path: str) -> bool:
+    """Whether a text is read as a clip of the picture of this path, and nothing else."""
+    try:
+        read = parse(query)
+    except InputError:
+        return False
+    sought = read.operands[0].sought if isinstance(read, Expression) else None
+    return isinstance(sought, Clipped) and sought.box is not None and sought.picture == Path(path).expanduser()
 
 
 def _is_expression(found: list[_Read]) -> bool:

@@ -2,6 +2,7 @@
 
 import { explain, showPicture } from "./api.js";
 import { make } from "./dom.js";
+import { regionOver } from "./region.js";
 
 const CHANNELS = { clip: "Picture", dense: "Meaning", words: "Words" };
 const ADJUSTED = {
@@ -21,7 +22,8 @@ function channel(one, most) {
   const likeness = one.channel === "words" ? (one.score === null ? null : `${percent(one.score)} of the words`)
     : (one.cosine === null ? null : `likeness ${one.cosine.toFixed(2)}`);
   const place = one.place === null ? "not among its first" : `place ${one.place.toLocaleString()}`;
-  const told = [place, likeness, one.lent ? "counts twice, for it has no other kind" : null].filter(Boolean).join(" · ");
+  const notes = [one.box ? "by the region outlined" : null, one.lent ? "counts twice, for it has no other kind" : null];
+  const told = [place, likeness, ...notes].filter(Boolean).join(" · ");
   return make(
     "div",
     { class: "channel", title: `adds ${one.added.toFixed(5)} to the score` },
@@ -84,17 +86,19 @@ function said(found) {
   ];
 }
 
-function frame(hit, collection) {
+// The picture that was found, with the region it was found by; `seen` is what the picture channel made of the item.
+function frame(hit, seen, collection) {
   const under = make("img", { class: "large", alt: "" });
-  showPicture(under, collection, hit.picture).catch(() => under.remove());
+  showPicture(under, collection, seen?.part ?? hit.picture).catch(() => under.remove());
+  const region = seen?.box ? regionOver(under, seen.box) : null;
   const told = make("p", { class: "muted", role: "status" }, "Looking where the picture answers…");
-  return { under, told, whole: make("div", { class: "pictures" }, make("div", { class: "mapped" }, under), told) };
+  const mapped = make("div", { class: "mapped" }, under, region);
+  return { under, told, whole: make("div", { class: "pictures" }, mapped, told) };
 }
 
 // Lays the map over the picture; with several terms, buttons choose which of them is shown.
-function lay({ under, told, whole }, maps, collection) {
+function lay({ under, told, whole }, maps) {
   if (!maps.length) return told.replaceChildren("There is no map: nothing of the query is looked for in pictures.");
-  if (maps[0].part) showPicture(under, collection, maps[0].part).catch(() => {});
   const layer = make("img", { class: "layer", alt: "", src: maps[0].layer });
   under.after(layer);
   const names = [...maps.map((one) => one.term || (maps.length > 1 ? "All of it" : "Map")), "No map"];
@@ -115,7 +119,8 @@ function lay({ under, told, whole }, maps, collection) {
 export async function openWhy(dialog, hit, { collection, asked, image }) {
   const fields = { ...asked, id: hit.id, k: Math.max(asked.k, hit.rank) };
   const found = await explain(collection, fields, image);
-  const picture = hit.picture ? frame(hit, collection) : null;
+  const seen = found.channels.find((one) => one.channel === "clip");
+  const picture = hit.picture ? frame(hit, seen, collection) : null;
   const close = make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close() }, "✕");
   const where = found.rank === null ? found.absent : `Hit ${found.rank}`;
   const heading = make("h2", { id: "detail-title" }, `Why “${hit.title}”`);
@@ -126,7 +131,7 @@ export async function openWhy(dialog, hit, { collection, asked, image }) {
   close.focus();
   if (!picture) return;
   try {
-    lay(picture, (await explain(collection, { ...fields, map: true }, image)).maps, collection);
+    lay(picture, (await explain(collection, { ...fields, map: true }, image)).maps);
   } catch (error) {
     picture.told.replaceChildren(`There is no map: ${error.message}`);
   }

@@ -17,7 +17,7 @@ from typing import Literal
 from sightline.errors import EngineError, EngineTimeout
 from sightline.protocols import ChatModel
 from sightline.rerankers.listwise import REPLY_CHARS, odds_of, ordered, parse_order, spoken, windows
-from sightline.rerankers.reading import Asked, PictureOf, asked_of, first_picture, log_odds, words_of
+from sightline.rerankers.reading import Asked, PictureOf, asked_of, log_odds, pictures_of, words_of
 from sightline.types import Content, Hit, Message, Query
 
 AT_ONCE = 4  # pointwise questions in flight: servers batch them
@@ -36,6 +36,7 @@ ALL = (
     "Order these items from the one that fits best to the one that fits worst. Answer with their numbers only, in this "
     "form: [2] > [1] > [3]"
 )
+REGION = "The part of that picture that the search found:"
 
 _FIRST_WORD = re.compile(r"\W*([A-Za-z]+)")
 _WORD_ENDED = re.compile(r"\W*[A-Za-z]+[^A-Za-z]")
@@ -155,11 +156,12 @@ class ChatReranker:
     def _shown(self, hit: Hit) -> Content:
         """What the model sees of a hit: its words as marked data, and its first picture; nothing where it has neither.
 
-        The words are escaped, so that no text can close its own block.
+        Where a region answers, that too. The words are escaped, so that no text can close its own block.
         """
-        seen, words = first_picture(hit, self._picture), words_of(hit, chars=ITEM_CHARS)
+        seen, words = pictures_of(hit, self._picture), words_of(hit, chars=ITEM_CHARS)
         marked = f"<item>\n{html.escape(words, quote=False)}\n</item>"
-        return ((marked,) if seen is None else (marked, seen)) if words or seen is not None else ()
+        region: Content = (REGION, *seen[1:]) if seen[1:] else ()
+        return (marked, *seen[:1], *region) if words or seen else ()
 
 
 def _written(asked: Asked) -> Content:

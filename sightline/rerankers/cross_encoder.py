@@ -21,7 +21,7 @@ from PIL import Image
 from sightline.encoders import hub
 from sightline.encoders.torchvision_repair import repair
 from sightline.errors import ConfigError, EngineError, EngineTimeout, MissingExtra
-from sightline.rerankers.reading import Asked, PictureOf, asked_of, first_picture, words_of
+from sightline.rerankers.reading import Asked, PictureOf, asked_of, pictures_of, words_of
 from sightline.types import Hit, Pixels, Query
 
 STEP = 8  # pairs in one batch, and between two looks at the clock
@@ -116,16 +116,21 @@ class CrossEncoderReranker:
     def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
         """By hit the log-odds of belonging together, less those of what is unwanted.
 
+        Where a region answers and the model sees, the mean of the two with the picture and with the region; what is
+        unwanted is held against the whole picture alone.
         Raises EngineTimeout; EngineError for a query with a picture where the model reads words only, for one with
         several pictures or with nothing that is wanted, and when the model fails.
         """
         wanted, unwanted = self._sides(asked_of(query))
         until = time.monotonic() + self._timeout_s
-        read = {at: side for at, hit in enumerate(hits) if (side := self._read(hit))}
+        read = {at: sides for at, hit in enumerate(hits) if (sides := self._read(hit))}
         odds = dict.fromkeys(read, 0.0)
-        for side, sign in [(wanted, 1), *((one, -1) for one in unwanted)]:
-            for at, one in zip(read, self._scores(side, list(read.values()), until), strict=True):
-                odds[at] += sign * one
+        each = [(at, side) for at, sides in read.items() for side in sides]
+        for (at, _), one in zip(each, self._scores(wanted, [side for _, side in each], until), strict=True):
+            odds[at] += one / len(read[at])
+        for against in unwanted:
+            for at, one in zip(read, self._scores(against, [sides[0] for sides in read.values()], until), strict=True):
+                odds[at] -= one
         return [odds.get(at) for at in range(len(hits))]
 
     def _sides(self, asked: Asked) -> tuple[Side, list[Side]]:
@@ -137,8 +142,10 @@ class CrossEncoderReranker:
         against += [_side("", shown) for shown in asked.unwanted_pictures]
         return _side(asked.text, asked.pictures[0] if asked.pictures else None), against
 
-    def _read(self, hit: Hit) -> Side:
-        return _side(words_of(hit, chars=WORDS_CHARS), first_picture(hit, self._picture) if self._model.sees else None)
+    def _read(self, hit: Hit) -> list[Side]:
+        """The hit's side of a pair, and again with the region that answers for its picture; [] with nothing to read."""
+        words, seen = words_of(hit, chars=WORDS_CHARS), pictures_of(hit, self._picture) if self._model.sees else ()
+        return [side for one in seen or (None,) if (side := _side(words, one))]
 
     def _scores(self, asked: Side, read: Sequence[Side], until: float) -> list[float]:
         scores: list[float] = []

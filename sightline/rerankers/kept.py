@@ -16,6 +16,7 @@ import numpy as np
 
 from sightline.errors import EngineError
 from sightline.protocols import Reranker
+from sightline.rerankers.reading import region_of
 from sightline.types import Hit, Like, Query
 
 MOST = 10_000  # judgements, or orders of a whole set: some 2 MB where each is of one hit
@@ -130,10 +131,13 @@ def _asked(query: Query) -> bytes:
 
 
 def _key(asked: bytes, hit: Hit) -> bytes:
-    """A digest of the question and of all that a reranker may read of a hit: fields, and the parts by their digests."""
+    """A digest of the question and of all that a reranker may read of a hit: fields, and the parts by their digests.
+
+    Of a part that answers by a region of it, that region too.
+    """
     told = hashlib.sha256(asked)
     told.update(repr(list(hit.item.fields.items())).encode())
     for parts in (hit.parts, hit.item.parts):
         told.update(b"parts")
-        told.update("".join(f"|{part.modality} {part.digest}" for part in parts).encode())
+        told.update("".join(f"|{part.modality} {part.digest}{region_of(hit, part) or ''}" for part in parts).encode())
     return told.digest()

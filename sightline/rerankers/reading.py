@@ -1,4 +1,4 @@
-"""What every reranker does alike: find the picture and the words of a hit, tell what a query asks, and say how sure an
+"""What every reranker does alike: find the pictures and the words of a hit, tell what a query asks, and say how sure an
 answer is.
 
 Knows nothing of models or of what becomes of the answers.
@@ -14,7 +14,8 @@ from itertools import chain
 import numpy as np
 from PIL import Image
 
-from sightline.types import FieldValue, Hit, Part, Pixels, Query
+from sightline.media import clipped
+from sightline.types import Box, FieldValue, Hit, Part, Pixels, Query
 
 PictureOf = Callable[[Part], Pixels | None]  # the pixels of an image part, None where there are none
 SIDE = 512  # pixels: no reranker is shown a longer side. Some 300 tokens; hits come as thumbnails and are smaller
@@ -47,10 +48,34 @@ def asked_of(query: Query) -> Asked:
     )
 
 
-def first_picture(hit: Hit, picture: PictureOf) -> Pixels | None:
-    """The hit's best part that is a picture, else its item's first, no larger than `SIDE`; None where it has none."""
-    parts = (part for part in (*hit.parts, *hit.item.parts) if part.modality == "image")
-    return next((shrunk(pixels) for part in parts if (pixels := picture(part)) is not None), None)
+def pictures_of(hit: Hit, picture: PictureOf) -> tuple[Pixels, ...]:
+    """The hit's best part that is a picture, else its item's first, and where a region of it answers what that holds.
+
+    None is larger than `SIDE`; () where there is no picture.
+    """
+    for part in (*hit.parts, *hit.item.parts):
+        pixels = picture(part) if part.modality == "image" else None
+        if pixels is not None:
+            box = region_of(hit, part)
+            return (shrunk(pixels),) if box is None else (shrunk(pixels), shrunk(clipped(pixels, box)))
+    return ()
+
+
+def region_of(hit: Hit, part: Part) -> Box | None:
+    """Where a part of a hit answers, in 0-1 of what the part itself holds; None: all of it does."""
+    box = part.locator.box
+    own = next((one.locator.box for one in hit.item.parts if one.id == part.id), None) if box else None
+    if box is None or box == own:
+        return None
+    x0, y0, x1, y1 = own or (0.0, 0.0, 1.0, 1.0)
+    within = (
+        (box[0] - x0) / (x1 - x0),
+        (box[1] - y0) / (y1 - y0),
+        (box[2] - x0) / (x1 - x0),
+        (box[3] - y0) / (y1 - y0),
+    )
+    left, top, right, bottom = (min(max(edge, 0.0), 1.0) for edge in within)
+    return left, top, right, bottom
 
 
 def shrunk(pixels: Pixels) -> Pixels:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sightline.errors import EngineError, EngineTimeout
-from sightline.rerankers.reading import PictureOf, asked_of, first_picture, log_odds
+from sightline.rerankers.reading import PictureOf, asked_of, log_odds, pictures_of
 from sightline.types import Hit, Pixels, Query
 
 STEP = 8  # pictures between two looks at the clock
@@ -44,17 +44,22 @@ class YesNoReranker:
     def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
         """By hit the log-odds of yes; a match of unwanted words makes it as unlikely as the model is sure of that.
 
+        Where a region answers, the mean of the two for the picture and for the region; unwanted words are asked about
+        the whole picture alone.
         Raises EngineTimeout; EngineError for a query with a picture or without words, and when the model fails.
         """
         asked = asked_of(query)
         if not asked.of_words:
             raise EngineError(f"{self.name} judges pictures by words, and this query is not of words alone")
         until = time.monotonic() + self._timeout_s
-        shown = {at: seen for at, hit in enumerate(hits) if (seen := first_picture(hit, self._picture)) is not None}
+        shown = {at: seen for at, hit in enumerate(hits) if (seen := pictures_of(hit, self._picture))}
         fits = dict.fromkeys(shown, 0.0)
-        for text, sign in [(asked.text, 1), *((text, -1) for text in asked.unwanted)]:
-            for at, likely in zip(shown, self._asked(text, list(shown.values()), until), strict=True):
-                fits[at] += sign * log_odds(likely)
+        each = [(at, one) for at, seen in shown.items() for one in seen]
+        for (at, _), likely in zip(each, self._asked(asked.text, [one for _, one in each], until), strict=True):
+            fits[at] += log_odds(likely) / len(shown[at])
+        for text in asked.unwanted:
+            for at, likely in zip(shown, self._asked(text, [seen[0] for seen in shown.values()], until), strict=True):
+                fits[at] -= log_odds(likely)
         return [fits.get(at) for at in range(len(hits))]
 
     def _asked(self, text: str, pictures: Sequence[Pixels], until: float) -> list[float]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sightline.stores import sqlite
 from sightline.stores.chance import Which
-from sightline.stores.faiss_exact import MOST_TIES, SPARE, by_score, rows_of, selector, ties
+from sightline.stores.faiss_exact import EACH, MOST_TIES, SPARE, by_score, rows_of, selector, ties
 from sightline.stores.faiss_files import Record, is_sound
 from sightline.stores.faiss_kinds import GPU_MOST, Kind, gpu_search, kind_named, nearest, on_gpu, read
 from sightline.types import Modality, PartHit, Vectors
@@ -33,6 +33,30 @@ class _Asked:
     only: faiss.IDSelector | None
     mask: NDArray[np.bool_] | None
     narrow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """(n,) rows with their parts, their cosines, and what the codes gave them or their parts."""
+
+    rows: NDArray[np.int64]
+    parts: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    codes: NDArray[np.float32]
+
+    def with_more(self, other: _Scored) -> _Scored:
+        """Both."""
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("rows", "parts", "scores", "codes"))
+        return _Scored(*map(np.concatenate, pairs))
+
+    def of_best(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """A row of each of the k best parts, and the lowest code of the part."""
+        order = np.argsort(-self.scores, kind="stable")
+        parts, first, part_of = np.unique(self.parts[order], return_index=True, return_inverse=True)
+        lowest = np.full(len(parts), np.inf, np.float32)
+        np.minimum.at(lowest, part_of, self.codes[order])
+        best = np.argsort(first)[:k]  # where each part comes first in the order of scores
+        return self.rows[order[first[best]]], lowest[best]
 
 
 class Built:
@@ -106,7 +130,8 @@ class Built:
         if not asked.allowed:
             return [[] for _ in queries]
         effort = self.effort if effort is None else effort
-        pool = min(asked.allowed, self._kind.pool * k * (1 if which == "wholes" else self._most) + SPARE)
+        each = 1 if which == "wholes" else min(self._most, EACH)
+        pool = min(asked.allowed, self._kind.pool * k * each + SPARE)
         if asked.allowed <= max(pool, FEW):
             everything = np.arange(self._rows.shape[1]) if asked.mask is None else np.flatnonzero(asked.mask)
             scores = np.zeros(len(everything), np.float32)
@@ -190,12 +215,11 @@ class Built:
         approximate: NDArray[np.float32],
     ) -> tuple[list[PartHit], float, int]:
         """The k best parts among some rows, the lowest approximate score of them, and how many tie at the end."""
-        at, approximate = self._whole_parts(at, approximate, asked.mask)
-        ids, parts, vectors = sqlite.vectors_of(connection, self._rows[0, at], self._index.d)
-        given = approximate[np.searchsorted(self._rows[0, at], ids)]
-        scores = np.einsum("nd,d->n", vectors, query)  # row by row: equal rows tie exactly
+        found = self._scored(connection, query, at, approximate)
+        if self._most > 1 and len(found.rows):
+            found = found.with_more(self._scored(connection, query, *self._beside(found, k, at, asked.mask)))
         best: dict[int, tuple[float, float]] = {}
-        for score, part, code in zip(scores.tolist(), parts.tolist(), given.tolist(), strict=True):
+        for score, part, code in zip(found.scores.tolist(), found.parts.tolist(), found.codes.tolist(), strict=True):
             if part not in best or score > best[part][0]:
                 best[part] = score, code
         last = sorted((score for score, _ in best.values()), reverse=True)[:k][-1:]
@@ -205,30 +229,31 @@ class Built:
         tied = ties((score for score, _ in near.values()), hits[-1].score) if hits else 0
         return hits, min((code for _, code in near.values()), default=np.inf), tied
 
-    def _whole_parts(
-        self, at: NDArray[np.int64], approximate: NDArray[np.float32], allowed: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Rows, ascending, with all others of their parts that are allowed (None: all).
-
-        A graph may have come upon a part by a lesser vector alone. What was not found itself has the lowest score that
-        its part was found by. A part's vectors are written together, so that its rows lie side by side.
-        """
+    def _scored(
+        self, connection: sqlite3.Connection, query: Vectors, at: NDArray[np.int64], codes: NDArray[np.float32]
+    ) -> _Scored:
+        """Those of some rows that are still there, scored by their stored vectors."""
         order = np.argsort(at)  # rows and vector ids ascend together
-        at, approximate = at[order], approximate[order]
-        if self._most == 1 or not len(at):
-            return at, approximate
-        owners = self._rows[1]
-        steps = np.arange(1 - self._most, self._most)
-        around = at[:, None] + steps  # (n, 2 most - 1)
-        inside = (around >= 0) & (around < len(owners))
+        at, codes = at[order], codes[order]
+        ids, parts, vectors = sqlite.vectors_of(connection, self._rows[0, at], self._index.d)
+        there = np.searchsorted(self._rows[0, at], ids)
+        scores = np.einsum("nd,d->n", vectors, query)  # row by row: equal rows tie exactly
+        return _Scored(at[there], parts, scores, codes[there])
+
+    def _beside(
+        self, found: _Scored, k: int, at: NDArray[np.int64], allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The rows of the k best parts that are not among `at` and allowed (None: all), with their part's lowest code.
+
+        A part may have been found by a lesser vector alone, where a search looks into the likely places only, and it
+        scores by its best. Of parts behind them no more is read: that would be most of what a search takes. A part's
+        vectors are written together, so that its rows lie side by side.
+        """
+        rows, codes = found.of_best(k)
+        around = rows[:, None] + np.arange(1 - self._most, self._most)  # (n, 2 most - 1)
+        inside = (around >= 0) & (around < self._rows.shape[1])
         beside = np.where(inside, around, 0)
-        same = inside & (owners[beside] == owners[at][:, None])
+        more = inside & (self._rows[1, beside] == self._rows[1, rows][:, None]) & ~np.isin(beside, at)
         if allowed is not None:
-            same &= allowed[beside]
-        rows, scores = around[same], np.broadcast_to(approximate[:, None], around.shape)[same]
-        rows, scores = np.concatenate([at, rows]), np.concatenate([approximate, scores])
-        first = np.lexsort((scores, np.arange(len(rows)) >= len(at), rows))  # what was found itself before the others
-        rows, scores = rows[first], scores[first]
-        new = np.ones(len(rows), bool)
-        new[1:] = rows[1:] != rows[:-1]
-        return rows[new], scores[new]
+            more &= allowed[beside]
+        return around[more], np.broadcast_to(codes[:, None], around.shape)[more]

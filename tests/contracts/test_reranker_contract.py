@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from sightline.errors import EngineError, EngineTimeout
+from sightline.media import clipped
 from sightline.rerankers import open_reranker
 from sightline.rerankers.kept import Judging, Kept
 from sightline.rerankers.yes_no import YesNoReranker
-from sightline.types import Hit, Item, Part, Pixels, Query, Term
+from sightline.types import Box, Hit, Item, Locator, Part, Pixels, Query, Term
 from tests.extras import needs
 from tests.mllms.scripted_server import Rule, orders_by_redness, red_is_yes, redness_by_logprobs, says, scripted
 
@@ -45,12 +46,17 @@ class Opened:
         return self.open(60).judge
 
 
+LOWER_LEFT: Box = (0.0, 0.5, 0.5, 1.0)
+PIECE = "piece of "  # a digest of what the lower left of a picture holds
+
+
 def picture(part: Part) -> Pixels | None:
-    if not part.digest.isdigit():
+    red = part.digest.removeprefix(PIECE)
+    if not red.isdigit():
         return None
     shown = np.random.default_rng(7).integers(0, 60, (24, 32, 3)).astype(np.uint8)
-    shown[..., 0] = int(part.digest)
-    return shown
+    shown[..., 0] = int(red)
+    return clipped(shown, LOWER_LEFT) if part.digest.startswith(PIECE) else shown
 
 
 def hits(count: int) -> list[Hit]:
@@ -193,6 +199,41 @@ def test_many_are_judged_as_each_alone(engine: Opened) -> None:
     given = hits(19)
     together = engine.judge(RED, given)
     assert together[::6] == pytest.approx([engine.judge(RED, [one])[0] for one in given[::6]], abs=1e-4)
+
+
+# -- of regions
+
+
+def by_a_region(given: Hit) -> Hit:
+    return replace(given, parts=tuple(replace(part, locator=Locator(box=LOWER_LEFT)) for part in given.parts))
+
+
+@over("vlm:starter", "vlm:FOLDER", "cross-encoder that sees")
+def test_where_a_region_answers_it_counts_as_much_as_the_picture(engine: Opened) -> None:
+    wholes = hits(3)
+    pieces = [
+        replace(one, parts=parts, item=replace(one.item, parts=parts))
+        for one in wholes
+        for parts in [tuple(replace(part, digest=PIECE + part.digest) for part in one.parts)]
+    ]
+    apart = [(a or 0.0, b or 0.0) for a, b in zip(*(engine.judge(RED, some) for some in (wholes, pieces)), strict=True)]
+    assert any(abs(a - b) > 1e-3 for a, b in apart)
+    mixed = [by_a_region(wholes[0]), wholes[1], by_a_region(wholes[2])]
+    truth = [sum(apart[0]) / 2, apart[1][0], sum(apart[2]) / 2]
+    assert engine.judge(RED, mixed) == pytest.approx(truth, abs=1e-4)
+
+
+@over("vlm:starter", "vlm:FOLDER", "cross-encoder that sees")
+def test_what_is_unwanted_is_held_against_the_whole_picture(engine: Opened) -> None:
+    given = [by_a_region(one) for one in hits(3)]
+    wanted, whole = engine.judge(RED, given), engine.judge(Query((Term("mug"),)), hits(3))
+    both = engine.judge(Query((Term("red"), Term("mug", -0.5))), given)
+    assert both == pytest.approx([a - b for a, b in zip(wanted, whole, strict=True)], abs=1e-4)  # type: ignore[operator]
+
+
+@over(OF_WORDS)
+def test_who_reads_words_sees_no_region(engine: Opened) -> None:
+    assert engine.judge(RED, [by_a_region(one) for one in hits(3)]) == engine.judge(RED, hits(3))
 
 
 # -- of queries

@@ -63,3 +63,34 @@ def test_the_box_lies_over_the_thing(wall: Path, tmp_path: Path, page_at: Callab
         large, inside = page.locator("dialog .large").bounding_box(), page.locator("dialog .region").bounding_box()
         assert (inside["x"] - large["x"]) / large["width"] == pytest.approx(x0, abs=0.02)
         assert inside["height"] / large["height"] == pytest.approx(y1 - y0, abs=0.03)
+
+
+def test_why_outlines_the_region_under_its_map_and_without(
+    wall: Path,
+    tmp_path: Path,
+    page_at: Callable[..., Any],  # noqa: F811
+) -> None:
+    with Sightline.open(tmp_path) as opened:
+        titles = {"thing": "Wall with a mug", "plain": "Wall without a mug"}
+        rows = [{"id": name, "title": said, "image": str(wall / f"{name}.png")} for name, said in titles.items()]
+        assert opened.add(*rows, regions="salient").regions > 0
+        hits = opened.search("a mug", least=0)
+        x0, y0, x1, _ = next(part.locator.box for hit in hits for part in hit.parts if part.locator.box)
+    with served(Settings.read(index=tmp_path)) as url:
+        page = page_at(url)
+        page.fill("#query", "a mug")
+        page.press("#query", "Enter")
+        page.wait_for_selector(".card .frame img.there")
+        page.click('.why[aria-label="Why Wall with a mug"]')
+        page.wait_for_selector("#detail .layer")
+        assert "by the region outlined" in page.locator("#detail .channel", has_text="Picture").text_content()
+        for _ in ("with the map", "without"):
+            large, inside = (page.locator(f"#detail .{name}").bounding_box() for name in ("large", "region"))
+            assert (inside["x"] - large["x"]) / large["width"] == pytest.approx(x0, abs=0.02)
+            assert (inside["y"] - large["y"]) / large["height"] == pytest.approx(y0, abs=0.02)
+            assert inside["width"] / large["width"] == pytest.approx(x1 - x0, abs=0.03)
+            page.click("#detail >> text=No map")
+        page.keyboard.press("Escape")
+        page.click('.why[aria-label="Why Wall without a mug"]')
+        page.wait_for_selector("#detail .layer")
+        assert page.locator("#detail .region").count() == 0

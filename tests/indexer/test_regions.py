@@ -12,9 +12,10 @@ from PIL import Image, ImageDraw
 
 import indexer
 from indexer import regioning
-from indexer.regions import FIELDS, MOST, SMALLEST, boxes_of, cut
+from indexer.regions import FIELDS, MOST, SMALLEST, boxes_of
 from sightline.decoding import DEFAULT
 from sightline.errors import EngineError, InputError
+from sightline.media import clipped
 from sightline.types import Box, RegionKind, Space, Vectors
 from tests.indexer.grid import GridEncoder
 from tests.indexer.indexing import Collection
@@ -80,7 +81,7 @@ def test_a_grid_covers_all_of_a_picture_and_overlaps() -> None:
 def test_no_region_is_too_small_to_show_anything(kind: RegionKind, size: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     for box in boxes_of(noise, kind):
-        assert min(cut(noise, box).shape[:2]) >= SMALLEST
+        assert min(clipped(noise, box).shape[:2]) >= SMALLEST
         assert 0 <= box[0] < box[2] <= 1
         assert 0 <= box[1] < box[3] <= 1
 
@@ -94,8 +95,8 @@ def test_the_same_picture_has_the_same_regions() -> None:
 
 def test_a_box_is_cut_out_whole() -> None:
     pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    np.testing.assert_array_equal(cut(pixels, (0.0, 0.0, 1.0, 1.0)), pixels)
-    np.testing.assert_array_equal(cut(pixels, (0.4, 0.3, 0.6, 0.6)), pixels[1:3, 2:4])  # outwards to whole pixels
+    np.testing.assert_array_equal(clipped(pixels, (0.0, 0.0, 1.0, 1.0)), pixels)
+    np.testing.assert_array_equal(clipped(pixels, (0.4, 0.3, 0.6, 0.6)), pixels[1:3, 2:4])  # outwards to whole pixels
 
 
 # -- in a collection ---------------------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ def agrees(collection: Collection, folder: Path, kind: RegionKind) -> None:
     for name, (vectors, boxes) in parts(collection).items():
         pixels = np.asarray(Image.open(folder / name).convert("RGB"))
         assert boxes == boxes_of(pixels, kind)
-        truth = encoder.encode_documents([(pixels,), *((cut(pixels, box),) for box in boxes)])
+        truth = encoder.encode_documents([(pixels,), *((clipped(pixels, box),) for box in boxes)])
         np.testing.assert_allclose(vectors, truth, atol=1e-6)
 
 

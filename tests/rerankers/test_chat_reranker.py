@@ -17,11 +17,11 @@ from retriever.reranking import weighed
 from sightline.errors import EngineError, EngineTimeout
 from sightline.mllms import open_chat
 from sightline.rerankers import open_reranker
-from sightline.rerankers.chat import ITEM_CHARS, ChatReranker, Mode
+from sightline.rerankers.chat import ITEM_CHARS, REGION, ChatReranker, Mode
 from sightline.rerankers.kept import Kept
 from sightline.rerankers.listwise import LISTED, STRIDE, WINDOW, ordered, parse_order, windows
 from sightline.rerankers.reading import SIDE, log_odds
-from sightline.types import Hit, Item, Part, Pixels, Query, Term
+from sightline.types import Hit, Item, Locator, Part, Pixels, Query, Term
 from tests.extras import needs
 from tests.mllms import tiny_vlm
 from tests.mllms.scripted_server import (
@@ -101,6 +101,19 @@ def test_without_log_probabilities_one_call_gives_the_order(script: Script) -> N
 
     assert ids(reranked(script, rule=rule)) == ["red-220", "red-150", "red-90", "red-30"]
     assert [len(turn.pictures) for turn in script.turns] == [1, 4]
+
+
+@pytest.mark.parametrize("mode", ["pointwise", "listwise"])
+def test_a_region_is_shown_behind_its_picture_and_said_to_be_one(script: Script, mode: Mode) -> None:
+    boxed = replace(HITS[2], parts=(replace(HITS[2].parts[0], locator=Locator(box=(0.0, 0.5, 0.25, 1.0))),))
+    rule = red_is_yes if mode == "pointwise" else orders_by_redness
+    reranked(script, rule=rule, mode=mode, hits=[HITS[0], boxed, HITS[3]])
+    pieces = [piece for turn in script.turns for piece in turn.pieces]
+    shapes = [piece if isinstance(piece, str) else piece.shape for piece in pieces]
+    at = next(at for at, piece in enumerate(shapes) if isinstance(piece, str) and REGION in piece)
+    assert (shapes[at - 1], shapes[at + 1]) == ((32, 32, 3), (16, 8, 3))
+    assert sum(shape == (32, 32, 3) for shape in shapes) == 3
+    assert sum(shape == (16, 8, 3) for shape in shapes) == 1
 
 
 def test_a_hit_left_out_of_the_order_stays_behind(script: Script) -> None:

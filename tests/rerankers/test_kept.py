@@ -11,7 +11,7 @@ import pytest
 
 from sightline.errors import EngineError, EngineTimeout
 from sightline.rerankers.kept import Kept
-from sightline.types import Hit, Item, Like, Part, Query, Term
+from sightline.types import Hit, Item, Like, Locator, Part, Query, Term
 
 RED = Query((Term("red"),))
 
@@ -100,6 +100,27 @@ def test_a_changed_picture_or_field_is_judged_anew_and_an_id_is_not_what_counts(
     kept.judge(RED, [A, hit("a", digest="another"), hit("a", title="other")])
     kept.judge(RED, [hit("z", digest="a", title="aa")])
     assert reader.read == [["a", "a", "a"]]
+
+
+def test_another_region_of_a_picture_is_read_anew_and_the_same_is_not() -> None:
+    reader = Reader()
+    kept = Kept(reader)
+
+    def by(*box: float) -> Hit:
+        return replace(A, parts=tuple(replace(part, locator=Locator(box=box)) for part in A.parts))  # type: ignore[arg-type]
+
+    for one in (A, by(0, 0, 0.5, 0.5), by(0, 0, 0.5, 0.6), by(0, 0, 0.5, 0.5), A):
+        kept.judge(RED, [one])
+    assert reader.read == [["a"]] * 3
+
+
+def test_a_part_that_is_a_piece_of_a_picture_is_known_by_its_digest_alone() -> None:
+    reader = Reader()
+    kept = Kept(reader)
+    parts = tuple(replace(part, locator=Locator(box=(0, 0, 0.5, 0.5))) for part in A.parts)
+    kept.judge(RED, [A])
+    kept.judge(RED, [replace(A, parts=parts, item=replace(A.item, parts=parts))])
+    assert reader.read == [["a"]]
 
 
 def test_other_parts_of_an_item_are_read_anew() -> None:

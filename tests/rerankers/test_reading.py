@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.rerankers.reading import SIDE, first_picture, shrunk, words_of
-from sightline.types import Hit, Item, Part, Pixels
+from sightline.rerankers.reading import SIDE, pictures_of, region_of, shrunk, words_of
+from sightline.types import Box, Hit, Item, Locator, Part, Pixels
 
 MATCHED = Part("a#2", "a", "text", digest="2", text="holds 300 ml")
 OTHER = Part("a#1", "a", "text", digest="1", text="made of clay")
@@ -17,6 +20,10 @@ FIELDS = {"colour": ("red", "white"), "title": "Mug", "price": 5}
 
 def hit(*parts: Part, fields: dict[str, object] = FIELDS, matched: tuple[Part, ...] = ()) -> Hit:  # type: ignore[assignment]
     return Hit(Item("mugs/red-1.jpg", fields, parts), matched, score=1.0, rank=1, via=("clip",))  # type: ignore[arg-type]
+
+
+def at(part: Part, box: Box | None) -> Part:
+    return replace(part, locator=Locator(box=box))
 
 
 def test_words_are_title_fields_what_matched_and_the_rest() -> None:
@@ -48,11 +55,41 @@ def test_the_picture_that_matched_comes_first_and_one_that_is_gone_last() -> Non
     def picture(part: Part) -> Pixels | None:
         return pixels.get(part.id)
 
-    assert first_picture(hit(SEEN, HIDDEN, matched=(HIDDEN,)), picture) is pixels["a#4"]
-    assert first_picture(hit(SEEN, HIDDEN, matched=(MATCHED,)), picture) is pixels["a#3"]
+    def seen(*parts: Part, matched: tuple[Part, ...] = ()) -> list[int]:
+        """Which picture it is by its grey."""
+        return [int(one[0, 0, 0]) for one in pictures_of(hit(*parts, matched=matched), picture)]
+
+    assert pictures_of(hit(SEEN), picture)[0] is pixels["a#3"]
+    assert seen(SEEN, HIDDEN, matched=(HIDDEN,)) == [1]
+    assert seen(SEEN, HIDDEN, matched=(MATCHED,)) == [0]
     del pixels["a#4"]
-    assert first_picture(hit(SEEN, HIDDEN, matched=(HIDDEN,)), picture) is pixels["a#3"]
-    assert first_picture(hit(OTHER), picture) is None
+    assert seen(SEEN, HIDDEN, matched=(HIDDEN,)) == [0]
+    assert seen(OTHER) == []
+
+
+def test_where_a_region_answers_what_it_holds_is_seen_behind_the_whole() -> None:
+    pixels = np.arange(10 * 20 * 3, dtype=np.uint8).reshape(10, 20, 3)
+    found = hit(SEEN, matched=(at(SEEN, (0.5, 0.2, 0.75, 0.6)),))
+    whole, region = pictures_of(found, lambda part: pixels)
+    assert whole is pixels
+    np.testing.assert_array_equal(region, pixels[2:6, 10:15])
+    large = np.zeros((4 * SIDE, 4 * SIDE, 3), np.uint8)
+    assert [one.shape[:2] for one in pictures_of(found, lambda part: large)] == [(SIDE, SIDE), (SIDE, 320)]
+
+
+@pytest.mark.parametrize(
+    ("own", "box", "region"),
+    [
+        (None, None, None),
+        (None, (0.5, 0.25, 1.0, 0.75), (0.5, 0.25, 1.0, 0.75)),
+        ((0.5, 0.0, 1.0, 0.5), (0.5, 0.0, 1.0, 0.5), None),  # a part that is itself a piece of a picture, as a whole
+        ((0.5, 0.0, 1.0, 0.5), (0.75, 0.25, 1.0, 0.5), (0.5, 0.5, 1.0, 1.0)),
+    ],
+)
+def test_a_region_is_told_in_what_the_part_itself_holds(own: Box | None, box: Box | None, region: Box | None) -> None:
+    found = hit(at(SEEN, own), matched=(at(SEEN, box),))
+    assert region_of(found, found.parts[0]) == region
+    assert region_of(found, found.item.parts[0]) is None
 
 
 def test_only_what_is_too_large_is_made_smaller() -> None:

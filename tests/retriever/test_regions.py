@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import retriever
 from retriever.background import measured
 from retriever.explaining import explain
 from retriever.likeness import vectors_of
+from retriever.reranking import KINDS, Reranking, Trust
 from sightline.protocols import Store
 from sightline.showing import Show
 from sightline.stores import open_store
@@ -55,6 +56,36 @@ def test_a_hit_says_where_it_answers(store: Store, said: str, box: Box | None) -
     assert hits["scene"].to_json()["parts"][0]["locator"] == ({"box": list(box)} if box else {})
     assert hits["plain"].parts[0].locator.box is None
     assert hits["scene"].item.parts[0].locator == Locator()  # the item itself is as it was
+
+
+class Reader:
+    """Judges as it is told, and keeps what it was shown."""
+
+    name = "reader"
+
+    def __init__(self, **odds: float) -> None:
+        self.odds = odds
+        self.boxes: list[dict[str, Box | None]] = []
+
+    def judge(self, query: Query, hits: Sequence[Hit]) -> list[float | None]:
+        self.boxes.append({hit.id: hit.parts[0].locator.box for hit in hits})
+        return [self.odds.get(hit.id, 0.0) for hit in hits]
+
+
+@pytest.mark.parametrize(("said", "box"), [("blue", RIGHT), ("green wide", None)])
+def test_a_reranker_sees_where_a_hit_answers(store: Store, said: str, box: Box | None) -> None:
+    reader = Reader(plain=9.0)
+    hits = found(store, Term(said), reranking=Reranking(reader, gated=False))
+    assert reader.boxes == [{"scene": box, "plain": None}]
+    assert list(hits) == ["plain", "scene"]
+    assert hits["scene"].parts[0].locator.box == box  # and not the box of the box
+
+
+def test_who_is_not_asked_is_shown_nothing(store: Store) -> None:
+    reader = Reader()
+    hits = found(store, Term("blue"), reranking=Reranking(reader, trust=Trust(dict.fromkeys(KINDS, 0.0))))
+    assert reader.boxes == []
+    assert hits["scene"].parts[0].locator.box == RIGHT
 
 
 def test_a_picture_is_found_where_it_is_shown(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,26 @@ def test_the_command_line_indexes_regions_and_tells_where_it_found(sightline: Ru
     assert lies_on_the_mug(hits)
     told = json.loads(sightline("explain", "mug.png", "a mug", *where, "--json")[1])
     assert any(channel["box"] for channel in told["channels"])
+    said = sightline("explain", "mug.png", "a mug", *where)[1]
+    assert re.search(r"picture: found by the region mug\.png#image-0\[0\.\d\d,0", said)
     code, _, err = sightline("index", walls, "--regions", "everywhere", *where)
     assert code == 2
     assert "grid" in err
+
+
+def test_the_terminal_tells_the_box_and_takes_it_as_a_query(
+    sightline: Run, walls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = ("--index", tmp_path / "i")
+    assert sightline("index", walls, "--regions", "salient", *where)[0] == 0
+    monkeypatch.chdir(tmp_path)
+    out = sightline("search", "a mug", "--least", 0, "--target", "image", *where)[1]
+    assert re.search(r"walls/empty\.png(?!\[)", out)
+    (clip,) = re.findall(r"walls/mug\.png\[[\d.,]+\]", out)
+    code, out, _ = sightline("search", clip, "--least", 0, "--target", "image", *where, "--json")
+    assert code == 0
+    assert json.loads(out)["hits"][0]["id"] == "mug.png"
+    assert lies_on_the_mug(json.loads(out)["hits"])
 
 
 def test_http_indexes_regions_and_keeps_to_them(walls: Path, tmp_path: Path) -> None:

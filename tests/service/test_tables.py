@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,33 @@ def test_a_place_in_words() -> None:
     locator = Locator(page=3, chars=(5, 9), field="size")
     part = Part("a#text-0", "a", "text", "d", uri="https://shop.example/a", text="x", locator=locator)
     assert tables.place_of(part) == "field size, page 3, characters 5–9, https://shop.example/a"
+
+
+def boxed(found: Hit) -> Hit:
+    """The hit as it comes back when a region of its picture answers."""
+    narrowed = Locator(box=(0.1, 0.2, 0.5, 0.6))
+    parts = tuple(replace(part, locator=narrowed) if part.modality == "image" else part for part in found.parts)
+    return replace(found, parts=parts)
+
+
+@pytest.mark.parametrize("rank", [1, 2])  # behind a passage, and alone
+def test_the_box_of_a_hit_is_told_as_it_is_searched_for(rank: int) -> None:
+    found = hit(rank, "A shelf", "With a mug on it.")
+    assert "[0.10" not in shown(Results((found,)), 120)
+    assert f"/photos/{rank}.webp[0.10,0.20,0.50,0.60]" in shown(Results((boxed(found),)), 120)
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("/photos/my mug.webp", 'image:"/photos/my mug.webp"[0.10,0.20,0.50,0.60]'),
+        ("https://shop.example/a.jpg", "https://shop.example/a.jpg[0.10,0.20,0.50,0.60]"),
+        (None, "a#image-0[0.10,0.20,0.50,0.60]"),
+    ],
+)
+def test_a_box_in_words(uri: str | None, said: str) -> None:
+    part = Part("a#image-0", "a", "image", "d", uri=uri, locator=Locator(box=(0.1, 0.2, 0.5, 0.6)))
+    assert tables.place_of(part) == said
 
 
 @pytest.mark.parametrize(

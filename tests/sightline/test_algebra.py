@@ -14,7 +14,8 @@ from sightline.algebra import Clipped, Expression
 from sightline.decoding import Limits
 from sightline.errors import InputError
 from sightline.filters import Exists
-from sightline.queries import Asked, clipped, query_of
+from sightline.media import clipped
+from sightline.queries import Asked, query_of
 from sightline.types import Like, Query, Term
 
 

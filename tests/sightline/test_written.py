@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sightline.algebra import Clipped, Expression
 from sightline.errors import InputError
 from sightline.types import Like
-from sightline.written import parse
+from sightline.written import clip, parse
 
 
 def read(query: str) -> list[tuple[float, object]]:
@@ -118,3 +118,46 @@ def test_quoted_words_come_back_as_they_are(words: str) -> None:
     quoted = '"' + words.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if words.strip():
         assert read(f"2:{quoted} - x") == [(2, words), (-1, "x")]
+
+
+BOX = (0.1, 0.204, 0.5, 0.603)
+
+
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("shelf/photo.JPG", "shelf/photo.JPG[0.10,0.20,0.50,0.61]"),
+        ("my photo.jpg", 'image:"my photo.jpg"[0.10,0.20,0.50,0.61]'),
+        ("2:photo.jpg", 'image:"2:photo.jpg"[0.10,0.20,0.50,0.61]'),
+        ("all.tar!/photo.jpg", "all.tar!/photo.jpg[0.10,0.20,0.50,0.61]"),
+        ('a "quoted" one.jpg', 'image:"a \\"quoted\\" one.jpg"[0.10,0.20,0.50,0.61]'),
+        ("scan.jp2", 'image:"scan.jp2"[0.10,0.20,0.50,0.61]'),
+    ],
+)
+def test_a_box_of_a_picture_is_written_as_it_is_searched_for(path: str, written: str) -> None:
+    assert clip(path, BOX) == written
+
+
+edge = st.floats(0, 1).map(lambda at: round(at, 4))
+
+
+@given(
+    st.one_of(st.text(st.sampled_from('ab 2:"+-=[],.\\/'), max_size=12), st.text(max_size=12)).map(
+        lambda name: f"{name.replace(chr(0), '')}.png"
+    ),
+    edge, edge, edge, edge,
+)  # fmt: skip
+def test_what_is_written_is_read_as_the_same_picture_and_holds_the_box(
+    path: str, a: float, b: float, c: float, d: float
+) -> None:
+    box = (min(a, b), min(c, d), max(a, b), max(c, d))
+    assume(box[0] < box[2] and box[1] < box[3])
+    found = parse(clip(path, box))
+    assert isinstance(found, Expression)
+    (one,) = found.operands
+    assert isinstance(one.sought, Clipped)
+    assert str(one.sought.picture) == str(Path(path).expanduser())
+    held = one.sought.box
+    assert held is not None
+    assert all(0 <= inner - outer < 0.0101 for inner, outer in zip(box[:2], held[:2], strict=True))
+    assert all(0 <= outer - inner < 0.0101 for inner, outer in zip(box[2:], held[2:], strict=True))

@@ -13,6 +13,7 @@ from sightline.stores.chance import SAMPLE, Chance
 from sightline.stores.faiss import FaissStore
 from sightline.stores.faiss_build import Plan
 from sightline.stores.faiss_built import Built
+from sightline.stores.faiss_exact import SPARE
 from sightline.types import Modality, PartVectors, Space, Vectors
 from tests.contracts.catalogs import item
 
@@ -77,6 +78,26 @@ def test_a_built_index_finds_pictures_by_regions_and_says_how_many(store: FaissS
             assert real >= 0.97
             assert told.recall == pytest.approx(real, abs=0.02)
     assert share_found(store, rows, queries["image"][:20], 100) >= 0.97
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf-int8", "int8"])
+def test_what_is_read_again_grows_with_what_is_found_and_every_hit_scores_by_its_best(
+    store: FaissStore, rows: Vectors, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.build(SPACE, kind=kind)
+    query, read = clustered(1, seed=5), []
+    real = sqlite.vectors_of
+    store.search(SPACE, query, 1)
+    monkeypatch.setattr(sqlite, "vectors_of", lambda c, ids, dim: read.append(len(ids)) or real(c, ids, dim))  # type: ignore[func-returns-value]
+    (hits,) = store.search(SPACE, query, 100)
+    # two searches, of wholes and of regions: twice the hits asked for and four times that, and what is beside the best
+    assert sum(read) <= 2 * 100 * (1 + 4) + 2 * SPARE + 100 * (REGIONS - 1)
+    with store._database.reading() as connection:
+        less = Chance.of(sqlite_boxes.sample(connection, SPACE, SAMPLE)).less(query)  # type: ignore[union-attr]
+    cosines = rows @ query[0]  # (p, m)
+    best = np.maximum(cosines[:, 0], cosines[:, 1:].max(axis=1) - less)
+    numbers = [int(hit.item_id.removeprefix("item-")) for hit in hits]
+    assert [hit.score for hit in hits] == pytest.approx(best[numbers], abs=1e-5)
 
 
 def test_a_certificate_knows_a_search_that_misses_wholes(

@@ -19,6 +19,7 @@ import httpx
 
 from sightline import media
 from sightline.errors import ConfigError, EngineError, EngineTimeout, MissingExtra
+from sightline.suggesting import did_you_mean
 from sightline.types import Message, Piece, Pixels
 
 JPEG_QUALITY = 90
@@ -150,6 +151,9 @@ def _opened(provider: str, model: str, url: str | None, *, name: str) -> Any:
     except ImportError as exc:
         raise ConfigError(f"{name} needs LangChain's package for it: pip install langchain-{provider}") from exc
     except Exception as exc:  # each provider refuses a missing key or a wrong option in its own way
+        if str(exc).startswith("Unsupported provider"):
+            meant = did_you_mean(name, ("openai:", "ollama:"))
+            raise ConfigError(f"there is no chat model {name!r}.{meant} A chat model is one of: {FORMS}") from exc
         raise ConfigError(f"cannot open chat model {name}: {_said(exc)}") from exc
 
 

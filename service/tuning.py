@@ -103,12 +103,13 @@ def tune_command(
             else:
                 show_trust(out, believed, seconds=time.monotonic() - started, dry_run=dry_run)
             return
-        if not (dry_run or said):
-            opened.calibrations.now()
-        if cases:
-            from sightline.evaluation.tuning import tune
+        with progress.steps(tables.console(stderr=True)) as show:
+            if not (dry_run or said):
+                show("learning what counts as a match", 0, None)
+                opened.calibrations.now()
+            if cases:
+                from sightline.evaluation.tuning import tune
 
-            with progress.steps(tables.console(stderr=True)) as show:
                 tuned = tune(opened, cases, show=show)
         bars = tuned.least if tuned else said
         if bars and not dry_run:

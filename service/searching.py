@@ -69,7 +69,10 @@ def search_command(
     ] = None,
     facet: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD", help="count the values of a field over all that --where keeps; repeatable"),
+        typer.Option(
+            metavar="FIELD",
+            help="count the values of a field over all items that --where keeps, hits or not; repeatable",
+        ),
     ] = None,
     least: Annotated[
         float | None,
@@ -138,7 +141,7 @@ def search_command(
     if as_json:
         print_json(results.to_json())
     else:
-        tables.show_results(tables.console(), results)
+        tables.show_results(tables.console(), results, filtered=bool(where))
 
 
 def _as_words(text: str, found: Sequence[str]) -> list[str]:

@@ -184,8 +184,8 @@ def _stacked(hit: Hit, names: Sequence[str]) -> RenderableType:
     return Group(head, Padding(Group(line, _why(hit, names)), (0, 0, 1, 3), expand=False))
 
 
-def show_results(out: Console, results: Results) -> None:
-    """Print a search's outcome with its warnings."""
+def show_results(out: Console, results: Results, *, filtered: bool = False) -> None:
+    """Print a search's outcome with its warnings; `filtered`: a filter said which items are counted."""
     for warning in results.warnings:
         hanging(out, Text(f"! {plain(warning)}", style="yellow"))
     if results.no_match:
@@ -200,6 +200,9 @@ def show_results(out: Console, results: Results) -> None:
     if results.rewrites:
         said = " · ".join(f"{one.kind}: {plain(one.text)}" for one in results.rewrites)
         hanging(out, Text(f"also asked: {said}", style="dim"))
+    if results.facets:
+        counted = "all items that --where keeps" if filtered else "all items of the collection"
+        out.print(Text(f"counted over {counted}, hits or not:", style="dim"))
     for facet in results.facets:
         out.print(facet_line(facet))
     if not results.no_match:

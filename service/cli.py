@@ -19,6 +19,7 @@ import typer
 
 from service import (
     adapting,
+    advice,
     compacting,
     explaining,
     informing,
@@ -310,8 +311,13 @@ def demo(
         question=question,
         mapping=mapping or (),
         index=index,
-        run=lambda argv: app(argv, standalone_mode=False),
+        run=_played,
     )
+
+
+def _played(argv: list[str]) -> None:
+    advice.point(argv)
+    app(argv, standalone_mode=False)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -319,10 +325,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")
+    advice.point(sys.argv[1:] if argv is None else argv)
     try:
         app(list(argv) if argv is not None else None)
     except SightlineError as exc:
-        _fail(str(exc))
+        _fail(advice.copyable(str(exc)))
     except BrokenPipeError:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from service.advice import command
 from service.options import REPORTED, AsJson, Collection, IndexDir, open_index, place_of, print_json
 from service.tables import console, hanging, plain
 
@@ -104,7 +105,8 @@ def _migrate(opened: Sightline, encoder: str, *, as_json: bool) -> None:
             told = f"{report.from_thumbnails:,} pictures were embedded from thumbnails ({named}{more})"
             hanging(out, Text(told, style="yellow"))
         if report.adapter_removed:
-            told = "The adapter was taken out: it belongs to the old encoder. Fit a new one with: sightline adapt"
+            told = "The adapter was taken out: it belongs to the old encoder. Fit a new one with: "
+            told += command("adapt --pairs FILE")
             hanging(out, Text(told, style="yellow"))
         for one in report.lost[:LOST_SHOWN]:
             hanging(out, Text(f"left without a vector: {plain(one.source)}: {plain(one.reason)}", style="yellow"))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from service.advice import copyable
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class _Said:
 
     def __call__(self, what: str, _done: int, _total: int | None) -> None:
         if not self._said:
-            by_itself = "SIGHTLINE_AUTO_COMPACT=0 leaves that to `sightline compact`"
+            by_itself = copyable("SIGHTLINE_AUTO_COMPACT=0 leaves that to `sightline compact`")
             print(f"sightline: {what} … ({by_itself})", file=sys.stderr, flush=True)
         self._said = True
 

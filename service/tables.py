@@ -21,6 +21,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from service.advice import command
 from sightline.reranked import Reranked
 from sightline.showing import Facet, Range
 from sightline.types import AddReport, Answer, FieldValue, Hit, Part, Results, Skipped
@@ -293,7 +294,7 @@ def show_report(out: Console, report: AddReport, *, where: str, shown: int = 5) 
     if report.skipped:
         out.print(Text(f"! {len(report.skipped):,} could not be indexed:", style="yellow"))
         show_skipped(out, report.skipped, most=shown)
-        out.print(Text(f"  all of them: sightline info --skipped --index {where}", style="dim"))
+        out.print(Text(f"  all of them: {command('info --skipped')}", style="dim"))
 
 
 def record(out: Console, name: Text | str, told: Text | str = "") -> None:

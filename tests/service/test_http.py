@@ -143,7 +143,7 @@ def test_filters_in_both_languages_agree(client: TestClient) -> None:
         ({"image": "https://example.org/a.png"}, "not its address"),
         ({"image": base64.b64encode(b"no picture").decode()}, "picture"),
         ({"query": "x", "rerank": True}, "reranker"),
-        ([1], "dictionary"),
+        ([1], "is an object"),
     ],
 )
 def test_what_the_caller_can_mend_is_422(client: TestClient, body: Any, said: str) -> None:

@@ -336,6 +336,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         )  # the reader has gone: let the exit flush go nowhere
         sys.exit(DONE)
     except SystemExit as exc:
+        if isinstance(exc.__context__, BrokenPipeError):  # Rich's word for a reader that has gone
+            sys.exit(DONE)
         if exc.code == INTERRUPTED:  # Typer's word for Ctrl-C, which came of it
             said = getattr(getattr(exc.__context__, "__cause__", None), "args", ())
             print(f"sightline: interrupted; {''.join(said) or 'what was done so far is kept'}", file=sys.stderr)

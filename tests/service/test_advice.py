@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +73,15 @@ def test_advice_can_be_copied_and_works(sightline: Run, own_index: Path, tmp_pat
     assert f"until `sightline delete bowl-blue --index {own_index}`" in told
     _, _, err = sightline("restore", "x", "--index", own_index)
     assert f"`sightline snapshot --list --index {own_index}`" in err
+
+
+def test_a_reader_that_leaves_early_is_no_failure(index: Path) -> None:
+    command = [sys.executable, "-m", "service.cli", "search", "bowl", "--index", str(index)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (0, "")
 
 
 def test_words_that_are_nearly_an_expression_are_told(sightline: Run, index: Path) -> None:

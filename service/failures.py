@@ -63,7 +63,10 @@ def unexpected() -> dict[str, Any]:
 def told(error: RequestValidationError) -> str:
     """The first complaint as a sentence that names the field."""
     first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"] if step not in ("body", "query", "path"))
+    steps = first["loc"]
+    if len(steps) > 1 and steps[0] in ("body", "query", "path"):  # where it stands; alone it is a field's name
+        steps = steps[1:]
+    place = ".".join(map(str, steps if steps != ("body",) else ()))
     return f"{place or 'the request'} {complaint(first)}"
 
 

@@ -22,7 +22,7 @@ from rich.text import Text
 from service import tables
 from service.advice import command, copyable
 from service.migrating import halfway_of
-from service.options import AsJson, Collection, IndexDir, open_index, place_of, print_json
+from service.options import AsJson, Collection, IndexDir, open_index, print_json
 from service.tables import bytes_of, hanging, plain, record
 from sightline.certificate import Certificate
 from sightline.errors import InputError
@@ -99,7 +99,7 @@ def _facts(opened: Sightline, *, skipped: bool, as_json: bool) -> None:
         out = tables.console()
         show_info(out, facts)
         if facts["migration"]:
-            first, *commands = halfway_of(facts["migration"], place_of(opened))
+            first, *commands = halfway_of(facts["migration"])
             out.print(Text.assemble(("! ", "yellow"), plain(first)), soft_wrap=True)
             for one in commands:  # to be copied: on a line that nothing folds
                 out.print(Text(f"  {plain(one)}"), soft_wrap=True)

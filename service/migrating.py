@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from service.advice import command
-from service.options import REPORTED, AsJson, Collection, IndexDir, open_index, place_of, print_json
+from service.options import REPORTED, AsJson, Collection, IndexDir, open_index, print_json
 from service.tables import console, hanging, plain
 
 if TYPE_CHECKING:
@@ -56,14 +56,14 @@ def migrate_command(
             _migrate(opened, encoder, as_json=as_json)
 
 
-def halfway_of(told: Mapping[str, Any], place: str) -> list[str]:
+def halfway_of(told: Mapping[str, Any]) -> list[str]:
     """How far a migration is that has not ended, then by which commands it goes on or is given up, a line each."""
-    cancel = f"sightline migrate --cancel{place}"
+    cancel = command("migrate --cancel")
     if not told["to"]:
         return [f"{told['done']:,} vectors of an encoder that is not in use are left over", f"removed by: {cancel}"]
     return [
         f"a migration to {told['to']} is {told['done']:,} of {told['parts']:,} parts done",
-        f"goes on with: sightline migrate --encoder {quote(told['to'])}{place}",
+        f"goes on with: {command('migrate --encoder ' + quote(told['to']))}",
         f"given up with: {cancel}",
     ]
 
@@ -89,7 +89,7 @@ def _migrate(opened: Sightline, encoder: str, *, as_json: bool) -> None:
             report = opened.migrate(encoder, progress=show)
     except KeyboardInterrupt:
         told = opened.info()["migration"]
-        raise KeyboardInterrupt("\n  ".join(halfway_of(told, place_of(opened))) if told else "") from None
+        raise KeyboardInterrupt("\n  ".join(halfway_of(told)) if told else "") from None
     if as_json:
         print_json(report.to_json())
     else:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import takewhile
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -108,13 +107,6 @@ def trying(index: Path | None, collection: str | None) -> AbstractContextManager
 
     settings = Settings.read(index=index, collection=collection)
     return on_trial(settings.index, settings.collection)
-
-
-def place_of(opened: Sightline) -> str:
-    """The options by which a command is pointed at an index once more, as " --index DIR"; "" for the default one."""
-    defaults = type(opened.settings).model_fields
-    given = {name: str(getattr(opened.settings, name)) for name in ("index", "collection")}
-    return "".join(f" --{name} {quote(one)}" for name, one in given.items() if one != str(defaults[name].default))
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:

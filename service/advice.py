@@ -17,11 +17,12 @@ _ADVISED = re.compile(r"`(sightline (?!models|demo)[^`]*)`")
 def point(argv: Sequence[str]) -> None:
     """From now on advise for the index and the collection that these arguments name."""
     found: dict[str, str] = {}
+    names = ("--index",) if "restore" in argv[:1] else ("--index", "--collection")  # a restored one is another
     for at, argument in enumerate(argv):
         name, told, value = argument.partition("=")
         if name == "--":
             break
-        if name in ("--index", "--collection") and (told or at + 1 < len(argv)):
+        if name in names and (told or at + 1 < len(argv)):
             found[name] = value if told else argv[at + 1]
     _given.set(tuple(sorted(found.items(), reverse=True)))  # the index first
 

@@ -41,6 +41,7 @@ def test_a_picture_read_as_words_is_told_with_the_option(
         (("info", "--collection=b", "--index=a"), " --index a --collection b"),
         (("search", "--", "--index", "a"), ""),
         (("info", "--index"), ""),
+        (("restore", "one", "--collection", "new", "--index", "a"), " --index a"),
     ],
 )
 def test_commands_go_where_this_one_went(argv: tuple[str, ...], where: str) -> None:

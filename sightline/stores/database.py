@@ -90,8 +90,11 @@ class Database:
 
     def rewrite(self) -> None:
         """Write the file anew without what was deleted, its log empty. Raises EngineError where room is lacking."""
-        with self._writing, self._translating():
-            vacuum.vacuum(self.path)
+        try:
+            with self._writing, self._translating():
+                vacuum.vacuum(self.path)
+        except OSError as exc:
+            raise EngineError(f"cannot write {self.path} anew: {exc.strerror or exc}. Nothing was changed.") from exc
 
     def empty_log(self) -> None:
         """Put what is in the log into the file, and leave the log empty."""

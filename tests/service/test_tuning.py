@@ -67,7 +67,7 @@ def test_judged_queries_raise_the_bar_where_that_costs_nothing(folder: Path, sig
     code, out, _ = sightline("tune", "--queries", folder / "queries.json", *at)
     assert code == 0
     assert f"called by name {bar['after']:.0%}" in out
-    assert "R@10 lost" in out
+    assert "points of R@10 lost" in out
 
 
 def test_few_queries_move_nothing_and_that_is_reported(folder: Path, sightline: Run) -> None:

@@ -19,8 +19,9 @@ import numpy as np
 
 from benchmarks.mobilenet import MobileNet
 from benchmarks.report import run
-from retriever.calibration import LEAST, Calibration, Prior, error, manner, sight_of
+from retriever.calibration import LEAST, Calibration, Manner, Prior, error, manner, sight_of
 from retriever.generated import fitted
+from sightline.evaluation.tuning import FEWEST, FOLDS, LOST, STEPS
 from sightline.protocols import Encoder
 from training.relevance import SIGHTS as TAUGHT
 from training.relevance import Looked, Seen, learned, narrowed, seen
@@ -116,6 +117,7 @@ def _figures(told: Sequence[Told]) -> Figures:
         "AUROC": _auroc(there, gone),
         "R@10": round(float(np.mean([one.looked.recall for one in there])), 3),
         "as it is set": _at(told),
+        "names, tuned on others": _tuned([one for one in told if _manner(one.looked) == "name"]),
         "at": {f"{least:g}": _at(told, least) for least in BARS},
         "at 3 points lost": _affordable(told),
         f"where {ABSENT_EMPTY:.0%} of absent are empty": _enough(told),
@@ -147,8 +149,34 @@ def _at(told: Sequence[Told], least: float | None = None) -> Figures:
     }  # fmt: skip
 
 
+def _manner(looked: Looked) -> Manner:
+    return "picture" if looked.evidence.sought else manner(looked.asked.text)
+
+
 def _bar(looked: Looked) -> float:
-    return LEAST["picture" if looked.evidence.sought else manner(looked.asked.text)]
+    return LEAST[_manner(looked)]
+
+
+def _tuned(told: Sequence[Told]) -> Figures:
+    """What bars are worth that are chosen as `sightline tune` does, on queries of other words than judge them.
+
+    By five folds of texts. Only queries with an answer choose; all queries of the fold judge.
+    """
+    texts = sorted({one.looked.asked.text for one in told})
+    order = np.random.default_rng(0).permutation(len(texts))
+    fold_of = {texts[at]: place % FOLDS for place, at in enumerate(order)}
+    lost, empty, bars = [], [], []
+    for fold in range(FOLDS):
+        chosen = [one for one in told if one.right and fold_of[one.looked.asked.text] != fold]
+        if len(chosen) < FEWEST:
+            return {}
+        most = LOST * float(np.mean([one.looked.recall for one in chosen]))
+        bar = max(float(step) for step in STEPS if _at(chosen, float(step))["lost"] <= most)
+        held_out = [one for one in told if fold_of[one.looked.asked.text] == fold]
+        lost += [one.looked.recall * (one.answered < bar) for one in held_out if one.right]
+        empty += [one.answered < bar for one in held_out if not one.right]
+        bars.append(round(bar, 3))
+    return {"empty": round(float(np.mean(empty)), 3), "lost": round(float(np.mean(lost)), 3), "bars": bars}
 
 
 def _affordable(told: Sequence[Told], most: float = 0.03) -> Figures:

@@ -394,5 +394,5 @@ def _unpruned(gone: int, lost: Sequence[Skipped]) -> str:
     named = ", ".join(one.source for one in lost[:NAMED]) + (f" and {len(lost) - NAMED:,} more" * (len(lost) > NAMED))
     return (
         f"nothing was pruned: what could not be read ({named}) may be the {gone:,} it no longer has. "
-        f"Mend or remove that and prune again, or name what is to go: sightline delete ID"
+        f"Mend or remove that and prune again, or name what is to go: `sightline delete ID`"
     )

@@ -19,6 +19,7 @@ from sightline import files, media
 from sightline.errors import InputError, UnreadableSource
 from sightline.types import Skipped
 
+MOST_ID = 32_000  # characters, prefix and all: what is named by it, its parts and outcomes, is read back by `import`
 ROWS = "rows handed in"  # who owns items that were handed in row by row
 SAME_ID = "is already that of"  # in the reason for leaving out a second item of one id
 TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
@@ -127,7 +128,7 @@ def vanished(key: str) -> bool:
 
 
 def _checked(read: Callable[[], Iterator[Entry]], options: IndexOptions) -> Callable[[], Iterator[Entry]]:
-    """Puts the prefix before ids and skips a second item of the same id."""
+    """Puts the prefix before ids, skips those too long, and a second item of the same id."""
 
     def checked() -> Iterator[Entry]:
         seen: dict[str, str] = {}
@@ -136,6 +137,9 @@ def _checked(read: Callable[[], Iterator[Entry]], options: IndexOptions) -> Call
                 yield replace(entry, id=options.prefix + entry.id)
             elif not isinstance(entry, Record):
                 yield entry
+            elif (length := len(options.prefix + entry.id)) > MOST_ID:
+                reason = f"its id has {length:,} characters, of which it may have {MOST_ID:,}: {entry.id[:40]!r}…"
+                yield Lost(Skipped(entry.label, reason), options.prefix + entry.id)
             elif entry.id in seen:
                 yield Skipped(entry.label, f"the id {entry.id!r} {SAME_ID} {seen[entry.id]}")
             else:

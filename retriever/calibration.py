@@ -29,11 +29,12 @@ Described: TypeAlias = Literal["all", "some", "none"]
 # Below this, nothing matches. Who says what a thing is called can be told that it is not there; who describes it may
 # use words that nobody here does. Chosen with `benchmarks/relevance.py`: it costs no collection more than 2.5 points,
 # but for searches that are narrowed to texts.
-LEAST: Mapping[Manner, float] = {"name": 0.3, "description": 0.1, "picture": 0.08}
+LEAST: Mapping[Manner, float] = {"name": 0.4, "description": 0.12, "picture": 0.08}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all
 FARTHER = 1.5  # the same as a log of distances, beside what is alike
-VERSION, _WORDS_ALONE = 3, 2  # of what is kept; the one before it, which tells of words alone
+VERSION = 4  # of what is kept
+_WORDS_ALONE, _UNDENIED = 2, 3  # those before it: one knows of words alone, both judge them by other features
 _FULL = 0.999
 _STEPS = 50
 
@@ -187,13 +188,16 @@ class Calibration:
 
     @classmethod
     def from_json(cls, text: str) -> Self | None:
-        """None for one that an unknown version wrote; one that knew of words alone still tells of them."""
+        """None for one that an unknown version wrote; one of before tells of words by what others taught."""
         data = json.loads(text)
-        if data.get("version") == _WORDS_ALONE:
-            data["background"] = {"words": data["background"], "nearest": {}, "everyday": None}
-        elif data.get("version") != VERSION:
+        if data.get("version") not in (_WORDS_ALONE, _UNDENIED, VERSION):
             return None
+        if data["version"] == _WORDS_ALONE:
+            data["background"] = {"words": data["background"], "nearest": {}, "everyday": None}
         rows = {name: {sight: tuple(row) for sight, row in data[name].items()} for name in ("weights", "gaps")}
+        if data["version"] < VERSION:
+            for some, taught in zip(rows.values(), priors(), strict=True):
+                some.update({sight: tuple(taught[sight].mean) for sight in some if "words" in sight.split()})
         return cls(**data | rows | {"background": Background.from_json(data["background"])})
 
 
@@ -240,15 +244,16 @@ def _features(evidence: Evidence, background: Background) -> dict[str, float]:
         far = {name.format(kind): value for kind, row in rows.items() for name, value in zip(names, row, strict=False)}
         return {"always": 1.0, **far}
     above = {kind: background.above(kind, best) for kind, best in bests.items()}
+    if evidence.covers is not None and "text" in above:
+        above.pop("image", None)  # beside texts, what is pictured but not there scored as high as what is there
     row = {"always": 1.0, **{f"best {kind}": above[kind] for kind in above}}
     if evidence.covers is not None:
         named = evidence.named
         row |= {"words said": evidence.cover, "words known here": evidence.known, "words in a title or field": named}
         row |= {"words in a title or field, squared": named**2, "all words in a title or field": float(named > _FULL)}
         if "text" in above:
-            row |= {"best text x named": named * above["text"], "best text x known": evidence.known * above["text"]}
-        if "image" in above:
-            row |= {"best image x not named": (1 - named) * above["image"]}
+            row |= {"best text x known": evidence.known * above["text"]}
+        row |= {"words that fields deny": evidence.contradicted}
     return row
 
 
@@ -277,7 +282,8 @@ def _gap_features(
             "words less than the most": evidence.cover - evidence.covers.get(item, 0.0),
             "words in a title or field less": evidence.named - evidence.names.get(item, 0.0),
         }
-    return {**row, "rank": math.log(rank)}
+    row |= {"rank": math.log(rank)}
+    return row if evidence.covers is None else {**row, "words its fields deny": evidence.denied.get(item, 0.0)}
 
 
 def _behind(evidence: Evidence, background: Background, kind: Modality, cosine: float) -> float:

@@ -31,7 +31,11 @@ _HEAD = struct.Struct(">B8s4sII")  # format, request, collection's encoder, hits
 _FORMAT = 1
 _SAYING = "."  # between a cursor and the words it was searched for, where those are not as typed
 _LONGER = 2  # times as long as what was typed: no spelling put right is longer, and no door's limit is gone round
-_ANOTHER = "this cursor belongs to another search: send the words, filter and order it came with"
+_ANOTHER = (
+    "this cursor belongs to another search, or to an earlier version: send the words, filter and order it came "
+    "with, or search again for the first page"
+)
+_UNCHANGED = "pass on what a search returned, unchanged, or search again for the first page"
 _SAMPLED = 65_536  # values of a picture that tell it from another
 
 
@@ -92,7 +96,7 @@ class Place:
         body, check = raw[:-_CHECK], raw[-_CHECK:]
         whole = len(body) >= _HEAD.size and (len(body) - _HEAD.size) % _MARK == 0
         if not whole or check != _digest(body, _CHECK) or body[0] != _FORMAT:
-            raise InputError("this is no cursor, or a changed one: pass on what a search returned, unchanged")
+            raise InputError(f"this is no cursor, or a changed one, or an earlier version's: {_UNCHANGED}")
         _, request, encoder, shown, first = _HEAD.unpack_from(body)
         marks = frozenset(body[at : at + _MARK] for at in range(_HEAD.size, len(body), _MARK))
         return cls(request, encoder, shown, first, marks)
@@ -115,7 +119,7 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(text.encode("ascii"))
     except (binascii.Error, ValueError) as exc:
-        raise InputError("this is no cursor: pass on what a search returned, unchanged") from exc
+        raise InputError(f"this is no cursor: {_UNCHANGED}") from exc
 
 
 def _mark(item_id: str) -> bytes:

@@ -5,22 +5,28 @@ Knows a store by its protocol. What it amounts to is `calibration`'s to say.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.synonyms import others, singular
 from retriever.terms import Aim
-from retriever.words import ALL, Said
+from retriever.words import ALL, SAID, Said, content_words
 from sightline.filters import And, Filter, HasId
 from sightline.protocols import Store
 from sightline.types import Like, Modality, Space, Vectors
 
+Fields: TypeAlias = Callable[[Sequence[str]], Mapping[str, Mapping[str, Any]]]
 Source: TypeAlias = Literal["words", "picture", "item"]  # what a vector was made of; the texts of an item are "item"
 
 NAMED: frozenset[Modality] = frozenset({"fields"})  # the part that holds an item's title and fields
+ALIKE = 100  # parts that say another word for one of a query
+SHOWN = 4  # items that say a word: enough to see in which field it stands
+MOST_IN_A_VALUE = 3  # words
+NEAR = 0.9  # of the best share, that is as good
 LOOKED_AT = 50  # items, of those that say most of the words, whose titles and fields are looked at
 
 
@@ -41,6 +47,7 @@ class Evidence:
     covers: Mapping[str, float] | None = None  # item -> share of the words it says, 0-1; None: words were not asked
     names: Mapping[str, float] = field(default_factory=dict)  # the same for its title and fields alone
     known: float = 0.0  # share of the words that any item says, 0-1
+    denied: Mapping[str, float] = field(default_factory=dict)  # the same of words that its fields say otherwise
     sought: Mapping[Modality, Sought] = field(default_factory=dict)  # by kind of part; none: words alone were asked
 
     @property
@@ -50,6 +57,12 @@ class Evidence:
     @property
     def named(self) -> float:
         return max(self.names.values(), default=0.0)
+
+    @property
+    def contradicted(self) -> float:
+        """0-1: how much of the words is said otherwise by all the items that say most of them."""
+        covers, cover = self.covers or {}, self.cover
+        return min((self.denied.get(item, 0.0) for item, share in covers.items() if share >= NEAR * cover), default=0.0)
 
     def best(self, kind: Modality) -> float | None:
         """The highest cosine of any part of a kind; None where there is none."""
@@ -76,19 +89,74 @@ def likest(
         count *= 8
 
 
-def of_words(store: Store, said: Said, *, where: Filter | None, hidden: Collection[str] = ()) -> Evidence:
-    """What the words of a query are worth, without cosines. `said` is of the same filter."""
-    covers = {item: share for item, share in said.covers().items() if item not in hidden}
+def of_words(
+    store: Store, said: Said, *, where: Filter | None, hidden: Collection[str] = (), fields: Fields | None = None
+) -> Evidence:
+    """What the words of a query are worth, without cosines. `said` is of the same filter.
+
+    A word counts as said where another word for it is. `fields` tells the fields of items by id; without it the store
+    is asked.
+    """
+    instead = others(said.words)
+    heard = [_heard(store, items, words, where) for items, words in zip(said.by_word, instead, strict=True)]
+    known = said.share([bool(items) for items in heard])
+    heard = [items.difference(hidden) for items in heard]
+    covers = said.covers(heard)
     first = sorted(covers, key=lambda item: (-covers[item], item))[:LOOKED_AT]
     if not first:
-        return Evidence(covers=covers, known=said.known)
+        return Evidence(covers=covers, known=known)
     chosen = HasId(tuple(sorted(first)))
     narrowed = chosen if where is None else And((where, chosen))
-    by_word = [
-        {hit.item_id for hit in store.search_text(word, ALL, where=narrowed, modalities=NAMED)} if items else ()
-        for word, items in zip(said.words, said.by_word, strict=True)
+    named = [
+        {hit.item_id for hit in store.search_text(" ".join((word, *words)), ALL, where=narrowed, modalities=NAMED)}
+        if items
+        else set()
+        for word, words, items in zip(said.words, instead, heard, strict=True)
     ]
-    return Evidence(covers=covers, names=said.covers(by_word), known=said.known)
+    shown = [item for items in heard for item in sorted(items)[:SHOWN]]  # which tell whether a word is a field's value
+    unnamed = {item: [item not in items for items in named] for item in first}
+    unnamed = {item: lacks for item, lacks in unnamed.items() if any(lacks)}
+    some = len(said.words) > 1 and unnamed  # a word alone that an item does not say makes it none of those found
+    denied = _denied(said, unnamed, (fields or _fields_of(store))([*unnamed, *shown])) if some else {}
+    return Evidence(covers=covers, names=said.covers(named), known=known, denied=denied)
+
+
+def _heard(store: Store, saying: Collection[str], instead: Collection[str], where: Filter | None) -> set[str]:
+    """The items that say a word, and those of the `ALIKE` best parts that say another for it."""
+    if not instead:
+        return set(saying)
+    hits = store.search_text(" ".join(sorted(instead)), ALIKE, where=where, modalities=SAID)
+    return {*saying, *(hit.item_id for hit in hits)}
+
+
+def _fields_of(store: Store) -> Fields:
+    return lambda ids: {item.id: item.fields for item in store.get(list(dict.fromkeys(ids)))}
+
+
+def _denied(
+    said: Said, unnamed: Mapping[str, Sequence[bool]], fields: Mapping[str, Mapping[str, Any]]
+) -> dict[str, float]:
+    """item -> 0-1: how much of a query its title and fields do not say, where a field has another value instead.
+
+    Who asks for a red mug is not answered by one of the colour blue. A word is a value where it stands alone in a field
+    of one of the items whose fields are told, or with other words of the query. Fields of one short value count.
+    """
+    plain = [singular(word) for word in said.words]
+    valued = {item: dict(_values(told)) for item, told in fields.items()}
+    values = {(name, words) for own in valued.values() for name, words in own.items() if words <= frozenset(plain)}
+    denied: dict[str, float] = {}
+    for item, lacks in unnamed.items():
+        own = valued.get(item, {})
+        otherwise = {word for name, words in values if own.get(name, words) != words for word in words}
+        denied[item] = said.share([lack and word in otherwise for lack, word in zip(lacks, plain, strict=True)])
+    return denied
+
+
+def _values(fields: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
+    """The fields of one value of a few words, but for titles, and these words, singular."""
+    for name, value in fields.items():
+        if name != "title" and isinstance(value, str) and 0 < len(value.split()) <= MOST_IN_A_VALUE:
+            yield name, frozenset(map(singular, content_words(value)))
 
 
 def sought(aim: Aim, kind: Modality) -> Sought:

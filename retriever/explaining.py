@@ -19,6 +19,7 @@ from retriever.patches import PatchMap
 from retriever.reasons import ChannelReason, Explanation, Judgement, Push, TermMap, TermReason, WordReason
 from retriever.regions import best_boxes
 from retriever.reranking import priors
+from retriever.synonyms import others
 from retriever.terms import Aim
 from retriever.words import content_words
 from sightline.filters import matches, to_expression
@@ -230,8 +231,8 @@ def _words(account: Account, item: Item, store: Store) -> tuple[WordReason, ...]
         return ()
     total = sum(said.weights)
     return tuple(
-        WordReason(word, weight / total, mentions(store, item, word))
-        for word, weight in zip(said.words, said.weights, strict=True)
+        WordReason(word, weight / total, mentions(store, item, word, instead))
+        for word, weight, instead in zip(said.words, said.weights, others(said.words), strict=True)
     )
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ OWN = 400.0  # what all own queries together count at most; what is shipped coun
 NEARLY_ALL = 0.9  # share of items that words say something of
 LONG, GRAMMAR = 8, 0.12  # words of a text that tell its language; share of them that are of grammar in English
 FEW, FOREIGN = 3, 0.3  # such texts that tell nothing yet; share of texts with other than English letters
-DEAF = 0.5  # share of words that nobody says, in the copies that stand for other words for the same thing
+DEAF = 0.25  # share of words that nobody says, in the copies that stand for other words for the same thing
 # How people put it: as it stands about as often as in a sentence.
 FRAMES = (
     "{}", "{}", "{}", "{}", "a {}", "a photo of a {}", "{} please", "I am looking for a {}", "do you have a {}",
@@ -69,6 +70,7 @@ class Corpus:
         self._vectors: dict[str, Vectors] = {}
         self._heads: dict[tuple[str, Modality], list[PartHit]] = {}
         self._words: dict[str, frozenset[str] | None] = {}
+        self._fields: dict[str, Mapping[str, Any]] = {}
         self.kinds = tuple(kind for kind in KINDS if kind in encoder.space.modalities)
 
     def prepare(self, texts: Sequence[str]) -> None:
@@ -97,8 +99,10 @@ class Corpus:
         for places in deaf:
             heard = [{} if at in places else items for at, items in enumerate(by_word)]
             one = Said(spoken.words, (), tuple(heard), weights_of(heard))
-            words = of_words(self._store, one, where=None)
-            told.append(Evidence(cosines, _best(words.covers or {}), _best(words.names), words.known))
+            words = of_words(self._store, one, where=None, hidden=hidden, fields=self._told)
+            covers = _best(words.covers or {})
+            denied = dict.fromkeys(covers, words.contradicted)
+            told.append(Evidence(cosines, covers, _best(words.names), words.known, denied))
         return told
 
     def saying_all(self, text: str) -> frozenset[str] | None:
@@ -121,6 +125,11 @@ class Corpus:
             hits = self._store.search_text(word, LOOKED_THROUGH, modalities=SAID)
             self._words[word] = None if len(hits) == LOOKED_THROUGH else frozenset(hit.item_id for hit in hits)
         return self._words[word]
+
+    def _told(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        new = [item for item in ids if item not in self._fields]
+        self._fields.update({item.id: item.fields for item in self._store.get(new)})
+        return {item: self._fields.get(item, {}) for item in ids}
 
     def _likest(self, text: str, kind: Modality, hidden: frozenset[str]) -> Mapping[str, float]:
         head = self._heads[text, kind]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,11 +32,18 @@ class Mention:
         return {"part": self.part_id, "in": self.place, "field": self.field, "written": self.written}
 
 
-def mentions(store: Store, item: Item, word: str) -> tuple[Mention, ...]:
+def mentions(store: Store, item: Item, word: str, instead: Iterable[str] = ()) -> tuple[Mention, ...]:
     """The parts of an item that say a word, or any piece of one with a hyphen, the best first; none where it does not.
 
-    A title is told once, though it stands among the fields too.
+    Where none does, those that say one of the words `instead`. A title is told once, though it stands among the fields
+    too.
     """
+    found = _mentions(store, item, word)
+    others = (some for other in sorted(instead) if (some := _mentions(store, item, other)))
+    return found or next(others, ())
+
+
+def _mentions(store: Store, item: Item, word: str) -> tuple[Mention, ...]:
     found = store.search_text(word, ALL, where=HasId((item.id,)), modalities=SAID)
     parts = {part.id: part for part in item.parts}
     told = dict.fromkeys(_mention(item, parts[hit.part_id], word) for hit in found if hit.part_id in parts)

@@ -58,8 +58,12 @@ class Said:
     @property
     def known(self) -> float:
         """0-1: how much of the query consists of words that somebody says."""
-        said = sum(weight for weight, items in zip(self.weights, self.by_word, strict=True) if items)
-        return said / sum(self.weights) if any(self.weights) else 0.0
+        return self.share([bool(items) for items in self.by_word])
+
+    def share(self, chosen: Sequence[bool]) -> float:
+        """0-1: how much of the query some of its words are, by one mark a word."""
+        some = sum(weight for weight, one in zip(self.weights, chosen, strict=True) if one)
+        return some / sum(self.weights) if any(self.weights) else 0.0
 
     def covers(self, by_word: Sequence[Collection[str]] | None = None) -> dict[str, float]:
         """item -> 0-1: how much of the query it says at all, or by these sets of items, one a word."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from service.advice import command
 from service.options import REPORTED, AsJson, Collection, EncoderSpec, IndexDir, open_index, print_json
 from service.tables import plain
 from sightline.errors import InputError
@@ -94,8 +95,8 @@ def show_adapted(out: Console, report: Adapted, *, dry_run: bool) -> None:
     elif dry_run:
         out.print(Text("It would be installed; nothing was changed.", style="bold"))
     else:
-        told = f"Installed (adapter {report.adapter.digest[:12]}). Take it out with: sightline adapt --remove"
-        out.print(Text(told, style="bold green"))
+        told = f"Installed (adapter {report.adapter.digest[:12]}). Take it out with: {command('adapt --remove')}"
+        out.print(Text(told, style="bold green"), soft_wrap=True)
 
 
 def _show_verdict(out: Console, verdict: Verdict) -> None:

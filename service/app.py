@@ -67,11 +67,14 @@ def create_app(settings: Settings, *, host: str = "127.0.0.1") -> FastAPI:
 
 
 def run(settings: Settings, *, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve until interrupted, telling `announce` the address. Raises ConfigError when it may not listen there."""
+    """Serve until interrupted, telling `announce` the address. Raises ConfigError when it may not listen there, or a
+    model that is named is not there.
+    """
     import uvicorn
 
     if settings.index.exists() and not settings.index.is_dir():
         raise ConfigError(f"{settings.index} is no folder: name the folder that holds the index with --index")
+    _try_models(settings)
     app = create_app(settings, host=host)
     bound = _bound(host, port)
     where = f"[{host}]" if ":" in host else host
@@ -79,6 +82,17 @@ def run(settings: Settings, *, host: str, port: int, announce: Callable[[str], N
     with bound, contextlib.suppress(KeyboardInterrupt):
         announce(f"http://{where}:{bound.getsockname()[1]}/")
         server.run(sockets=[bound])
+
+
+def _try_models(settings: Settings) -> None:
+    """Open what is named beside the encoder, else every search would say that it is not there. Raises ConfigError."""
+    from sightline.mllms import open_chat
+    from sightline.rerankers import open_reranker
+
+    if settings.rerank:
+        open_reranker(settings.rerank, picture=lambda _: None, timeout_s=settings.rerank_timeout_s)
+    for spec in filter(None, (settings.mllm, settings.rewrite)):
+        open_chat(spec)
 
 
 def _bound(host: str, port: int) -> socket.socket:

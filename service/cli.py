@@ -19,6 +19,7 @@ import typer
 
 from service import (
     adapting,
+    advice,
     compacting,
     explaining,
     informing,
@@ -310,8 +311,13 @@ def demo(
         question=question,
         mapping=mapping or (),
         index=index,
-        run=lambda argv: app(argv, standalone_mode=False),
+        run=_played,
     )
+
+
+def _played(argv: list[str]) -> None:
+    advice.point(argv)
+    app(argv, standalone_mode=False)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -319,16 +325,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")
+    advice.point(sys.argv[1:] if argv is None else argv)
     try:
         app(list(argv) if argv is not None else None)
     except SightlineError as exc:
-        _fail(str(exc))
+        _fail(advice.copyable(str(exc)))
     except BrokenPipeError:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # the reader has gone: let the exit flush go nowhere
         sys.exit(DONE)
     except SystemExit as exc:
+        if isinstance(exc.__context__, BrokenPipeError):  # Rich's word for a reader that has gone
+            sys.exit(DONE)
         if exc.code == INTERRUPTED:  # Typer's word for Ctrl-C, which came of it
             said = getattr(getattr(exc.__context__, "__cause__", None), "args", ())
             print(f"sightline: interrupted; {''.join(said) or 'what was done so far is kept'}", file=sys.stderr)

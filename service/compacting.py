@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from service.advice import copyable
 from service.options import AsJson, Collection, IndexDir, open_index, print_json
 from service.promises import Tell, say
 from service.tables import bytes_of, hanging, plain
@@ -86,8 +87,8 @@ class DeletedCheck:
             )
             say(out, "deleted", "kept", f"nothing is left of what was deleted or replaced{sought}")
         for one in (*seen.left, *seen.unseen):
-            hanging(out, Text(f"  {plain(one)}", style="yellow"), indent=4)
+            hanging(out, Text(f"  {copyable(plain(one))}", style="yellow"), indent=4)
         for one in seen.facts:
             hanging(out, Text(f"  {plain(one)}", style="dim"), indent=4)
         for one in report.snapshots:
-            hanging(out, Text(f"  a snapshot is left as it is: {plain(one)}", style="dim"), indent=4)
+            hanging(out, Text(f"  a snapshot is left as it is: {copyable(plain(one))}", style="dim"), indent=4)

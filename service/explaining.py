@@ -43,6 +43,7 @@ ADJUSTED = {
     "last": "it says what is not wanted",
     "deeper": "found further down, and behind what was found before",
 }
+LONG = 60  # characters of a term that say which it is
 
 
 def explain_command(
@@ -232,13 +233,22 @@ def _terms(found: Explanation) -> list[Text]:
     lines = []
     for one in found.terms:
         named = plain(one.term.get("text") or one.term.get("id") or "picture")
+        named = f"{named[:LONG].rstrip()} …" if len(named) > LONG else named
         sign = "" if one.weight > 0 else "not wanted, "
         told = [
             f"{kind} {cosine:.3f}" + (f" (adds {one.added[kind]:.3f})" if kind in one.added else "")
             for kind, cosine in one.cosines.items()
         ]
-        lines.append(Text.assemble((named, "bold"), (f" {sign}weight {one.weight:g} ", "dim"), ", ".join(told)))
+        lines.append(
+            Text.assemble((named, "bold"), (f" {sign}weight {weight_of(one.weight)} ", "dim"), ", ".join(told))
+        )
     return lines
+
+
+def weight_of(weight: float) -> str:
+    """A weight as people write it: two digits behind the point at most, but never 0 for what is none."""
+    rounded = f"{weight:.2f}".rstrip("0").rstrip(".")
+    return rounded if float(rounded) or not weight else f"{weight:.1g}"
 
 
 def _pushes(found: Explanation) -> list[Text]:
@@ -258,7 +268,7 @@ def _judgement(one: Judgement) -> Text:
     """What a reranker added to what the hit was ordered by."""
     if one.first is None or one.said is None:
         return Text.assemble("not judged by ", (plain(one.by), "bold"), (f"  {plain(one.why)}", "dim"))
-    told = f"log-odds {one.first:+.2f} before, {one.weight:g} × {one.said:+.2f} by it"
+    told = f"log-odds {one.first:+.2f} before, {weight_of(one.weight)} × {one.said:+.2f} by it"
     return Text.assemble("judged by ", (plain(one.by), "bold"), (f"  {told}; {plain(one.why)}", "dim"))
 
 

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from sightline.complaints import complaint
 from sightline.errors import (
     ConfigError,
     EngineError,
@@ -60,10 +61,13 @@ def unexpected() -> dict[str, Any]:
 
 
 def told(error: RequestValidationError) -> str:
-    """Pydantic's first complaint as a sentence that names the field."""
+    """The first complaint as a sentence that names the field."""
     first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"] if step not in ("body", "query", "path"))
-    return f"{place}: {first['msg']}" if place else str(first["msg"])
+    steps = first["loc"]
+    if len(steps) > 1 and steps[0] in ("body", "query", "path"):  # where it stands; alone it is a field's name
+        steps = steps[1:]
+    place = ".".join(map(str, steps if steps != ("body",) else ()))
+    return f"{place or 'the request'} {complaint(first)}"
 
 
 def install(app: FastAPI) -> None:

@@ -20,8 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from service import tables
+from service.advice import command, copyable
 from service.migrating import halfway_of
-from service.options import AsJson, Collection, IndexDir, open_index, place_of, print_json
+from service.options import AsJson, Collection, IndexDir, open_index, print_json
 from service.tables import bytes_of, hanging, plain, record
 from sightline.certificate import Certificate
 from sightline.errors import InputError
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 OUTCOMES = "added, unchanged, updated, moved, duplicate, missing, unfinished, skipped, deleted"
 SHOWN = 40  # rows of a list on a terminal
 ITEMS_SHOWN = 6  # of one group
+
+_MORE = (
+    ("skipped", "what was skipped, and why", "info --skipped"),
+    ("removed", "to remove for good what was deleted", "compact"),
+    ("snapshots", "every snapshot", "snapshot --list"),
+)  # of the document of `info`: where there is such, and which command goes on
 
 
 def info_command(
@@ -92,7 +99,7 @@ def _facts(opened: Sightline, *, skipped: bool, as_json: bool) -> None:
         out = tables.console()
         show_info(out, facts)
         if facts["migration"]:
-            first, *commands = halfway_of(facts["migration"], place_of(opened))
+            first, *commands = halfway_of(facts["migration"])
             out.print(Text.assemble(("! ", "yellow"), plain(first)), soft_wrap=True)
             for one in commands:  # to be copied: on a line that nothing folds
                 out.print(Text(f"  {plain(one)}"), soft_wrap=True)
@@ -153,7 +160,8 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
         "in memory": _memory(info),
         "on disk": bytes_of(info["bytes_disk"]) + _each(info["bytes_disk"], info["vectors"], "with words and fields"),
         **({"deleted": _removed(info)} if info.get("removed") else {}),
-        "skipped": f"{info['skipped']:,}" + ("  (see them with: sightline info --skipped)" if info["skipped"] else ""),
+        "skipped": f"{info['skipped']:,}"
+        + (f"  (see them with: {command('info --skipped')})" if info["skipped"] else ""),
         **({"snapshots": _snapshots(info["snapshots"])} if info.get("snapshots") else {}),
     }
     for name, value in rows.items():
@@ -163,12 +171,15 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
     )
     table.add_row("fields", Text(fields or "none"))
     out.print(table)
+    for name, told, advised in _MORE:
+        if info.get(name):  # to be copied: on a line that nothing folds
+            out.print(Text(f"{told}: {command(advised)}", style="dim"), soft_wrap=True)
 
 
 def _regions(told: Mapping[str, Any]) -> str:
     """What of pictures has vectors of its own."""
     return f"{told['kind']}" + (
-        "" if told["finished"] else ", not of all pictures yet: the next `sightline index` goes on"
+        "" if told["finished"] else copyable(", not of all pictures yet: the next `sightline index` goes on")
     )
 
 
@@ -183,7 +194,7 @@ def _memory(info: Mapping[str, Any]) -> str:
 def _removed(info: Mapping[str, Any]) -> str:
     """What deleted and replaced parts still take, and how that ends."""
     room = f"about {bytes_of(info['bytes_removed'])} of it" if info["bytes_removed"] else "an unknown part of it"
-    return f"{room}, of {info['removed']:,} parts deleted or replaced  (removed for good by: sightline compact)"
+    return f"{room}, of {info['removed']:,} parts deleted or replaced"
 
 
 def _each(count: int, vectors: int, more: str = "") -> str:
@@ -193,7 +204,7 @@ def _each(count: int, vectors: int, more: str = "") -> str:
 def _snapshots(told: Sequence[Mapping[str, Any]]) -> str:
     """How many there are, how large, and how old: they hold what they held."""
     size = bytes_of(sum(one["bytes"] for one in told))
-    return f"{len(told)}, {size}, the oldest {told[0]['made_at'] or 'damaged'}  (sightline snapshot --list)"
+    return f"{len(told)}, {size}, the oldest {told[0]['made_at'] or 'damaged'}"
 
 
 def _adapter(told: Mapping[str, Any]) -> str:

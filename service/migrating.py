@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from service.options import REPORTED, AsJson, Collection, IndexDir, open_index, place_of, print_json
+from service.advice import command
+from service.options import REPORTED, AsJson, Collection, IndexDir, open_index, print_json
 from service.tables import console, hanging, plain
 
 if TYPE_CHECKING:
@@ -55,14 +56,14 @@ def migrate_command(
             _migrate(opened, encoder, as_json=as_json)
 
 
-def halfway_of(told: Mapping[str, Any], place: str) -> list[str]:
+def halfway_of(told: Mapping[str, Any]) -> list[str]:
     """How far a migration is that has not ended, then by which commands it goes on or is given up, a line each."""
-    cancel = f"sightline migrate --cancel{place}"
+    cancel = command("migrate --cancel")
     if not told["to"]:
         return [f"{told['done']:,} vectors of an encoder that is not in use are left over", f"removed by: {cancel}"]
     return [
         f"a migration to {told['to']} is {told['done']:,} of {told['parts']:,} parts done",
-        f"goes on with: sightline migrate --encoder {quote(told['to'])}{place}",
+        f"goes on with: {command('migrate --encoder ' + quote(told['to']))}",
         f"given up with: {cancel}",
     ]
 
@@ -88,7 +89,7 @@ def _migrate(opened: Sightline, encoder: str, *, as_json: bool) -> None:
             report = opened.migrate(encoder, progress=show)
     except KeyboardInterrupt:
         told = opened.info()["migration"]
-        raise KeyboardInterrupt("\n  ".join(halfway_of(told, place_of(opened))) if told else "") from None
+        raise KeyboardInterrupt("\n  ".join(halfway_of(told)) if told else "") from None
     if as_json:
         print_json(report.to_json())
     else:
@@ -104,7 +105,8 @@ def _migrate(opened: Sightline, encoder: str, *, as_json: bool) -> None:
             told = f"{report.from_thumbnails:,} pictures were embedded from thumbnails ({named}{more})"
             hanging(out, Text(told, style="yellow"))
         if report.adapter_removed:
-            told = "The adapter was taken out: it belongs to the old encoder. Fit a new one with: sightline adapt"
+            told = "The adapter was taken out: it belongs to the old encoder. Fit a new one with: "
+            told += command("adapt --pairs FILE")
             hanging(out, Text(told, style="yellow"))
         for one in report.lost[:LOST_SHOWN]:
             hanging(out, Text(f"left without a vector: {plain(one.source)}: {plain(one.reason)}", style="yellow"))

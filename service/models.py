@@ -65,7 +65,9 @@ class _Shown(_Body):
     diversify: str = Field("", max_length=200, description="field of whose values a page shows few hits each")
     at_most: int = Field(2, ge=1, le=1000, description="how many: the others come on later pages")
     facets: list[Annotated[str, Field(max_length=200)]] = Field(
-        default_factory=list, max_length=20, description="fields to count over all items that pass the filter"
+        default_factory=list,
+        max_length=20,
+        description="fields to count over all items that pass the filter, hits or not",
     )
     offset: int = Field(0, ge=0, lt=100_000, description="hits to skip")
     cursor: str = Field("", max_length=1_000_000, description="the next page: what the page before returned")

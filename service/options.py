@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import takewhile
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from service.advice import copyable
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class _Said:
 
     def __call__(self, what: str, _done: int, _total: int | None) -> None:
         if not self._said:
-            by_itself = "SIGHTLINE_AUTO_COMPACT=0 leaves that to `sightline compact`"
+            by_itself = copyable("SIGHTLINE_AUTO_COMPACT=0 leaves that to `sightline compact`")
             print(f"sightline: {what} … ({by_itself})", file=sys.stderr, flush=True)
         self._said = True
 
@@ -107,13 +107,6 @@ def trying(index: Path | None, collection: str | None) -> AbstractContextManager
 
     settings = Settings.read(index=index, collection=collection)
     return on_trial(settings.index, settings.collection)
-
-
-def place_of(opened: Sightline) -> str:
-    """The options by which a command is pointed at an index once more, as " --index DIR"; "" for the default one."""
-    defaults = type(opened.settings).model_fields
-    given = {name: str(getattr(opened.settings, name)) for name in ("index", "collection")}
-    return "".join(f" --{name} {quote(one)}" for name, one in given.items() if one != str(defaults[name].default))
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:

@@ -16,6 +16,8 @@ from rich.progress import Progress as Bar
 from sightline.types import Progress
 
 LINE_EVERY_S = 10.0  # on a pipe: often enough to show life, rarely enough not to fill a log
+FIRST_LINE_S = 5.0  # the first of them: enough to tell how long it will take
+SPEED_OVER_S = 120.0  # time left is told by what was done within this: of slow work more than one
 
 
 @contextmanager
@@ -64,19 +66,35 @@ def _bar(err: Console) -> Bar:
         TextColumn("{task.fields[rate]}", style="dim"),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    return Bar(*columns, console=err, transient=True, expand=True)
+    return Bar(*columns, console=err, transient=True, expand=True, speed_estimate_period=SPEED_OVER_S)
 
 
 def _step_lines(err: Console) -> Callable[[str, int, int | None], None]:
-    due = time.monotonic() + LINE_EVERY_S
+    doing, began, due = "", 0.0, time.monotonic() + FIRST_LINE_S
 
     def show(what: str, done: int, total: int | None) -> None:
-        nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + LINE_EVERY_S
-            err.print(f"{what}: {done:,}" + (f" of {total:,}" if total is not None else ""))
+        nonlocal doing, began, due
+        now = time.monotonic()
+        if what != doing:
+            doing, began = what, now
+        if now < due:
+            return
+        due = now + LINE_EVERY_S
+        if total is not None:
+            err.print(f"{what}: {done:,} of {total:,}{left_of(now - began, done, total)}")
+        else:
+            err.print(f"{what}: {done:,}" if done else what)
 
     return show
+
+
+def left_of(seconds: float, done: int, total: int) -> str:
+    """How long the rest will take if it goes on so, as ", 40 s left"; "" while nothing is done."""
+    if not done:
+        return ""
+    left = seconds * max(0, total - done) / done
+    units = next((size, name) for size, name in ((3600, "h"), (60, "min"), (1, "s")) if left >= 2 * size or size == 1)
+    return f", {left / units[0]:.0f} {units[1]} left"
 
 
 def _lines(err: Console, doing: str) -> Callable[[Progress], None]:
@@ -92,9 +110,7 @@ def _lines(err: Console, doing: str) -> Callable[[Progress], None]:
             return
         rate = progress.done / progress.seconds if progress.seconds > 0 else 0.0
         total = f" of {progress.total:,}" if progress.total is not None else ""
-        left = ""
-        if progress.total is not None and rate > 0:
-            left = f", {max(0, progress.total - progress.done) / rate:.0f} s left"
+        left = left_of(progress.seconds, progress.done, progress.total) if progress.total is not None else ""
         err.print(f"{doing}: {progress.done:,}{total}, {rate:.1f} a second{left}, {progress.skipped:,} skipped")
 
     return show

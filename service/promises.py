@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from service.advice import copyable
 from service.tables import plain
 from sightline.errors import ConfigError, PassportMismatch
 
@@ -152,12 +153,13 @@ def show_undone(out: Console, name: str, report: Undone) -> None:
 
 def say(out: Console, name: str, verdict: Verdict, told: str) -> None:
     """What was looked at, whether the promise is kept, and what was measured: on a pipe one line."""
+    told = copyable(plain(told))
     if not out.is_terminal:
-        out.print(Text(f"{name:<8}  {verdict:<13}  {plain(told)}"), soft_wrap=True)
+        out.print(Text(f"{name:<8}  {verdict:<13}  {told}"), soft_wrap=True)
         return
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(width=8, style="bold")
     line.add_column(width=13)
     line.add_column(overflow="fold")
-    line.add_row(name, Text(verdict, style=_LOOKS.get(verdict, "yellow")), Text(plain(told)))
+    line.add_row(name, Text(verdict, style=_LOOKS.get(verdict, "yellow")), Text(told))
     out.print(line)

@@ -5,11 +5,15 @@ Knows its own options; those it shares with other commands are `service.options`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from shlex import quote
 from typing import Annotated, Any, Literal
 
 import typer
 
 from service.options import AsJson, Collection, EncoderSpec, IndexDir, Picture, StoreSpec, Where, open_index, print_json
+from sightline.written import nearest, parse, path_of, pictures
 
 
 def search_command(
@@ -65,7 +69,10 @@ def search_command(
     ] = None,
     facet: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD", help="count the values of a field over all that --where keeps; repeatable"),
+        typer.Option(
+            metavar="FIELD",
+            help="count the values of a field over all items that --where keeps, hits or not; repeatable",
+        ),
     ] = None,
     least: Annotated[
         float | None,
@@ -106,11 +113,11 @@ def search_command(
     """
     from service import tables
     from sightline.showing import Show
-    from sightline.written import parse
 
+    asked = parse(text) if text else None
     with open_index(index, collection, encoder=encoder, store=store, create=False) as opened:
         results = opened.search(
-            parse(text) if text else None,
+            asked,
             image=image,
             negative=negative or (),
             exclude=exclude or (),
@@ -129,10 +136,30 @@ def search_command(
                 offset=offset, cursor=cursor or "", **_few_of(diversify),
             ),
         )  # fmt: skip
+    if isinstance(asked, str) and (told := _as_words(asked, [hit.id for hit in results])):
+        results = replace(results, warnings=(*results.warnings, *told))
     if as_json:
         print_json(results.to_json())
     else:
-        tables.show_results(tables.console(), results)
+        tables.show_results(tables.console(), results, filtered=bool(where))
+
+
+def _as_words(text: str, found: Sequence[str]) -> list[str]:
+    """What to tell of a text that was read as its words, but may be meant otherwise; `found`: ids of the hits."""
+    told = []
+    if meant := nearest(text):
+        told.append(f"read as words, the signs too; an expression is {quote(meant)}")
+    path = next((one for one in pictures(text) if _is_file(one)), None)
+    if path is not None and path not in found:  # else it is an item's id
+        told.append(f"{path} was read as words; with what that picture shows: --image {quote(path)}")
+    return told
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return path_of(path).is_file()
+    except OSError:  # words longer than any name of a file
+        return False
 
 
 def _few_of(diversify: str | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from service.advice import command
 from sightline.reranked import Reranked
 from sightline.showing import Facet, Range
 from sightline.types import AddReport, Answer, FieldValue, Hit, Part, Results, Skipped
@@ -187,8 +188,8 @@ def _stacked(hit: Hit, names: Sequence[str]) -> RenderableType:
     return Group(head, Padding(Group(line, _why(hit, names)), (0, 0, 1, 3), expand=False))
 
 
-def show_results(out: Console, results: Results) -> None:
-    """Print a search's outcome with its warnings."""
+def show_results(out: Console, results: Results, *, filtered: bool = False) -> None:
+    """Print a search's outcome with its warnings; `filtered`: a filter said which items are counted."""
     for warning in results.warnings:
         hanging(out, Text(f"! {plain(warning)}", style="yellow"))
     if results.no_match:
@@ -203,6 +204,9 @@ def show_results(out: Console, results: Results) -> None:
     if results.rewrites:
         said = " · ".join(f"{one.kind}: {plain(one.text)}" for one in results.rewrites)
         hanging(out, Text(f"also asked: {said}", style="dim"))
+    if results.facets:
+        counted = "all items that --where keeps" if filtered else "all items of the collection"
+        out.print(Text(f"counted over {counted}, hits or not:", style="dim"))
     for facet in results.facets:
         out.print(facet_line(facet))
     if not results.no_match:
@@ -293,7 +297,7 @@ def show_report(out: Console, report: AddReport, *, where: str, shown: int = 5) 
     if report.skipped:
         out.print(Text(f"! {len(report.skipped):,} could not be indexed:", style="yellow"))
         show_skipped(out, report.skipped, most=shown)
-        out.print(Text(f"  all of them: sightline info --skipped --index {where}", style="dim"))
+        out.print(Text(f"  all of them: {command('info --skipped')}", style="dim"))
 
 
 def record(out: Console, name: Text | str, told: Text | str = "") -> None:

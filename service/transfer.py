@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.text import Text
 
+from service.advice import command
 from service.options import (
     REPORTED,
     AsJson,
@@ -167,9 +167,12 @@ def snapshot_command(
     if as_json:
         print_json(made.to_json())
     else:
-        out, at = console(), f" --index {quote(str(index))}" if index else ""
+        out = console()
         out.print(f"{plain(made.name)}: {made.items:,} items, {bytes_of(made.bytes)}")
-        out.print(Text(f"  put back with: sightline restore {made.name} --force{at}", style="dim"), soft_wrap=True)
+        out.print(
+            Text(f"  put back with: {command(f'restore {made.name} --force', collection=False)}", style="dim"),
+            soft_wrap=True,
+        )
 
 
 def restore_command(

@@ -28,7 +28,8 @@ def trusted(opened: Sightline, spec: str, cases: Sequence[Case], *, dry_run: boo
     before = opened.rerankers.trust(spec)
     with progress.steps(tables.console(stderr=True)) as show:
         reads, left_out = read(opened, cases, spec, show=show)
-    tuned = tune(spec, reads, before=before, depth=opened.settings.rerank_depth, left_out=left_out)
+        show("weighing", 0, None)
+        tuned = tune(spec, reads, before=before, depth=opened.settings.rerank_depth, left_out=left_out)
     if not dry_run:
         opened.rerankers.set_trust(spec, tuned.trust)
     return tuned

@@ -103,12 +103,13 @@ def tune_command(
             else:
                 show_trust(out, believed, seconds=time.monotonic() - started, dry_run=dry_run)
             return
-        if not (dry_run or said):
-            opened.calibrations.now()
-        if cases:
-            from sightline.evaluation.tuning import tune
+        with progress.steps(tables.console(stderr=True)) as show:
+            if not (dry_run or said):
+                show("learning what counts as a match", 0, None)
+                opened.calibrations.now()
+            if cases:
+                from sightline.evaluation.tuning import tune
 
-            with progress.steps(tables.console(stderr=True)) as show:
                 tuned = tune(opened, cases, show=show)
         bars = tuned.least if tuned else said
         if bars and not dry_run:
@@ -161,7 +162,9 @@ def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, secon
         out.print(_table(tuned.bars))
         for bar in tuned.bars:
             if bar.why:
-                out.print(Text(f"{MANNERS[bar.manner]}: left at {bar.before:.0%}: {bar.why}", style="yellow"))
+                out.print(
+                    Text(f"{MANNERS[bar.manner]}: the bar is left at {bar.before:.0%}: {bar.why}", style="yellow")
+                )
         if tuned.left_out:
             out.print(
                 Text(
@@ -177,12 +180,12 @@ def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, secon
 
 def _table(bars: tuple[Bar, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold dim")
-    for heading in ("asked", "queries", "bar", "absent left empty", "R@10 lost"):
+    for heading in ("asked", "queries", "bar", "absent left empty", "points of R@10 lost"):
         table.add_column(heading, justify="left" if heading == "asked" else "right")
     for bar in bars:
         table.add_row(
             MANNERS[bar.manner], f"{bar.queries:,}", _change(bar.before, bar.after),
-            _change(bar.empty_before, bar.empty), _change(bar.lost_before, bar.lost),
+            _change(bar.empty_before, bar.empty), _change(bar.lost_before, bar.lost).replace("%", ""),
         )  # fmt: skip
     return table
 

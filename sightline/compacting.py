@@ -6,6 +6,7 @@ Does not know how a file is written anew; that is the store's, and the ledger's.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ LEAST_BYTES = 32_000_000  # less room is not worth a rewrite
 MOST_BYTES = 1_000_000_000  # larger collections take minutes: when, the operator says
 LOOK_EVERY_S = 60.0  # while a process writes on
 TELL_EVERY_S = 0.2  # while somebody waits for one
+LOG_AFTER_S = 2.0  # of waiting that nobody else is told of
 
 Writing: TypeAlias = Callable[[], AbstractContextManager[None]]
 
@@ -89,12 +91,16 @@ class Compactions:
         self._stopped = True
         self.finish()
 
-    def finish(self, tell: Tell = silent) -> None:
-        """Wait for what is under way; `tell` hears now and then that it is."""
+    def finish(self, tell: Tell | None = None) -> None:
+        """Wait for what is under way; `tell` hears now and then that it is, else the log, once and if it goes on."""
+        due = time.monotonic() + LOG_AFTER_S
         while self._thread is not None and self._thread.is_alive():
             self._thread.join(TELL_EVERY_S)
-            if self._at_it.is_set():
+            if self._at_it.is_set() and tell:
                 tell("removing for good what was deleted", 0, None)
+            elif self._at_it.is_set() and time.monotonic() >= due:
+                due = math.inf
+                log.warning("waiting until what was deleted is gone for good (auto_compact=False leaves it to compact)")
 
     def _look(self) -> None:
         try:

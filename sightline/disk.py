@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HOLD_WAIT_S = 10.0  # files are opened within this; past it whoever would move their folder is told
+STAY_WAIT_S = 60.0  # a folder is moved within this, on the slowest disk; past it whoever would open its files is told
 _BLOCK = 1 << 16
 _held: set[int] = set()  # descriptors of the locks that this process holds, or waits for
 
@@ -43,10 +44,11 @@ def staying(folder: Path) -> Iterator[None]:
     """Nobody who is `holding` moves the folder meanwhile, so that its names mean the same files throughout.
 
     SQLite finds the log of a file by name when it first reads it: in another folder, that would be another's log.
-    Waits for whoever moves it. Raises FileNotFoundError where there is none then.
+    Waits STAY_WAIT_S for whoever moves it, then raises TimeoutError. Raises FileNotFoundError where there is none then.
     """
+    until = time.monotonic() + STAY_WAIT_S
     while True:
-        with _locked(folder, fcntl.LOCK_SH) as inode:
+        with _locked(folder, fcntl.LOCK_SH, until, "moving") as inode:
             if folder.stat().st_ino == inode:
                 yield
                 return
@@ -58,16 +60,16 @@ def holding(folder: Path) -> Iterator[None]:
 
     Waits HOLD_WAIT_S for whoever opens some, then raises TimeoutError. Raises FileNotFoundError where there is none.
     """
-    with _locked(folder, fcntl.LOCK_EX, wait_s=HOLD_WAIT_S):
+    with _locked(folder, fcntl.LOCK_EX, time.monotonic() + HOLD_WAIT_S, "opening"):
         yield
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, how: int, *, wait_s: float | None = None) -> Iterator[int]:
+def _locked(folder: Path, how: int, until: float, doing: str) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY)
     _held.add(descriptor)
     try:
-        _wait(descriptor, how, wait_s)
+        _wait(descriptor, how, until, doing)
         yield os.fstat(descriptor).st_ino
     finally:
         if descriptor in _held:  # else a child let it go
@@ -75,15 +77,14 @@ def _locked(folder: Path, how: int, *, wait_s: float | None = None) -> Iterator[
             os.close(descriptor)
 
 
-def _wait(descriptor: int, how: int, wait_s: float | None) -> None:
-    """Lock, as long as that takes or within a time. Raises TimeoutError."""
-    until = None if wait_s is None else time.monotonic() + wait_s
+def _wait(descriptor: int, how: int, until: float, doing: str) -> None:
+    """Lock before the clock says `until`. Raises TimeoutError that says what another process is `doing` with it."""
     while True:
         try:
-            fcntl.flock(descriptor, how if until is None else how | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            if until is not None and time.monotonic() > until:
-                raise TimeoutError(errno.ETIMEDOUT, "another process is just opening it; try again") from exc
+            if time.monotonic() > until:
+                raise TimeoutError(errno.ETIMEDOUT, f"another process is just {doing} it; try again") from exc
             time.sleep(0.01)
         except OSError:  # a file system without locks
             return

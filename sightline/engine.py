@@ -114,7 +114,7 @@ class Sightline:
         return self._ledger.replaced()
 
     def close(self) -> None:
-        """Release files. What was acknowledged is already on disk."""
+        """Release files. What was acknowledged is already on disk. Waits for a compaction; the log says so."""
         self.compactions.finish()
         self._store.close()
         self._ledger.close()

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from uuid import uuid4
 
 from indexer.ledger import FILE, Ledger
@@ -130,7 +131,7 @@ def _missing(index: Path, collection: str) -> str:
     others = collection_names(index)
     if others:
         return f"no collection {collection!r} in {index}; it has: {', '.join(others)}"
-    return f"no index at {index}. Make one with: sightline index SOURCE --index {index}"
+    return f"no index at {index}. Make one with: sightline index SOURCE --index {quote(str(index))}"
 
 
 def bury(folder: Path) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import indexer
@@ -102,7 +103,9 @@ class _Live:
     def found(self, item: str, folder: Path, files: Sequence[Path]) -> Remains:
         """In which files an id is that nothing explains which is there."""
         if item in self._there:
-            return Remains((f"{item!r} was not deleted: it is in the collection, until `sightline delete {item}`",))
+            return Remains(
+                (f"{item!r} was not deleted: it is in the collection, until `sightline delete {quote(item)}`",)
+            )
         places = {path: [near for near in _nearby(path, item) if not self._explained(item, *near)] for path in files}
         alone = {path: len([near for near in found if _alone(item, *near)]) for path, found in places.items()}
         within = {path: len(found) for path, found in places.items() if found}

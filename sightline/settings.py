@@ -10,9 +10,13 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sightline.complaints import complaint
 from sightline.decoding import Limits
 from sightline.errors import ConfigError
+from sightline.suggesting import did_you_mean
 from sightline.types import RegionKind
+
+NAMES = "is a name of 1 to 64 letters a to z, digits, - and _"
 
 
 class Settings(BaseSettings):
@@ -75,6 +79,10 @@ class Settings(BaseSettings):
         except ValidationError as exc:
             first = exc.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(
-                f"setting {name!r} (SIGHTLINE_{name.upper()}): {first['msg'].removeprefix('Value error, ')}"
-            ) from exc
+            if first["type"] == "extra_forbidden":
+                meant = did_you_mean(name, cls.model_fields)
+                raise ConfigError(
+                    f"there is no setting {name!r}.{meant} They are: {', '.join(cls.model_fields)}"
+                ) from exc
+            said = NAMES if name == "collection" else complaint(first, secret=name == "api_key")
+            raise ConfigError(f"setting {name!r} (SIGHTLINE_{name.upper()}) {said}") from exc

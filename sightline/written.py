@@ -6,6 +6,7 @@
     picture    = a path without spaces that ends as pictures do | image:PATH; quoted where it has spaces, so ID
 
 A text is read so when it begins with `= ` or has a marked operand (a picture's path alone is none: it may be an id).
+Two marked operands without a sign between them are refused.
 Every other text means its words: "t-shirt", "C++", "size: M", "16:9 screen - black". Knows nothing of files.
 """
 
@@ -96,7 +97,37 @@ def _names(query: str, path: str) -> bool:
     except InputError:
         return False
     sought = read.operands[0].sought if isinstance(read, Expression) else None
-    return isinstance(sought, Clipped) and sought.box is not None and sought.picture == Path(path).expanduser()
+    return isinstance(sought, Clipped) and sought.box is not None and sought.picture == path_of(path)
+
+
+def nearest(query: str) -> str | None:
+    """The expression that a text read as its words may have been meant as: quoted words go on without a sign, and
+    another sign follows. None for every other text.
+    """
+    for quoted in _QUOTED.finditer(query):
+        before, after = query[: quoted.start()], query[quoted.end() :]
+        if re.fullmatch(r"\s*|.*\s[+-]\s+", before) and re.match(r"\s+[^\s+-]", after) and _SIGN.search(query):
+            meant = f"{before}{quoted[0]} + {after.lstrip()}"
+            try:
+                return meant if isinstance(parse(meant), Expression) else None
+            except InputError:
+                return None
+    return None
+
+
+def pictures(query: str) -> list[str]:
+    """What in a text may be a picture's path: all of it, spaces or not, then words of it."""
+    words = query.split()
+    named = [one for one in words if _PICTURE.fullmatch(one)]
+    return [query.strip(), *named] if len(words) > 1 and words[-1:] == named[-1:] else named
+
+
+def path_of(said: str) -> Path:
+    """A path as a shell would read it: `~` is the home folder, where there is one."""
+    try:
+        return Path(said).expanduser()
+    except RuntimeError:  # nobody's home: then it is a name like others
+        return Path(said)
 
 
 def _is_expression(found: list[_Read]) -> bool:
@@ -136,7 +167,7 @@ def _operand(whole: str, start: int) -> _Read:
     at, named = last.end() if last else start, kind[1] if kind else ""
     read = _quoted(whole, at, named, meant=bool(last)) if whole[at : at + 1] == '"' else _bare(whole, at, named)
     if not _ends(whole, read.end):
-        if last:
+        if last or _next_is_marked(whole, read.end):
             raise _Amiss(read.end, "+ or - with a space on each side belongs here", meant=True)
         read = _bare(whole, start, "")
     if not weight:
@@ -146,6 +177,15 @@ def _operand(whole: str, start: int) -> _Read:
     if not read.marked:
         raise _Amiss(start, f'what has a weight is quoted, {weight[1]}:"like this", or else the whole of it is')
     return _Read(float(weight[1]) * read.expression, read.end, 2)
+
+
+def _next_is_marked(whole: str, at: int) -> bool:
+    """Whether quoted words go on without a sign, and with what is no word: a picture's path, `like:ID`, a weight."""
+    following = re.compile(r"\s+(\S+)").match(whole, at)
+    try:
+        return following is not None and following[1][0] != '"' and _operand(following[1], 0).marked > 0
+    except _Amiss as exc:
+        return exc.meant
 
 
 def _ends(whole: str, at: int) -> bool:
@@ -189,7 +229,7 @@ def _bare(whole: str, at: int, kind: str) -> _Read:
 def _image(path: str, box: re.Match[str] | None, at: int) -> Expression:
     try:
         numbers = [float(number) for number in box[1].split(",")] if box else None
-        return image(Path(path).expanduser(), box=numbers)
+        return image(path_of(path), box=numbers)
     except (ValueError, InputError) as exc:
         why = str(exc) if isinstance(exc, InputError) else "a box is four numbers: [x0,y0,x1,y1]"
         raise _Amiss(at, why, meant=True) from exc

@@ -11,6 +11,7 @@ from pathlib import Path
 from sightline.encoders.cards import ModelCard, known_models
 from sightline.errors import ConfigError
 from sightline.protocols import Encoder
+from sightline.suggesting import did_you_mean
 
 __all__ = ["ModelCard", "licence_of", "model_cards", "open_encoder"]
 
@@ -44,7 +45,8 @@ def open_encoder(spec: str, *, threads: int | None = None) -> Encoder:
         from sightline.encoders.sentence_transformers import SentenceTransformersEncoder
 
         return SentenceTransformersEncoder(rest, threads=threads)
-    raise ConfigError(f"there is no encoder {spec!r}. An encoder is one of: {', '.join(FORMS)}")
+    meant = did_you_mean(spec, ("starter", "onnx:", "sentence-transformers:", *(one.spec for one in known_models())))
+    raise ConfigError(f"there is no encoder {spec!r}.{meant} An encoder is one of: {', '.join(FORMS)}")
 
 
 def model_cards() -> list[ModelCard]:

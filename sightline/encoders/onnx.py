@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
 from sightline import media
+from sightline.complaints import complaint
 from sightline.encoders import fingerprint
 from sightline.encoders.content import embed, in_batches, normalised, split_long
 from sightline.errors import ConfigError, EngineError
@@ -68,7 +69,7 @@ class OnnxConfig(BaseModel):
         except ValidationError as exc:
             first = exc.errors()[0]
             key = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise ConfigError(f"{path} is no encoder configuration: {key}: {first['msg']}") from exc
+            raise ConfigError(f"{path} is no encoder configuration: {key} {complaint(first)}") from exc
 
 
 class OnnxEncoder:

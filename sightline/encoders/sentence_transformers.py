@@ -35,6 +35,10 @@ class SentenceTransformersEncoder:
         `threads` is torch's, for the whole process. Raises ConfigError, MissingExtra.
         """
         folder = Path(reference).expanduser()
+        if reference[:1] in ("/", ".", "~") and not folder.is_dir():
+            raise ConfigError(
+                f"there is no folder {reference!r} with a model. Take sentence-transformers:FOLDER or a name"
+            )
         where = str(folder.resolve()) if folder.is_dir() else reference
         self._model = _loaded(where, local=folder.is_dir(), threads=threads, device=device)
         self._alone = Lock()  # the tokenizer keeps the way it cuts in itself

@@ -7,7 +7,7 @@ was never shown is judged by nobody.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from indexer.records import Row
@@ -18,6 +18,8 @@ from sightline.types import Skipped
 
 ASKED = ("query", "text")
 OPENED = ("clicked", "id", "item", "item_id")
+NEEDED = "a row has 'query', 'clicked' (the id of an item) and, if more often than once, 'clicks'"
+SHOWN = 12  # columns that an error names
 DIGITS = 15  # of a number of clicks: more is not one
 SLIPS = 0.1  # share of the most clicked item's clicks, below which others were opened by mistake
 OFTEN = 0.5  # share of them, from which an item is as good as it
@@ -32,20 +34,29 @@ def read_clicks(path: Path) -> Task:
     """
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     first: dict[str, tuple[str, str]] = {}  # query as compared -> as it was first put, and where
+    columns: dict[str, None] = {}  # in the order met
     for row in rows(path):
         if isinstance(row, Skipped):
             raise InputError(f"{row.source}: {row.reason}")
+        columns.update(dict.fromkeys(row.values))
         asked = next((str(row.values[key]).strip() for key in ASKED if isinstance(row.values.get(key), str)), "")
         if not asked:
-            raise InputError(f"{row.where}: there is no 'query'")
+            raise InputError(f"{row.where}: there is no 'query'; {NEEDED}. {_told(row.values)}")
         key = " ".join(asked.casefold().split())
         first.setdefault(key, (asked, row.where))
         for item in _opened(row):  # none: it was asked, and nothing was clicked
             counted[key][item] += _times(row)
     if not counted:
-        raise InputError(f"{path}: there is no click in it; a row has 'query' and 'clicked', the id of an item")
+        raise InputError(f"{path}: there is no click in it; {NEEDED}. {_told(columns)}")
     cases = [_case(f"c{at:04}", *first[key], clicks) for at, (key, clicks) in enumerate(counted.items(), start=1)]
     return Task("queries", tuple(cases), notes=("judged by clicks: what was not shown was not judged",))
+
+
+def _told(columns: Iterable[str]) -> str:
+    """What stands in place of the columns that are needed."""
+    named = [repr(one if len(one) <= 40 else f"{one[:40]}…") for one in columns]
+    more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+    return f"Its columns are: {', '.join(named[:SHOWN])}{more}" if named else "It has no rows"
 
 
 def _case(name: str, text: str, where: str, clicks: Counter[str]) -> Case:

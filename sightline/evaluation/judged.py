@@ -51,7 +51,8 @@ def read_judged(queries: Path, qrels: Path | None = None) -> Task:
     )
     kept = tuple(case for case in told if case.relevant or (case.relevant_where and qrels is None))
     if not kept:
-        raise InputError(f"{where}: nothing is judged relevant for any of the {len(cases)} queries in {queries.name}")
+        none = f"{where}: nothing is judged relevant for any of the {len(cases)} queries in {queries.name}"
+        raise InputError(none if qrels else f"{none}: name ids as their 'relevant', or a file of judgements by --qrels")
     notes = []
     if bare := len(cases) - len(kept):
         notes.append(f"{bare:,} of {len(cases):,} queries have nothing judged relevant and were not asked")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline import filters
+from sightline.encoders import open_encoder
 from sightline.engine import Sightline
 from sightline.errors import InputError
 from sightline.evaluation.asking import Run, Settled, Show, ask, drop, opened, settled
@@ -89,6 +90,9 @@ def _check(task: Task, settings: Sequence[Setting], k: int) -> None:
     if task.documents and any(one.index or one.collection for one in settings):
         raise InputError("pairs and catalogs are indexed anew for the measurement: no index can be named with them")
     by_query({"q": ["a"]}, {"q": {"a": 1}}, MEASURES)  # a missing package
+    for one in settings[1:]:  # else it is found missing when the first one is measured
+        if one.encoder not in ("", settings[0].encoder):
+            open_encoder(one.encoder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sightline.errors import ConfigError
 from sightline.protocols import ChatModel
+from sightline.suggesting import did_you_mean
 
 if TYPE_CHECKING:
     from sightline.mllms.local import LocalVision
@@ -56,9 +57,12 @@ def open_vision(spec: str) -> LocalVision | OnnxVision:
     Raises ConfigError, MissingExtra.
     """
     reference = spec.removeprefix("vlm:")
-    if reference == spec or not reference:
+    folder = Path(reference).expanduser()
+    if reference == spec or not reference or (reference != "starter" and not folder.is_dir()):
+        meant = did_you_mean(spec, ["vlm:starter"])
         raise ConfigError(
-            f"there is no vision-language model {spec!r}. Take vlm:starter, or vlm:FOLDER, the folder that holds one"
+            f"there is no vision-language model {spec!r}.{meant} Take vlm:starter, or vlm:FOLDER, the folder that "
+            "holds one"
         )
     if reference == "starter":
         from sightline.mllms.onnx import open_starter
@@ -66,4 +70,4 @@ def open_vision(spec: str) -> LocalVision | OnnxVision:
         return open_starter()
     from sightline.mllms.local import open_local
 
-    return open_local(Path(reference).expanduser().resolve())
+    return open_local(folder.resolve())

@@ -19,6 +19,7 @@ import httpx
 
 from sightline import media
 from sightline.errors import ConfigError, EngineError, EngineTimeout, MissingExtra
+from sightline.suggesting import did_you_mean
 from sightline.types import Message, Piece, Pixels
 
 JPEG_QUALITY = 90
@@ -26,6 +27,7 @@ CANDIDATES = 5  # log-probabilities asked for: the most that OpenAI's API gave a
 FORMS = "openai:MODEL@BASE_URL, ollama:MODEL, ollama:MODEL@BASE_URL, or PROVIDER:MODEL as LangChain writes it"
 
 _SPEC = re.compile(r"(?P<provider>[a-z][a-z0-9_-]*):(?P<model>.+?)(?:@(?P<url>https?://\S+))?")
+_KEY = re.compile(r"\b[A-Z][A-Z0-9_]*_(?:KEY|TOKEN)\b")  # the variable that a provider asks for
 _STATUSES = {
     401: "refused the key it was given for {model!r}",
     403: "refused the key it was given for {model!r}",
@@ -150,6 +152,11 @@ def _opened(provider: str, model: str, url: str | None, *, name: str) -> Any:
     except ImportError as exc:
         raise ConfigError(f"{name} needs LangChain's package for it: pip install langchain-{provider}") from exc
     except Exception as exc:  # each provider refuses a missing key or a wrong option in its own way
+        if str(exc).startswith("Unsupported provider"):
+            meant = did_you_mean(name, ("openai:", "ollama:"))
+            raise ConfigError(f"there is no chat model {name!r}.{meant} A chat model is one of: {FORMS}") from exc
+        if lacking := _KEY.search(str(exc)):
+            raise ConfigError(f"{name} needs a key: set {lacking[0]} in the environment") from exc
         raise ConfigError(f"cannot open chat model {name}: {_said(exc)}") from exc
 
 

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sightline.errors import ConfigError
 from sightline.rerankers.cards import RerankerCard, reranker_cards
 from sightline.rerankers.kept import Judging, Kept
+from sightline.suggesting import did_you_mean
 from sightline.types import Part, Pixels
 
 __all__ = ["TOKENS", "RerankerCard", "open_reranker", "reranker_cards"]
 
+FORMS = (
+    "vlm:starter", "vlm:FOLDER", "cross-encoder:FOLDER-OR-NAME",
+    "or a chat model: openai:MODEL@BASE_URL, ollama:MODEL, PROVIDER:MODEL as LangChain writes it",
+)  # fmt: skip
 TOKENS = 50_000  # that a chat model may be sent for one query
 
 
@@ -41,4 +47,7 @@ def _opened(spec: str, picture: Callable[[Part], Pixels | None], timeout_s: floa
     from sightline.mllms import open_chat
     from sightline.rerankers.chat import ChatReranker
 
+    meant = did_you_mean(spec, [card.spec for card in reranker_cards()])
+    if meant or ":" not in spec:
+        raise ConfigError(f"there is no reranker {spec!r}.{meant} A reranker is one of: {', '.join(FORMS)}")
     return ChatReranker(open_chat(spec, logprobs=True), picture, timeout_s=timeout_s, tokens=tokens)

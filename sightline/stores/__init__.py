@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sightline.errors import ConfigError
 from sightline.protocols import Store
+from sightline.suggesting import did_you_mean
 
 __all__ = ["is_elsewhere", "open_store", "place_of"]
 
@@ -34,8 +35,8 @@ def open_store(spec: str, path: Path, *, collection: str) -> Store:
 
         return open_qdrant(location, path, collection=collection, settings=settings)
     raise ConfigError(
-        f"unknown store {spec!r}. Known are: faiss, qdrant (embedded), "
-        "qdrant:http://HOST:6333 (a server), qdrant::memory: (for tests)"
+        f"unknown store {spec!r}.{did_you_mean(spec, ('faiss', 'qdrant', 'qdrant:'))} "
+        "Known are: faiss, qdrant (embedded), qdrant:http://HOST:6333 (a server), qdrant::memory: (for tests)"
     )
 
 

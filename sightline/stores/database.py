@@ -18,6 +18,8 @@ from sightline.errors import ConfigError, EngineError, NotFound, SightlineError
 SCHEMA_VERSION = 1
 BUSY_WAIT_S = 2.0  # another writer's transaction is done within this; past it the caller is told
 
+TOKENIZER = "porter unicode61 remove_diacritics 2"  # what FTS5 takes for words, and for the same word
+
 _SCHEMA = f"""
 CREATE TABLE items (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, fields TEXT NOT NULL);
 CREATE TABLE fields (
@@ -43,7 +45,7 @@ CREATE TABLE vectors (  -- ids are never used twice, so a reader that knows the 
 CREATE INDEX vectors_by_space ON vectors (space);
 CREATE INDEX vectors_by_part ON vectors (part);
 CREATE VIRTUAL TABLE words USING fts5 (
-    text, content = 'parts', content_rowid = 'id', tokenize = "porter unicode61 remove_diacritics 2"
+    text, content = 'parts', content_rowid = 'id', tokenize = "{TOKENIZER}"
 );
 CREATE TRIGGER words_of_new_part AFTER INSERT ON parts WHEN new.text IS NOT NULL BEGIN
     INSERT INTO words (rowid, text) VALUES (new.id, new.text);
@@ -88,8 +90,11 @@ class Database:
 
     def rewrite(self) -> None:
         """Write the file anew without what was deleted, its log empty. Raises EngineError where room is lacking."""
-        with self._writing, self._translating():
-            vacuum.vacuum(self.path)
+        try:
+            with self._writing, self._translating():
+                vacuum.vacuum(self.path)
+        except OSError as exc:
+            raise EngineError(f"cannot write {self.path} anew: {exc.strerror or exc}. Nothing was changed.") from exc
 
     def empty_log(self) -> None:
         """Put what is in the log into the file, and leave the log empty."""

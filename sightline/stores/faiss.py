@@ -35,7 +35,8 @@ from sightline.stores.faiss_measure import silent as nobody
 from sightline.stores.faiss_moment import FaissMoment
 from sightline.stores.faiss_removed import keep_log
 from sightline.stores.gate import Gate
-from sightline.stores.where import Sql, where_sql
+from sightline.stores.passing import Passing
+from sightline.stores.sqlite_words import Words
 from sightline.types import (
     Aggregate,
     Box,
@@ -52,14 +53,13 @@ from sightline.types import (
 
 FILE = "items.sqlite"
 _QUERIES = ("text", "image")
-MOST_FILTERS = 32  # conditions whose items are kept in memory, 8 bytes an item
 
 
 class FaissStore:
     """One collection in `path`. Safe to share between threads; searches run side by side.
 
-    Memory holds one float32 copy of the vectors that no index covers, of every space that was searched; index files are
-    mapped, and the system reads and drops their pages as it needs to.
+    Memory holds one float32 copy of the vectors that no index covers, of every space that was searched, and who says
+    the words asked for of late; index files are mapped, and the system reads and drops their pages as it needs to.
     """
 
     def __init__(self, path: Path, *, plan: Plan | None = None) -> None:
@@ -69,7 +69,7 @@ class FaissStore:
         self._plan = replace(plan or Plan(), spoken=self._spoken)
         self._builds = Background(self._database, self._folder, self._plan)
         self._spaces: dict[str, Held] = {}
-        self._passed: dict[Sql, tuple[int, NDArray[np.int64]]] = {}  # condition -> version, the items that passed it
+        self._passed, self._words = Passing(), Words()
         self._fields: tuple[int, list[FieldSummary]] | None = None  # version, what it had
         self._gate = Gate()
 
@@ -174,7 +174,8 @@ class FaissStore:
         """The k parts with the highest BM25 for any word of `text`; English stems, accents folded."""
         check_k(k)
         with self._database.reading() as connection:
-            return sqlite.search_text(connection, text, k, where, modalities)
+            items = None if where is None else self._passing(connection, where)
+            return self._words.search(connection, text, k, items, modalities)
 
     def texts(self, k: int) -> Iterator[str]:
         """What the k newest parts say that have a text."""
@@ -253,6 +254,7 @@ class FaissStore:
         with self._gate.write():
             self._spaces = fresh
         self._passed.clear()
+        self._words.forget()
         self._fields = None
         return Remains()
 
@@ -339,14 +341,8 @@ class FaissStore:
         return f"{vectors:,} vectors are all compared; an index is built from {self._plan.build_from:,} of one space on"
 
     def _passing(self, connection: sqlite3.Connection, where: Filter) -> NDArray[np.int64]:
-        """Row ids of the items that pass a filter; kept for the next search, since people search within one filter."""
-        condition, version = where_sql(where), sqlite.version(connection)
-        known = self._passed.get(condition)
-        if known is None or known[0] != version:
-            if len(self._passed) >= MOST_FILTERS:
-                self._passed.clear()
-            known = self._passed[condition] = version, sqlite.passing(connection, *condition)
-        return known[1]
+        """Row ids of the items that pass a filter."""
+        return self._passed.of(connection, where)
 
 
 def _kind(built: Sequence[files.Record], plan: Plan) -> str:

@@ -18,16 +18,13 @@ from sightline.filters import Filter
 from sightline.stores import sqlite_boxes
 from sightline.stores.aggregates import check_plan, distinct, numbers, ranked
 from sightline.stores.where import where_sql
-from sightline.stores.words import words_of
 from sightline.types import (
     Aggregate,
     FieldSummary,
     FieldValue,
     Item,
     Locator,
-    Modality,
     Part,
-    PartHit,
     PartVectors,
     Scalar,
     Space,
@@ -156,25 +153,6 @@ def forget_space(connection: sqlite3.Connection, fingerprint: str) -> None:
     _changed(connection)
 
 
-def search_text(
-    connection: sqlite3.Connection, text: str, k: int, where: Filter | None, modalities: frozenset[Modality] | None
-) -> list[PartHit]:
-    """The k parts of highest BM25 for any of the words, ties by part id."""
-    words = " OR ".join(f'"{word}"' for word in words_of(text))  # quoted: a word is never taken for an operator
-    if not words:
-        return []
-    condition, values = where_sql(where)
-    only = None if modalities is None else _json(sorted(modalities))
-    rows = connection.execute(
-        "SELECT parts.key, items.key, -bm25(words) AS score FROM words JOIN parts ON parts.id = words.rowid "
-        "JOIN items ON items.id = parts.item WHERE words MATCH ? "
-        f"AND (? IS NULL OR modality IN (SELECT value FROM json_each(?))) AND {condition} "
-        "ORDER BY score DESC, parts.key LIMIT ?",
-        (words, only, only, *values, k),
-    )
-    return [PartHit(part, item, score) for part, item, score in rows]
-
-
 def texts(connection: sqlite3.Connection, k: int) -> Iterator[str]:
     """What the k newest parts say that have a text."""
     rows = connection.execute("SELECT text FROM parts WHERE text IS NOT NULL ORDER BY id DESC LIMIT ?", (k,))
@@ -229,7 +207,13 @@ def version(connection: sqlite3.Connection) -> int:
 
 def passing(connection: sqlite3.Connection, condition: str, values: Sequence[str | int | float]) -> NDArray[np.int64]:
     """Row ids of the items that pass a condition of `where_sql`."""
-    return _integers(connection.execute(f"SELECT items.id FROM items WHERE {condition}", values))
+    joined = connection.execute(f"SELECT group_concat(items.id) FROM items WHERE {condition}", values).fetchone()
+    return integers(*joined)
+
+
+def integers(joined: str | None) -> NDArray[np.int64]:
+    """Whole numbers that SQLite has put into one text, which takes it a fifth of the time of as many rows."""
+    return np.fromstring(joined or "", np.int64, sep=",")
 
 
 def refuse_other_dim(connection: sqlite3.Connection, space: Space) -> None:

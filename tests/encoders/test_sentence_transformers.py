@@ -93,7 +93,7 @@ def test_the_space_opens_it_again(plain: SentenceTransformersEncoder) -> None:
     assert open_encoder(plain.space.name).space == plain.space
 
 
-@pytest.mark.parametrize("reference", ["all-MiniLM-L6-v2", "/no/such/folder"])
+@pytest.mark.parametrize("reference", ["all-MiniLM-L6-v2", "org/no-such"])
 def test_a_hub_out_of_reach_is_one_sentence(reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ConfigError, match=rf"cannot load 'sentence-transformers:{reference}'.*folder on this machine"):
@@ -103,3 +103,9 @@ def test_a_hub_out_of_reach_is_one_sentence(reference: str, tmp_path: Path, monk
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot load"):
         open_encoder(f"sentence-transformers:{tmp_path}")
+
+
+def test_a_path_that_is_no_folder_is_told_before_any_library_looks(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigError, match="there is no folder '/no/such' with a model"):
+        SentenceTransformersEncoder("/no/such")
+    assert not caplog.records

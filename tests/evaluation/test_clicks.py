@@ -53,6 +53,24 @@ def test_what_is_no_click_is_named_by_file_and_line(tmp_path: Path, row: dict[st
     assert "clicks.jsonl:2" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "where", "found"),
+    [
+        ("q,item,n\nred mug,a,3\n", "clicks.csv:2: there is no 'query'", "Its columns are: 'q', 'item', 'n'"),
+        ("red mug,a\nblue kite,b\n", "clicks.csv:2: there is no 'query'", "Its columns are: 'red mug', 'a'"),
+        ("query,product\nred mug,a\n", "clicks.csv: there is no click in it", "Its columns are: 'query', 'product'"),
+        ("query,clicked\n", "clicks.csv: there is no click in it", "It has no rows"),
+    ],
+)
+def test_columns_of_another_name_are_told_with_those_needed(tmp_path: Path, text: str, where: str, found: str) -> None:
+    path = tmp_path / "clicks.csv"
+    path.write_text(text)
+    with pytest.raises(InputError) as raised:
+        read_clicks(path)
+    for said in (where, found, "'query', 'clicked' (the id of an item)", "'clicks'"):
+        assert said in str(raised.value)
+
+
 def test_a_query_without_a_click_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "clicks.csv"
     path.write_text("query,clicked\nmug,\nmug,a\nbowl,\n")

@@ -114,7 +114,10 @@ def test_nothing_judged_at_all_is_refused(tmp_path: Path) -> None:
     queries = lines(tmp_path / "q.jsonl", {"_id": "q1", "text": "a"})
     with pytest.raises(InputError, match=r"qrels: nothing is judged relevant for any of the 1 queries"):
         read_judged(queries, text(tmp_path / "qrels", "q2 0 a 1\n"))
-    with pytest.raises(InputError, match="nothing is judged relevant"):
+    with pytest.raises(
+        InputError,
+        match=r"name ids as their 'relevant', or a file of judgements by --qrels",
+    ):
         read_judged(queries)
 
 

@@ -16,7 +16,7 @@ needs("pytrec_eval", "matplotlib", extra="eval")
 from PIL import Image  # noqa: E402
 
 from sightline.engine import Sightline  # noqa: E402
-from sightline.errors import InputError, NotFound  # noqa: E402
+from sightline.errors import ConfigError, InputError, NotFound  # noqa: E402
 from sightline.evaluation import (  # noqa: E402
     Case,
     Document,
@@ -44,6 +44,14 @@ def shelf_of_words() -> list[Document]:
 
 def judged(**relevant: str) -> list[Case]:
     return [Case(f"q-{word}", {found: 1}, text=word, label=word) for word, found in relevant.items()]
+
+
+def test_an_encoder_that_is_not_there_is_told_before_the_other_is_measured() -> None:
+    told: list[str] = []
+    task = Task("catalog", tuple(judged(alpha="alpha")), tuple(shelf_of_words()))
+    with pytest.raises(ConfigError, match=r"there is no encoder 'startr'\. Did you mean starter"):
+        evaluate(task, against=Setting(encoder="startr"), k=10, show=lambda what, done, total: told.append(what))
+    assert told == []
 
 
 def test_figures_are_those_of_ranks_known_beforehand() -> None:

@@ -10,7 +10,7 @@ import pytest
 from sightline.engine import Sightline
 from sightline.errors import InputError
 from sightline.evaluation.cases import Case
-from sightline.evaluation.tuning import FEWEST, tune
+from sightline.evaluation.tuning import FEWEST, _Asked, _bar, tune
 
 SAMPLE = Path(__file__).parents[2] / "service" / "sample" / "catalog.jsonl"
 
@@ -64,3 +64,10 @@ def test_what_cannot_be_asked_is_left_out(shop: Path, rows: list[dict[str, str]]
     broken.write_bytes(b"no picture")
     with Sightline.open(shop) as index, pytest.raises(InputError, match="no query can be used"):
         tune(index, [Case("x", {rows[0]["id"]: 1}, image=broken), Case("y", {}, text="mug")])
+
+
+def test_a_bar_that_is_left_says_in_points_of_the_same_figure_what_a_higher_one_loses() -> None:
+    asked = [_Asked(there=0.5 if at == 0 else 0.9, recall=1.0, gone=0.1) for at in range(25)]
+    bar = _bar("name", asked, 0.3)
+    assert (bar.before, bar.after, bar.lost) == (0.3, 0.3, 0.0)
+    assert "a higher one loses 4.0 points of R@10 on queries held out, where 3.0 are the most" in bar.why

@@ -195,7 +195,7 @@ def test_an_unknown_provider_is_named() -> None:
 
 def test_a_hosted_model_without_a_key_says_which_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+    with pytest.raises(ConfigError, match=r"openai:gpt-4o needs a key: set OPENAI_API_KEY in the environment$"):
         open_chat("openai:gpt-4o")
 
 

@@ -250,6 +250,15 @@ def test_demo_asks_a_stranger_for_a_measure_or_a_text_never_for_a_code_or_a_yes(
     assert "list price € " in out
 
 
+def test_serve_refuses_a_model_that_is_not_there(sightline: Run, index: Path) -> None:
+    code, _, err = sightline("serve", "--index", index, "--rerank", "vlm:startr", "--port", "0")
+    assert code == 2
+    assert "Did you mean vlm:starter?" in err
+    code, _, err = sightline("serve", "--index", index, "--rewrite", "nothing", "--port", "0")
+    assert code == 2
+    assert "there is no chat model 'nothing'" in err
+
+
 def test_serve_refuses_an_index_that_is_no_folder(sightline: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     code, _, err = sightline("serve", "--index", tmp_path / "file", "--port", "0")

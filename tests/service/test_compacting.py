@@ -34,7 +34,7 @@ def test_what_is_left_is_listed_and_compact_removes_it(folder: Path, sightline: 
     code, out, _ = sightline("verify", "--deleted", "--index", folder)
     told = " ".join(out.split())
     assert code == 1
-    assert "deleted broken something is left: `sightline compact` removes what was deleted" in told
+    assert f"deleted broken something is left: `sightline compact --index {folder}` removes what was deleted" in told
     assert "the ledger has 1 deleted items on record" in told
     code, out, _ = sightline("verify", "--gone", "plantedgone.txt", "--index", folder)
     assert code == 1
@@ -43,7 +43,7 @@ def test_what_is_left_is_listed_and_compact_removes_it(folder: Path, sightline: 
     assert code == 0
     assert "deleted not compacted something is left" in " ".join(out.split())
     code, out, _ = sightline("info", "--index", folder)
-    assert "removed for good by: sightline compact" in " ".join(out.split())
+    assert f"to remove for good what was deleted: sightline compact --index {folder}" in " ".join(out.split())
     code, out, _ = sightline("compact", "--index", folder)
     assert code == 0
     assert "1 items on record are gone for good" in " ".join(out.split())

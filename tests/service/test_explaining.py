@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from service.drawing import AGAINST, FOR, _coloured, drawn, overlay
+from service.explaining import weight_of
 from sightline import Show, Sightline, like, text
 from sightline.errors import InputError, NotFound
 from sightline.explaining import Explainer
@@ -138,6 +139,25 @@ def test_the_command_says_why_an_item_is_no_hit(sightline: Run, index: Path) -> 
     assert "pushed back by red" in out
     code, out, _ = sightline("explain", "bowl-red", "bowl", "--where", "colour = blue", "--index", index, "--json")
     assert json.loads(out)["absent"] == "it does not pass the filter colour = 'blue'"
+
+
+def test_terms_and_weights_are_told_short(sightline: Run, index: Path) -> None:
+    sentences = ("a red bowl for hot soup that was fired twice and is made by hand", "soft wool", "for the kitchen")
+    query = ". ".join(one for _ in range(4) for one in sentences)
+    code, out, _ = sightline("explain", "bowl-red", query, "--index", index)
+    (told,) = {line for line in out.splitlines() if line.startswith(sentences[0][:40])}
+    assert code == 0
+    assert told.startswith(f"{sentences[0][:60].rstrip()} … weight 0.")
+    out = sightline("explain", "bowl-red", '0.333333:"red" - 0.004:"wool"', "--index", index)[1]
+    assert "red weight 0.33 " in out
+    assert "wool not wanted, weight -0.004 " in out
+
+
+@pytest.mark.parametrize(
+    ("weight", "told"), [(2, "2"), (0.238532, "0.24"), (-1.0, "-1"), (100, "100"), (0.001, "0.001")]
+)
+def test_weights_have_two_digits_and_are_never_nothing(weight: float, told: str) -> None:
+    assert weight_of(weight) == told
 
 
 def test_what_the_command_refuses(sightline: Run, index: Path, tmp_path: Path) -> None:

@@ -129,7 +129,8 @@ def test_filters_in_both_languages_agree(client: TestClient) -> None:
     ("body", "said"),
     [
         ({}, "empty"),
-        ({"query": "x", "k": 0}, "k"),
+        ({"query": 7}, "query is a text, not 7"),
+        ({"query": "x", "k": 0}, "k is at least 1, not 0"),
         ({"query": "x", "target": "sound"}, "target"),
         ({"query": "x", "where": "prise < 3"}, "price"),
         ({"query": "x", "where": "price <"}, "filter"),
@@ -143,7 +144,7 @@ def test_filters_in_both_languages_agree(client: TestClient) -> None:
         ({"image": "https://example.org/a.png"}, "not its address"),
         ({"image": base64.b64encode(b"no picture").decode()}, "picture"),
         ({"query": "x", "rerank": True}, "reranker"),
-        ([1], "dictionary"),
+        ([1], "the request is an object"),
     ],
 )
 def test_what_the_caller_can_mend_is_422(client: TestClient, body: Any, said: str) -> None:

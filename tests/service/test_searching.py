@@ -106,7 +106,9 @@ def test_the_terminal_sorts_counts_folds_and_turns_pages(sightline: Run, copied:
     assert {hit["fields"]["kind"] for hit in few} == {"bowl", "cushion"}
     code, out, _ = sightline(*common, "-k", 4, "--fold", "--facet", "kind", "--facet", "price")
     assert code == 0
-    assert "kind  bowl 4 · cushion 4" in out
+    assert "counted over all items of the collection, hits or not:\nkind  bowl 4 · cushion 4" in out
+    kept = sightline(*common, "-k", 1, "--facet", "kind", "--where", "colour = red")[1]
+    assert "counted over all items that --where keeps, hits or not:\nkind  bowl 1 · cushion 1" in kept
     assert "+2 alike: " in out
     assert "more: --offset 4" in out
     code, out, _ = sightline(*common, "--offset", 90)

@@ -139,7 +139,7 @@ def test_one_that_an_earlier_version_kept_tells_of_words_until_it_is_made_again(
         kept = json.loads(found.to_json())
         before = {"version": 2, "background": kept["background"]["words"], "least": {"name": 0.6, "description": 0.1}}
         for name in ("weights", "gaps"):
-            before[name] = {sight: row for sight, row in kept[name].items() if ":" not in sight}
+            before[name] = {sight: [1.0] for sight in kept[name] if ":" not in sight}  # of other features
         told = {**kept["told"], "set": True}
         index._ledger.note("calibration", json.dumps({**kept, **before, "told": told}))
         assert index.search("mug", least=0).answered is not None

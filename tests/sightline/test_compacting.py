@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import tempfile
 import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
@@ -205,6 +206,26 @@ def test_while_one_is_looking_no_other_does(filled: Filled, monkeypatch: pytest.
         index.compactions.finish()
         assert begun == [""]
         assert index.info()["removed"] == 0
+
+
+def test_who_closes_an_index_while_it_is_at_it_reads_in_the_log_why_that_takes_long(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(compacting, "LEAST_BYTES", 1)
+    monkeypatch.setattr(compacting, "TELL_EVERY_S", 0.01)
+    monkeypatch.setattr(compacting, "LOG_AFTER_S", 0.05)
+    with filled.open() as index:
+        real = index.compactions.now
+
+        def slowly() -> Any:
+            time.sleep(0.3)
+            return real()
+
+        monkeypatch.setattr(index.compactions, "now", slowly)
+        index.delete([name(number) for number in range(6)])
+        assert caplog.messages == []
+    (told,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert told.startswith("waiting until what was deleted is gone for good (auto_compact=False leaves it to compact")
 
 
 def test_by_itself_it_gives_way_to_another_writer(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:

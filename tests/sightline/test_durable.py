@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +16,8 @@ import pytest
 
 from indexer.ledger import FILE, Ledger
 from sightline import disk, durable, places
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, EngineError
+from sightline.stores.database import Database
 
 ROOT = Path(__file__).parents[2]
 
@@ -158,3 +161,29 @@ def test_a_folder_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pyt
             places.replace(folder, tmp_path / ".restored-here-1")
     assert folder.is_dir()
     places.bury(folder)
+
+
+def test_a_folder_that_is_held_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "STAY_WAIT_S", 0.1)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    with disk.holding(folder):
+        with pytest.raises(ConfigError, match=r"cannot use the folder .*here: another process is just moving"):
+            Database(folder / "store.db")
+        with pytest.raises(ConfigError, match=r"here/ledger.db: cannot be used: another process is just moving it"):
+            Ledger(folder)
+    Database(folder / "store.db").close()
+
+
+def test_a_file_that_cannot_be_written_anew_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(tmp_path / "store.db")
+
+    def failing(_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", failing)
+        with pytest.raises(EngineError, match=r"cannot write .*store.db anew: Input/output error. Nothing was changed"):
+            database.rewrite()
+    database.rewrite()
+    database.close()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sightline.algebra import Clipped, Expression
 from sightline.errors import InputError
 from sightline.types import Like
-from sightline.written import clip, parse
+from sightline.written import clip, nearest, parse, path_of, pictures
 
 
 def read(query: str) -> list[tuple[float, object]]:
@@ -84,6 +84,8 @@ def test_every_other_text_means_its_words(words: str) -> None:
     ("query", "at", "why"),
     [
         ('2:"red dress" photo.jpg - stripes', "character 14,", "space on each side"),
+        ('"red dress" photo.jpg - stripes', "character 12,", "space on each side"),
+        ('"red dress" like:mug-003', "character 12,", "space on each side"),
         ('2:"red dress', "character 3,", "not closed"),
         ('"red" +', "at its end", "belongs here"),
         ('"red" + - "blue"', "character 9,", "belongs here"),
@@ -102,6 +104,34 @@ def test_what_is_meant_as_one_and_is_none_is_refused_at_its_place(query: str, at
         parse(query)
     assert at in str(refused.value)
     assert why in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ('"red dress" shoes - blue', '"red dress" + shoes - blue'),
+        ('red - "red" shoes', 'red - "red" + shoes'),
+        ('"red dress" shoes', None),
+        ('The "Quay" beanie - red', None),
+        ("red - blue", None),
+        ('2:"red dress" - blue', None),
+    ],
+)
+def test_words_that_are_nearly_an_expression(words: str, meant: str | None) -> None:
+    assert nearest(words) == meant
+    assert meant is None or parse(words) == words
+
+
+def test_what_may_be_a_picture_is_named_whole_first() -> None:
+    assert pictures("my photo.jpg") == ["my photo.jpg", "photo.jpg"]
+    assert pictures(" photo.jpg ") == ["photo.jpg"]
+    assert pictures("a.png in blue") == ["a.png"]
+    assert pictures("in blue") == []
+
+
+def test_a_home_that_is_nobodys_is_a_name() -> None:
+    assert path_of("~nobody-at-all/a.jpg") == Path("~nobody-at-all/a.jpg")
+    assert read("red + ~nobody-at-all/a.jpg") == [(1, "red"), (1, Path("~nobody-at-all/a.jpg"))]
 
 
 @given(st.text(st.sampled_from('ab 2:"+-=[],.\\'), max_size=25))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from indexer.readers import MOST_ID
 from sightline import media
 from sightline.types import Item, Locator, Part, PartVectors, Space, Stored
 from tests.indexer.grid import DIM
@@ -155,3 +157,21 @@ def test_every_float_comes_back_bit_for_bit(tmp_path: Path, format: str) -> None
         second.transfer.take_in(tmp_path / "a")
         ((_, vectors, _, _),) = contents(second).values()
     assert vectors[part.id, GRID.fingerprint] == np.ascontiguousarray(rows, "<f4").tobytes()
+
+
+@pytest.mark.parametrize("prefix", ["", "shop/"])
+def test_whatever_id_is_taken_in_goes_through_an_export(tmp_path: Path, prefix: str) -> None:
+    """One that is too long is refused with its row; of all others the same is there after an import."""
+    longest = "y" * (MOST_ID - len(prefix))
+    rows = [{"id": longest, "title": "a"}, {"id": longest + "y", "title": "b"}, {"id": longest, "title": "twice"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with opened(tmp_path / "old") as old:
+        report = old.add(tmp_path / "rows.jsonl", prefix=prefix)
+        assert report.added == 1
+        assert [one.source.rpartition("/")[2] for one in report.skipped] == ["rows.jsonl:2", "rows.jsonl:3"]
+        assert "its id has 32,001 characters, of which it may have 32,000" in report.skipped[0].reason
+        old.transfer.export(tmp_path / "out")
+        with opened(tmp_path / "new") as new:
+            new.transfer.take_in(tmp_path / "out")
+            assert contents(new) == contents(old)
+            assert list(contents(new)) == [prefix + longest]

@@ -19,6 +19,7 @@ from sightline.filters import And, Filter, HasId
 from sightline.protocols import Store
 from sightline.types import Like, Modality, Space, Vectors
 
+Value: TypeAlias = tuple[str, frozenset[str]]  # the name of a field, and its words, singular
 Fields: TypeAlias = Callable[[Sequence[str]], Mapping[str, Mapping[str, Any]]]
 Source: TypeAlias = Literal["words", "picture", "item"]  # what a vector was made of; the texts of an item are "item"
 
@@ -48,6 +49,7 @@ class Evidence:
     names: Mapping[str, float] = field(default_factory=dict)  # the same for its title and fields alone
     known: float = 0.0  # share of the words that any item says, 0-1
     denied: Mapping[str, float] = field(default_factory=dict)  # the same of words that its fields say otherwise
+    values: frozenset[Value] = frozenset()  # of fields of items here, that the query names
     sought: Mapping[Modality, Sought] = field(default_factory=dict)  # by kind of part; none: words alone were asked
 
     @property
@@ -99,12 +101,12 @@ def of_words(
     """
     instead = others(said.words)
     heard = [_heard(store, items, words, where) for items, words in zip(said.by_word, instead, strict=True)]
-    known = said.share([bool(items) for items in heard])
+    known_share = said.share([bool(items) for items in heard])
     heard = [items.difference(hidden) for items in heard]
     covers = said.covers(heard)
     first = sorted(covers, key=lambda item: (-covers[item], item))[:LOOKED_AT]
     if not first:
-        return Evidence(covers=covers, known=known)
+        return Evidence(covers=covers, known=known_share)
     chosen = HasId(tuple(sorted(first)))
     narrowed = chosen if where is None else And((where, chosen))
     named = [
@@ -116,9 +118,14 @@ def of_words(
     shown = [item for items in heard for item in sorted(items)[:SHOWN]]  # which tell whether a word is a field's value
     unnamed = {item: [item not in items for items in named] for item in first}
     unnamed = {item: lacks for item, lacks in unnamed.items() if any(lacks)}
-    some = len(said.words) > 1 and unnamed  # a word alone that an item does not say makes it none of those found
-    denied = _denied(said, unnamed, (fields or _fields_of(store))([*unnamed, *shown])) if some else {}
-    return Evidence(covers=covers, names=said.covers(named), known=known, denied=denied)
+    values: frozenset[Value] = frozenset()
+    denied: dict[str, float] = {}
+    if len(said.words) > 1 and unnamed:  # of one word alone nothing is found that does not say it
+        known = (fields or _fields_of(store))([*unnamed, *shown])
+        plain = frozenset(map(singular, said.words))
+        values = frozenset(value for told in known.values() for value in _values(told) if value[1] <= plain)
+        denied = {item: _denied(said, lacks, known.get(item, {}), values) for item, lacks in unnamed.items()}
+    return Evidence(covers=covers, names=said.covers(named), known=known_share, denied=denied, values=values)
 
 
 def _heard(store: Store, saying: Collection[str], instead: Collection[str], where: Filter | None) -> set[str]:
@@ -133,23 +140,23 @@ def _fields_of(store: Store) -> Fields:
     return lambda ids: {item.id: item.fields for item in store.get(list(dict.fromkeys(ids)))}
 
 
-def _denied(
-    said: Said, unnamed: Mapping[str, Sequence[bool]], fields: Mapping[str, Mapping[str, Any]]
-) -> dict[str, float]:
-    """item -> 0-1: how much of a query its title and fields do not say, where a field has another value instead.
+def _denied(said: Said, lacks: Sequence[bool], fields: Mapping[str, Any], values: Collection[Value]) -> float:
+    """0-1: how much of a query an item does not say in its title and fields, where a field has another value instead.
 
-    Who asks for a red mug is not answered by one of the colour blue. A word is a value where it stands alone in a field
-    of one of the items whose fields are told, or with other words of the query. Fields of one short value count.
+    Who asks for a red mug is not answered by one of the colour blue.
     """
-    plain = [singular(word) for word in said.words]
-    valued = {item: dict(_values(told)) for item, told in fields.items()}
-    values = {(name, words) for own in valued.values() for name, words in own.items() if words <= frozenset(plain)}
-    denied: dict[str, float] = {}
-    for item, lacks in unnamed.items():
-        own = valued.get(item, {})
-        otherwise = {word for name, words in values if own.get(name, words) != words for word in words}
-        denied[item] = said.share([lack and word in otherwise for lack, word in zip(lacks, plain, strict=True)])
-    return denied
+    marks = [lack and bool(otherwise(fields, values, word)) for lack, word in zip(lacks, said.words, strict=True)]
+    return said.share(marks)
+
+
+def otherwise(fields: Mapping[str, Any], values: Collection[Value], word: str) -> dict[str, str]:
+    """The fields that have another value than one of `values` that a word is of, and which they have.
+
+    Fields of one short value count: no lists, no titles.
+    """
+    own = dict(_values(fields))
+    named = {name for name, words in values if singular(word) in words and own.get(name, words) != words}
+    return {name: str(fields[name]) for name in sorted(named)}
 
 
 def _values(fields: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retriever.accounts import Account, Asked, Pool
 from retriever.calibration import Calibration, Reason
 from retriever.channels import SEES
+from retriever.evidence import otherwise
 from retriever.fusion import FIRST, LAST, RRF_K, Fused, Vote
 from retriever.mentions import mentions
 from retriever.patches import PatchMap
@@ -229,11 +230,14 @@ def _words(account: Account, item: Item, store: Store) -> tuple[WordReason, ...]
     said = account.said
     if said is None or not said.words:
         return ()
+    values = account.evidence.values if account.evidence else ()
     total = sum(said.weights)
-    return tuple(
-        WordReason(word, weight / total, mentions(store, item, word, instead))
-        for word, weight, instead in zip(said.words, said.weights, others(said.words), strict=True)
-    )
+    found = []
+    for word, weight, alike in zip(said.words, said.weights, others(said.words), strict=True):
+        where = mentions(store, item, word, alike)
+        named = any(one.place != "passage" for one in where)
+        found.append(WordReason(word, weight / total, where, {} if named else otherwise(item.fields, values, word)))
+    return tuple(found)
 
 
 def _pushed(asked: Asked, seen: _Seen, pool: Pool | None, fused: Fused | None) -> list[Push]:

@@ -37,6 +37,7 @@ class WordReason:
     word: str
     share: float  # 0-1: how much of the query it is
     said: tuple[Mention, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)  # fields that such a word is a value of, and the item's
 
 
 @dataclass(frozen=True, slots=True)

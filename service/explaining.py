@@ -218,8 +218,10 @@ def _channels(found: Explanation) -> Table:
 
 
 def _word(one: WordReason) -> Text:
-    said = "; ".join(map(_mention, one.said)) or "not said"
-    return Text.assemble((plain(one.word), "bold"), (f" {one.share:.0%} ", "dim"), (said, "" if one.said else "yellow"))
+    instead = [f"but field {plain(name)} is “{plain(value)}”" for name, value in one.instead.items()]
+    said = "; ".join([*(map(_mention, one.said) if one.said else ["not said"]), *instead])
+    sure = one.said and not instead
+    return Text.assemble((plain(one.word), "bold"), (f" {one.share:.0%} ", "dim"), (said, "" if sure else "yellow"))
 
 
 def _mention(one: Mention) -> str:

@@ -38,7 +38,8 @@ const place = (one) => (one.in === "field" ? (one.field ?? "a field") : one.in);
 function word(one) {
   const where = [...new Set(one.said.map(place))].join(", ");
   const share = `${percent(one.share)} of the query`;
-  const tail = make("small", {}, where || "not said");
+  const instead = Object.entries(one.instead).map(([name, value]) => `${name} is “${value}”`);
+  const tail = make("small", {}, [where || "not said", ...instead].join(" · "));
   return make("li", { class: one.said.length ? "word" : "word unsaid", title: share }, make("span", {}, one.word), " ", tail);
 }
 

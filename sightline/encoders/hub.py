@@ -59,6 +59,11 @@ def fetched(repo: str, names: Sequence[str], *, cache: str | None = None) -> Pat
     return found.parent if found else None
 
 
+def is_model(folder: Path) -> bool:
+    """Whether a folder is laid out as sentence-transformers or transformers leave a model."""
+    return any((folder / name).is_file() for name in ("modules.json", "config.json"))
+
+
 def reach(url: str, *, spec: str, instead: str) -> None:
     """Return if the server at `url` answers anything at all. Raises ConfigError."""
     if _hub().constants.is_offline_mode():

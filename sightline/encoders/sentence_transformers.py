@@ -39,6 +39,8 @@ class SentenceTransformersEncoder:
             raise ConfigError(
                 f"there is no folder {reference!r} with a model. Take sentence-transformers:FOLDER or a name"
             )
+        if folder.is_dir() and not hub.is_model(folder):
+            raise _refused(f"sentence-transformers:{reference}", "it has neither a modules.json nor a config.json")
         where = str(folder.resolve()) if folder.is_dir() else reference
         self._model = _loaded(where, local=folder.is_dir(), threads=threads, device=device)
         self._alone = Lock()  # the tokenizer keeps the way it cuts in itself
@@ -152,6 +154,6 @@ def _beside(where: str, *, local: bool) -> dict[str, Any]:
         raise ConfigError(f"the files of 'sentence-transformers:{where}' cannot be read: {exc}") from exc
 
 
-def _refused(spec: str, exc: Exception) -> ConfigError:
-    reason = str(exc).strip().partition("\n")[0].rstrip(".")[:200]
-    return ConfigError(f"cannot load {spec!r}: {reason or type(exc).__name__}. {INSTEAD}")
+def _refused(spec: str, why: Exception | str) -> ConfigError:
+    reason = str(why).strip().partition("\n")[0].rstrip(".")[:200]
+    return ConfigError(f"cannot load {spec!r}: {reason or type(why).__name__}. {INSTEAD}")

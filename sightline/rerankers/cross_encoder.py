@@ -176,6 +176,9 @@ def _loaded(reference: str, device: str | None) -> Any:
     local = bool(reference) and folder.is_dir()
     if not reference or (reference[0] in "/.~" and not local):
         raise ConfigError(f"there is no folder {reference!r} with a cross-encoder. Take cross-encoder:FOLDER or a name")
+    if local and not hub.is_model(folder):
+        lacking = "it has neither a modules.json nor a config.json"
+        raise ConfigError(f"cannot load 'cross-encoder:{reference}': {lacking}. {INSTEAD}")
     name, _, revision = (str(folder.resolve()), "", "") if local else reference.partition("@")
     on_cpu = (device or ("cuda" if torch.cuda.is_available() else "cpu")) == "cpu"
     build = partial(

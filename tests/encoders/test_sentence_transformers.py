@@ -101,6 +101,9 @@ def test_a_hub_out_of_reach_is_one_sentence(reference: str, tmp_path: Path, monk
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot load .*: it has neither a modules.json nor a config.json"):
+        open_encoder(f"sentence-transformers:{tmp_path}")
+    (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match="cannot load"):
         open_encoder(f"sentence-transformers:{tmp_path}")
 

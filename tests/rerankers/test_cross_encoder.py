@@ -241,6 +241,7 @@ def _of_nothing(folder: Path) -> None:
         (_headless, "lacks weights, those that judge a pair"),
         (_no_numbers, "gave no number"),
         (_of_nothing, "cannot load 'cross-encoder:"),
+        (lambda folder: (folder / "config.json").unlink(), "it has neither a modules.json nor a config.json"),
     ],
 )
 def test_a_damaged_folder_is_a_sentence(words: Path, tmp_path: Path, change: Any, reason: str) -> None:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import pytest
 
-from retriever.evidence import Evidence, of_words
+from retriever.evidence import Evidence, of_words, otherwise
 from retriever.mentions import mentions
 from retriever.words import said
 from sightline.filters import Compare, Filter
@@ -75,3 +75,11 @@ def test_a_mention_of_another_word_is_shown_as_it_is_written(shop: Store) -> Non
     assert mentions(shop, item, "couch") == ()
     (found,) = mentions(shop, item, "couch", ["settee", "sofa"])[:1]
     assert (found.place, found.field, found.written) == ("field", "kind", "sofa")
+
+
+def test_which_field_says_otherwise(shop: Store) -> None:
+    found = words_of(shop, "red mugs")
+    (mug, lamp) = shop.get(["mug-2", "lamp-1"])
+    assert otherwise(mug.fields, found.values, "red") == {"colour": "green"}
+    assert otherwise(lamp.fields, found.values, "mugs") == {"kind": "lamp"}
+    assert otherwise(mug.fields, found.values, "mugs") == {}

@@ -29,7 +29,7 @@ Described: TypeAlias = Literal["all", "some", "none"]
 # Below this, nothing matches. Who says what a thing is called can be told that it is not there; who describes it may
 # use words that nobody here does. Chosen with `benchmarks/relevance.py`: it costs no collection more than 2.5 points,
 # but for searches that are narrowed to texts.
-LEAST: Mapping[Manner, float] = {"name": 0.4, "description": 0.12, "picture": 0.08}
+LEAST: Mapping[Manner, float] = {"name": 0.4, "description": 0.16, "picture": 0.08}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all
 FARTHER = 1.5  # the same as a log of distances, beside what is alike
@@ -198,6 +198,8 @@ class Calibration:
         if data["version"] < VERSION:
             for some, taught in zip(rows.values(), priors(), strict=True):
                 some.update({sight: tuple(taught[sight].mean) for sight in some if "words" in sight.split()})
+            if not data["told"].get("set"):
+                data["least"] = {name: LEAST[name] if least else 0.0 for name, least in data["least"].items()}
         return cls(**data | rows | {"background": Background.from_json(data["background"])})
 
 

@@ -5,6 +5,7 @@ Knows a store by its protocol. What it amounts to is `calibration`'s to say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -12,21 +13,28 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.synonyms import others, singular
+from retriever.synonyms import others, stem
 from retriever.terms import Aim
-from retriever.words import ALL, SAID, Said, content_words
+from retriever.words import ALL, Said, content_words
 from sightline.filters import And, Filter, HasId
 from sightline.protocols import Store
 from sightline.types import Like, Modality, Space, Vectors
 
-Value: TypeAlias = tuple[str, frozenset[str]]  # the name of a field, and its words, singular
+Value: TypeAlias = tuple[str, frozenset[str]]  # the name of a field, and the stems of its words
 Fields: TypeAlias = Callable[[Sequence[str]], Mapping[str, Mapping[str, Any]]]
 Source: TypeAlias = Literal["words", "picture", "item"]  # what a vector was made of; the texts of an item are "item"
 
 NAMED: frozenset[Modality] = frozenset({"fields"})  # the part that holds an item's title and fields
-ALIKE = 100  # parts that say another word for one of a query
+ALL_OF_IT = 0.999
 SHOWN = 4  # items that say a word: enough to see in which field it stands
 MOST_IN_A_VALUE = 3  # words
+# Words of values that exclude no other.
+_OPEN = """
+adult adults all any assorted both combined different diverse either every everyone everything free generic misc
+miscellaneous mixed mixture multi multicolor multicolored multicolour multicoloured multiple multipurpose n/a na none
+null one other others picture see several standard tbd unisex universal unknown unspecified various
+"""
+OPEN = frozenset(_OPEN.split())
 NEAR = 0.9  # of the best share, that is as good
 LOOKED_AT = 50  # items, of those that say most of the words, whose titles and fields are looked at
 
@@ -96,44 +104,30 @@ def of_words(
 ) -> Evidence:
     """What the words of a query are worth, without cosines. `said` is of the same filter.
 
-    A word counts as said where another word for it is. `fields` tells the fields of items by id; without it the store
-    is asked.
+    `fields` tells the fields of items by id; without it the store is asked.
     """
-    instead = others(said.words)
-    heard = [_heard(store, items, words, where) for items, words in zip(said.by_word, instead, strict=True)]
-    known_share = said.share([bool(items) for items in heard])
-    heard = [items.difference(hidden) for items in heard]
-    covers = said.covers(heard)
+    covers = {item: share for item, share in said.covers().items() if item not in hidden}
     first = sorted(covers, key=lambda item: (-covers[item], item))[:LOOKED_AT]
     if not first:
-        return Evidence(covers=covers, known=known_share)
+        return Evidence(covers=covers, known=said.known)
     chosen = HasId(tuple(sorted(first)))
     narrowed = chosen if where is None else And((where, chosen))
     named = [
-        {hit.item_id for hit in store.search_text(" ".join((word, *words)), ALL, where=narrowed, modalities=NAMED)}
+        {hit.item_id for hit in store.search_text(" ".join((word, *other)), ALL, where=narrowed, modalities=NAMED)}
         if items
         else set()
-        for word, words, items in zip(said.words, instead, heard, strict=True)
+        for word, other, items in zip(said.words, others(said.words), said.by_word, strict=True)
     ]
-    shown = [item for items in heard for item in sorted(items)[:SHOWN]]  # which tell whether a word is a field's value
-    unnamed = {item: [item not in items for items in named] for item in first}
-    unnamed = {item: lacks for item, lacks in unnamed.items() if any(lacks)}
+    lacking = {item: [item not in items for items in said.by_word] for item in first if covers[item] < ALL_OF_IT}
     values: frozenset[Value] = frozenset()
     denied: dict[str, float] = {}
-    if len(said.words) > 1 and unnamed:  # of one word alone nothing is found that does not say it
-        known = (fields or _fields_of(store))([*unnamed, *shown])
-        plain = frozenset(map(singular, said.words))
-        values = frozenset(value for told in known.values() for value in _values(told) if value[1] <= plain)
-        denied = {item: _denied(said, lacks, known.get(item, {}), values) for item, lacks in unnamed.items()}
-    return Evidence(covers=covers, names=said.covers(named), known=known_share, denied=denied, values=values)
-
-
-def _heard(store: Store, saying: Collection[str], instead: Collection[str], where: Filter | None) -> set[str]:
-    """The items that say a word, and those of the `ALIKE` best parts that say another for it."""
-    if not instead:
-        return set(saying)
-    hits = store.search_text(" ".join(sorted(instead)), ALIKE, where=where, modalities=SAID)
-    return {*saying, *(hit.item_id for hit in hits)}
+    if len(said.words) > 1 and lacking:  # of one word alone nothing is found that does not say it
+        shown = [item for items in said.by_word for item in sorted(items)[:SHOWN]]  # whose field it may be a value of
+        told = (fields or _fields_of(store))([*lacking, *shown])
+        plain = frozenset(map(stem, said.words))
+        values = frozenset(value for own in told.values() for value in _values(own) if value[1] <= plain)
+        denied = {item: _denied(said, lacks, told.get(item, {}), values) for item, lacks in lacking.items()}
+    return Evidence(covers=covers, names=said.covers(named), known=said.known, denied=denied, values=values)
 
 
 def _fields_of(store: Store) -> Fields:
@@ -141,7 +135,7 @@ def _fields_of(store: Store) -> Fields:
 
 
 def _denied(said: Said, lacks: Sequence[bool], fields: Mapping[str, Any], values: Collection[Value]) -> float:
-    """0-1: how much of a query an item does not say in its title and fields, where a field has another value instead.
+    """0-1: how much of a query an item does not say, where a field has another value instead.
 
     Who asks for a red mug is not answered by one of the colour blue.
     """
@@ -152,18 +146,20 @@ def _denied(said: Said, lacks: Sequence[bool], fields: Mapping[str, Any], values
 def otherwise(fields: Mapping[str, Any], values: Collection[Value], word: str) -> dict[str, str]:
     """The fields that have another value than one of `values` that a word is of, and which they have.
 
-    Fields of one short value count: no lists, no titles.
+    Fields of one short value count: no lists, no titles, nothing that leaves open what it is, as "unknown" and "all".
     """
     own = dict(_values(fields))
-    named = {name for name, words in values if singular(word) in words and own.get(name, words) != words}
+    named = {name for name, words in values if stem(word) in words and own.get(name, words) != words}
     return {name: str(fields[name]) for name in sorted(named)}
 
 
-def _values(fields: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
-    """The fields of one value of a few words, but for titles, and these words, singular."""
+def _values(fields: Mapping[str, Any]) -> Iterator[Value]:
+    """The fields of one value of a few words that excludes others, but for titles, and the stems of these words."""
     for name, value in fields.items():
         if name != "title" and isinstance(value, str) and 0 < len(value.split()) <= MOST_IN_A_VALUE:
-            yield name, frozenset(map(singular, content_words(value)))
+            words = re.findall(r"\w+(?:['’-]\w+)*", value.casefold())
+            if any(any(map(str.isalpha, word)) for word in words) and OPEN.isdisjoint([*words, value.casefold()]):
+                yield name, frozenset(map(stem, content_words(value)))
 
 
 def sought(aim: Aim, kind: Modality) -> Sought:

@@ -235,8 +235,7 @@ def _words(account: Account, item: Item, store: Store) -> tuple[WordReason, ...]
     found = []
     for word, weight, alike in zip(said.words, said.weights, others(said.words), strict=True):
         where = mentions(store, item, word, alike)
-        named = any(one.place != "passage" for one in where)
-        found.append(WordReason(word, weight / total, where, {} if named else otherwise(item.fields, values, word)))
+        found.append(WordReason(word, weight / total, where, {} if where else otherwise(item.fields, values, word)))
     return tuple(found)
 
 

@@ -27,6 +27,7 @@ from retriever.calibration import (
     sight_of,
 )
 from retriever.evidence import Evidence, likest, of_words
+from retriever.synonyms import others
 from retriever.words import ALL, FUNCTION_WORDS, SAID, Said, content_words, said, weights_of
 from sightline.filters import HasId
 from sightline.protocols import Encoder, Store
@@ -106,21 +107,22 @@ class Corpus:
         return told
 
     def saying_all(self, text: str) -> frozenset[str] | None:
-        """The items that say every content word of a text; None where they are more than `MOST_HIDDEN`."""
+        """The items that say every content word of a text, or another for it; None where more than `MOST_HIDDEN` do."""
         words = content_words(re.sub(r"[\W_]", " ", text))
         if not words:
             return frozenset()
-        few = [saying for word in words if (saying := self._saying(word)) is not None]
+        either = [" ".join((word, *sorted(other))) for word, other in zip(words, others(words), strict=True)]
+        few = [saying for word in either if (saying := self._saying(word)) is not None]
         if not few:
             return None
         items = min(few, key=len).intersection(*few)
-        for word in (word for word in words if items and self._saying(word) is None):
+        for word in (word for word in either if items and self._saying(word) is None):
             hits = self._store.search_text(word, ALL, where=HasId(tuple(sorted(items))), modalities=SAID)
             items &= {hit.item_id for hit in hits}
         return items if len(items) <= MOST_HIDDEN else None
 
     def _saying(self, word: str) -> frozenset[str] | None:
-        """The items that say a word; None where more parts do than are looked through."""
+        """The items that say a word, or any of several; None where more parts do than are looked through."""
         if word not in self._words:
             hits = self._store.search_text(word, LOOKED_THROUGH, modalities=SAID)
             self._words[word] = None if len(hits) == LOOKED_THROUGH else frozenset(hit.item_id for hit in hits)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from retriever.fusion import Vote
+from retriever.synonyms import others
 from sightline.filters import And, Filter, HasId
 from sightline.protocols import Store
 from sightline.types import Modality, PartHit
@@ -19,6 +20,7 @@ CUT = 0.25  # an item that accounts for less of the query than this has matched 
 ALL = 100_000  # parts: more than the items of any pool have
 LOOKED_AT = 1_000  # parts: enough to know whether something is said at all
 SAYS = 0.5  # of a word's weight for saying it at all; the rest is for how prominently
+ALIKE = 0.8  # of its BM25, that another word for a word counts for it
 MOST_WORDS = 16  # of a very long query, the words beyond this are not asked for
 MOST_IN_A_NAME = 4  # words; more is a description
 
@@ -75,14 +77,16 @@ class Said:
 
 
 def said(store: Store, text: str, *, pool: int, where: Filter | None) -> Said:
-    """Who says the words of `text`, by the `pool` parts of best BM25.
+    """Who says the words of `text`, or other words for them, by the `pool` parts of best BM25.
 
     A word weighs the best BM25 it has in the pool, and one that nobody says as much as the rarest, for nothing here
     accounts for it: "a cat on an outdoor couch" is not answered by everything that says "outdoor".
     """
     words = tuple(content_words(text)[:MOST_WORDS])
-    hits = store.search_text(" ".join(words), pool, where=where, modalities=SAID) if words else []
-    by_word = _by_word(store, words, hits, where) if hits else [{} for _ in words]
+    instead = others(words)
+    asked = " ".join((*words, *sorted(frozenset().union(*instead))))
+    hits = store.search_text(asked, pool, where=where, modalities=SAID) if words else []
+    by_word = _by_word(store, words, instead, hits, where) if hits else [{} for _ in words]
     return Said(words, tuple(hits), tuple(by_word), weights_of(by_word))
 
 
@@ -110,14 +114,23 @@ def by_words(said: Said) -> list[Vote]:
 
 
 def _by_word(
-    store: Store, words: Sequence[str], hits: Sequence[PartHit], where: Filter | None
+    store: Store,
+    words: Sequence[str],
+    instead: Sequence[Collection[str]],
+    hits: Sequence[PartHit],
+    where: Filter | None,
 ) -> list[dict[str, float]]:
-    """For each word, item -> the best BM25 the word has in a part of it, over the items of `hits`."""
-    if len(words) == 1:
+    """For each word, item -> the best BM25 that it, or another word for it, has in a part; over the items of `hits`."""
+    if len(words) == 1 and not instead[0]:
         return [_best_of_items(hits)]
     items = HasId(tuple(sorted({hit.item_id for hit in hits})))
     narrowed = items if where is None else And((where, items))
-    return [_best_of_items(store.search_text(word, ALL, where=narrowed, modalities=SAID)) for word in words]
+    found = [_best_of_items(store.search_text(word, ALL, where=narrowed, modalities=SAID)) for word in words]
+    for best, other in zip(found, instead, strict=True):
+        said = store.search_text(" ".join(sorted(other)), ALL, where=narrowed, modalities=SAID) if other else []
+        for item, bm25 in _best_of_items(said).items():
+            best[item] = max(ALIKE * bm25, best.get(item, 0.0))
+    return found
 
 
 def _best_of_items(hits: Sequence[PartHit]) -> dict[str, float]:

@@ -29,6 +29,7 @@ from sightline.types import Modality, PartHit
 K1, B = 1.2, 0.75  # FTS5's, which cannot be set
 LEAST_IDF = 1e-6  # FTS5's, for a word that more than half of all texts say
 MOST_KEPT = 4_000_000  # entries of lists, 16 bytes each; the lists that were not asked for the longest go
+LEAST_KEPT = 32  # entries that a list counts as beside its own
 FEW = 1_000  # items: the texts of so many are found quicker one by one than among all
 STALE = 1_000  # texts that were removed may stay among the lengths up to so many, or as many as there are
 
@@ -60,7 +61,7 @@ class Saying:
         return scores
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Texts:
     """The texts of a collection at one version. Among the rows may be some that are gone, which no list names."""
 
@@ -72,6 +73,7 @@ class _Texts:
     count: int  # of those that are there
     mean: float  # tokens
     lists: OrderedDict[str, Saying] = field(default_factory=OrderedDict)  # by word, the one asked for last at the end
+    kept: int = 0  # entries of these, and `LEAST_KEPT` for each
 
     def those(
         self, places: NDArray[np.int64], items: NDArray[np.int64] | None, modalities: frozenset[Modality] | None
@@ -164,9 +166,11 @@ class Words:
                 return texts.lists[word]
         read = _weighed(texts, _occurrences(connection, tokens(word)))
         with self._lock:
-            texts.lists[word] = read
-            while sum(len(one.places) for one in texts.lists.values()) > MOST_KEPT:
-                texts.lists.popitem(last=False)
+            if word not in texts.lists:  # or another thread has read it meanwhile
+                texts.lists[word] = read
+                texts.kept += LEAST_KEPT + len(read.places)
+            while texts.kept > MOST_KEPT:
+                texts.kept -= LEAST_KEPT + len(texts.lists.popitem(last=False)[1].places)
         return read
 
 

@@ -186,7 +186,7 @@ def test_what_is_written_is_read_as_the_same_picture_and_holds_the_box(
     assert isinstance(found, Expression)
     (one,) = found.operands
     assert isinstance(one.sought, Clipped)
-    assert str(one.sought.picture) == str(Path(path).expanduser())
+    assert str(one.sought.picture) == str(path_of(path))
     held = one.sought.box
     assert held is not None
     assert all(0 <= inner - outer < 0.0101 for inner, outer in zip(box[:2], held[:2], strict=True))

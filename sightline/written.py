@@ -27,6 +27,7 @@ _SIGN = re.compile(r"\s+([+-])(?=\s|$)\s*")
 _FIRST_SIGN = re.compile(r"([+-])\s+")
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?|\.\d+):(?=\S)")
 _KIND = re.compile(r"(like|image):(?=\S)")
+LONGEST_MEANT = 1_000  # characters of a text that may have been meant as an expression
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BOX = re.compile(r"\[([^\[\]]*)\]")
 _PICTURE = re.compile(r"\S+\.(?:jpe?g|png|webp|gif|bmp|tiff?|heic|heif|avif)", re.IGNORECASE)
@@ -104,6 +105,8 @@ def nearest(query: str) -> str | None:
     """The expression that a text read as its words may have been meant as: quoted words go on without a sign, and
     another sign follows. None for every other text.
     """
+    if len(query) > LONGEST_MEANT:
+        return None
     for quoted in _QUOTED.finditer(query):
         before, after = query[: quoted.start()], query[quoted.end() :]
         if re.fullmatch(r"\s*|.*\s[+-]\s+", before) and re.match(r"\s+[^\s+-]", after) and _SIGN.search(query):

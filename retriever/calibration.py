@@ -29,7 +29,7 @@ Described: TypeAlias = Literal["all", "some", "none"]
 # Below this, nothing matches. Who says what a thing is called can be told that it is not there; who describes it may
 # use words that nobody here does. Chosen with `benchmarks/relevance.py`: it costs no collection more than 2.5 points,
 # but for searches that are narrowed to texts.
-LEAST: Mapping[Manner, float] = {"name": 0.4, "description": 0.16, "picture": 0.08}
+LEAST: Mapping[Manner, float] = {"name": 0.4, "description": 0.11, "picture": 0.08}
 KINDS: tuple[Modality, ...] = ("image", "text")
 FAR = 3.0  # standard deviations: how far behind the best an item is taken to be that was not found at all
 FARTHER = 1.5  # the same as a log of distances, beside what is alike

@@ -120,7 +120,7 @@ def test_filters_in_both_languages_agree(client: TestClient) -> None:
     assert expression
     assert ids(client.post(SEARCH, json={"query": "bowl", "filter": qdrant})) == expression
     assert set(expression) <= {"bowl-red", "bowl-blue", "cushion-red", "cushion-blue"}
-    without = ids(client.post(SEARCH, json={"query": "red bowl", "filter": {"must_not": [{"has_id": ["bowl-red"]}]}}))
+    without = ids(client.post(SEARCH, json={"query": "bowl", "filter": {"must_not": [{"has_id": ["bowl-red"]}]}}))
     assert without
     assert "bowl-red" not in without
 

@@ -51,7 +51,7 @@ def test_learning_anew_says_what_it_learned_from(folder: Path, sightline: Run) -
     code, out, _ = sightline("tune", "--index", folder / "index")
     assert code == 0
     assert "queries made of 24 items" in out
-    assert "called by name 40%, described 16%" in out
+    assert "called by name 40%, described 11%" in out
 
 
 def test_judged_queries_raise_the_bar_where_that_costs_nothing(folder: Path, sightline: Run) -> None:
@@ -94,7 +94,7 @@ def test_a_catalog_of_pictures_alone_is_refused(tmp_path: Path, sightline: Run) 
 def test_bars_by_hand(folder: Path, sightline: Run) -> None:
     at = ("--index", folder / "index")
     code, out, _ = sightline("tune", "--name", "0.65", "--json", *at)
-    assert (code, json.loads(out)["calibration"]["least"]) == (0, {"name": 0.65, "description": 0.16, "picture": 0.08})
+    assert (code, json.loads(out)["calibration"]["least"]) == (0, {"name": 0.65, "description": 0.11, "picture": 0.08})
     code, out, _ = sightline("tune", "--picture", "0.2", "--dry-run", *at)
     assert (code, "shown by a picture 20%" in out, "Nothing was changed" in out) == (0, True, True)
     assert "shown by a picture 20%" not in sightline("tune", *at)[1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -27,7 +28,7 @@ Source: TypeAlias = Literal["words", "picture", "item"]  # what a vector was mad
 NAMED: frozenset[Modality] = frozenset({"fields"})  # the part that holds an item's title and fields
 ALL_OF_IT = 0.999
 SHOWN = 4  # items that say a word: enough to see in which field it stands
-MOST_IN_A_VALUE = 3  # words
+MOST_IN_A_VALUE, LONGEST_VALUE = 3, 60  # words, characters
 # Words of values that exclude no other.
 _OPEN = """
 adult adults all any assorted both combined different diverse either every everyone everything free generic misc
@@ -139,8 +140,9 @@ def _denied(said: Said, lacks: Sequence[bool], fields: Mapping[str, Any], values
 
     Who asks for a red mug is not answered by one of the colour blue.
     """
-    marks = [lack and bool(otherwise(fields, values, word)) for lack, word in zip(lacks, said.words, strict=True)]
-    return said.share(marks)
+    own = dict(_values(fields))
+    named: frozenset[str] = frozenset().union(*(words for name, words in values if own.get(name, words) != words))
+    return said.share([lack and stem(word) in named for lack, word in zip(lacks, said.words, strict=True)])
 
 
 def otherwise(fields: Mapping[str, Any], values: Collection[Value], word: str) -> dict[str, str]:
@@ -156,10 +158,19 @@ def otherwise(fields: Mapping[str, Any], values: Collection[Value], word: str) -
 def _values(fields: Mapping[str, Any]) -> Iterator[Value]:
     """The fields of one value of a few words that excludes others, but for titles, and the stems of these words."""
     for name, value in fields.items():
-        if name != "title" and isinstance(value, str) and 0 < len(value.split()) <= MOST_IN_A_VALUE:
-            words = re.findall(r"\w+(?:['’-]\w+)*", value.casefold())
-            if any(any(map(str.isalpha, word)) for word in words) and OPEN.isdisjoint([*words, value.casefold()]):
-                yield name, frozenset(map(stem, content_words(value)))
+        short = name != "title" and isinstance(value, str) and len(value) <= LONGEST_VALUE
+        if short and (words := _excluding(value)):
+            yield name, words
+
+
+@lru_cache(maxsize=10_000)
+def _excluding(value: str) -> frozenset[str]:
+    """The stems of a value's words; none where they are many, or leave open what it is."""
+    if not 0 < len(value.split()) <= MOST_IN_A_VALUE:
+        return frozenset()
+    words = re.findall(r"\w+(?:['’-]\w+)*", value.casefold())
+    told = any(any(map(str.isalpha, word)) for word in words) and OPEN.isdisjoint([*words, value.casefold()])
+    return frozenset(map(stem, content_words(value))) if told else frozenset()
 
 
 def sought(aim: Aim, kind: Modality) -> Sought:

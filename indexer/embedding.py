@@ -5,7 +5,7 @@ Knows an encoder and a store by their protocols; does not know where contents co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,7 +16,7 @@ from indexer.regions import boxes_of
 from sightline.errors import EngineError
 from sightline.media import clipped
 from sightline.protocols import Encoder, Store
-from sightline.types import Box, Content, PartVectors, RegionKind, Space, Vectors
+from sightline.types import Box, Content, Part, PartVectors, Pixels, RegionKind, Space, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,28 @@ class Embedding:
     def __init__(self, encoder: Encoder, *, batch_size: int, regions: RegionKind = "none") -> None:
         self.encoder, self.space = encoder, encoder.space
         self.regions: RegionKind = regions
-        self.regions_made = 0  # how many were embedded so far
+        self.regions_made = self.pictures_made = 0  # how many were embedded so far
         self._batch_size = batch_size
+
+    def of_parts(
+        self, store: Store, parts: Sequence[Part], piece: Callable[[Part], str | Pixels | None]
+    ) -> list[PartVectors]:
+        """Vectors of those of the parts that its encoder can embed and of which there is a piece to embed.
+
+        Asked for is a piece alone of what the collection has not embedded yet; equal content is embedded once. Raises
+        EngineError.
+        """
+        able = [part for part in parts if part.modality in self.space.modalities]
+        rows = stored(store, self.space, {part.digest for part in able})
+        contents: dict[str, Content] = {}
+        for part in able:
+            if part.digest in rows or part.digest in contents:
+                continue
+            found = piece(part)
+            if found is not None:
+                contents[part.digest] = (found,)
+        rows |= self.embed(dict(sorted(contents.items())))
+        return [rows[part.digest].of(part.id, self.space) for part in able if part.digest in rows]
 
     def embed(
         self, contents: Mapping[str, Content], *, wholes: Mapping[str, Vectors] | None = None
@@ -70,6 +90,8 @@ class Embedding:
                 for (digest, _), row in zip(some, made, strict=True):
                     rows[digest].append(row)
         self.regions_made += sum(map(len, boxes.values()))
+        fresh = [piece for digest, (piece, *_) in contents.items() if digest not in wholes]
+        self.pictures_made += sum(not isinstance(piece, str) for piece in fresh)
         return {digest: Embedded(np.stack(rows[digest]), boxes[digest]) for digest in contents}
 
     def _encoded(self, contents: Sequence[Content]) -> Vectors:

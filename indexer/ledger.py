@@ -5,53 +5,28 @@ Does not know how anything is read, embedded or stored. A row here means: the st
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from indexer import attached, carrying, forgetting, register, schema
 from indexer.carrying import Carried, LedgerMoment, Unread
+from indexer.passports import Passport
 from indexer.register import Register
 from sightline import durable
 from sightline.disk import room, staying
 from sightline.errors import ConfigError
 from sightline.remains import Remains
-from sightline.types import Skipped, Space
+from sightline.types import Skipped
 from sightline.vacuum import slack, vacuum
 
 FILE = "ledger.db"
 BUSY_WAIT_S = 30.0  # another's transaction is done within this; past it the caller is told
-
-
-@dataclass(frozen=True, slots=True)
-class Passport:
-    """Which encoder built a collection, which store keeps it, and which adapter its queries go through.
-
-    `made_of` and `versions` say what weights, settings and packages the encoder was; `probes` are its answers to fixed
-    texts and pictures, float32s in a row. All three are empty in collections built before they were kept.
-    """
-
-    space: str
-    dim: int
-    fingerprint: str
-    store: str
-    adapter: str = ""  # digest; "" where there is none
-    made_of: Mapping[str, str] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    probes: bytes = b""
-
-    @classmethod
-    def of(cls, space: Space, *, store: str, versions: Mapping[str, str] | None = None, probes: bytes = b"") -> Self:
-        return cls(
-            space.name, space.dim, space.fingerprint, store,
-            made_of=dict(space.made_of), versions=dict(versions or {}), probes=probes,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +51,6 @@ class Outcome:
     label: str = ""
     place: str = ""
     content: str = ""
-
-
-def _passport_rows(passport: Passport) -> list[tuple[str, str | bytes]]:
-    """The rows of `meta` that hold a passport, its adapter apart."""
-    plain = [(f"passport.{key}", str(getattr(passport, key))) for key in ("space", "dim", "fingerprint", "store")]
-    told = [(f"passport.{key}", json.dumps(dict(getattr(passport, key)))) for key in ("made_of", "versions")]
-    return [*plain, *told, ("passport.probes", passport.probes)]
 
 
 class Ledger:
@@ -128,15 +96,7 @@ class Ledger:
 
     def passport(self) -> Passport | None:
         """What built the collection; None while nothing was added."""
-        kept = dict(self._rows("SELECT key, value FROM meta WHERE key LIKE 'passport.%'"))
-        if not kept:
-            return None
-        space, dim, fingerprint, store = (kept[f"passport.{key}"] for key in ("space", "dim", "fingerprint", "store"))
-        made_of, versions = (json.loads(kept.get(f"passport.{key}", "{}")) for key in ("made_of", "versions"))
-        probes = bytes(kept.get("passport.probes", b""))
-        return Passport(
-            space, int(dim), fingerprint, store, kept.get("passport.adapter", ""), made_of, versions, probes
-        )
+        return Passport.from_rows(dict(self._rows("SELECT key, value FROM meta WHERE key LIKE 'passport.%'")))
 
     def built_by(self) -> str:
         """The fingerprint in the passport, "" while there is none: cheap to ask."""
@@ -148,7 +108,7 @@ class Ledger:
         """Put a passport in place of the one there was, in one transaction; the adapter, made for the old one, goes."""
         with self._writing() as db:
             db.execute("DELETE FROM meta WHERE key LIKE 'passport.%' OR key = 'adapter'")
-            db.executemany("INSERT INTO meta VALUES (?, ?)", _passport_rows(passport))
+            db.executemany("INSERT INTO meta VALUES (?, ?)", passport.rows())
 
     def noted(self, name: str) -> str:
         """What `note` put down under a name; "" where nothing is."""
@@ -170,7 +130,7 @@ class Ledger:
             if not more and len(kept.probes) >= len(passport.probes):
                 return
         with self._writing() as db:
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", _passport_rows(passport))
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", passport.rows())
 
     def adapter_state(self) -> tuple[str, int]:
         """The digest in the passport and the size of the adapter kept, ("", 0) where there is none: cheap to ask."""

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from indexer.embedding import Embedding, stored
+from indexer.embedding import Embedding
 from indexer.ledger import Ledger
 from indexer.originals import Pictures
 from sightline.decoding import Limits
 from sightline.protocols import Encoder, Store
-from sightline.types import Content, Part, PartVectors, Progress, RegionKind, Skipped
+from sightline.types import Part, PartVectors, Progress, RegionKind, Skipped
 
 
 class Reembedding:
@@ -84,18 +84,12 @@ class Reembedding:
 
     def _embedded(self, parts: Sequence[Part]) -> list[PartVectors]:
         """Vectors of these parts; equal content, also such as is embedded already, is embedded once."""
-        rows = stored(self.store, self.space, {part.digest for part in parts})
-        contents: dict[str, Content] = {}
-        for part in parts:
-            if part.digest in rows or part.digest in contents:
-                continue
-            piece = part.text if part.modality == "text" else self._opened.of(part)
-            if piece is not None:
-                contents[part.digest] = (piece,)
-        rows |= self._embedding.embed(contents)
-        found = [rows[part.digest].of(part.id, self.space) for part in parts if part.digest in rows]
-        self.texts += sum(part.modality == "text" for part in parts if part.digest in rows)
-        self.pictures += sum(part.modality == "image" for part in parts if part.digest in rows)
+        found = self._embedding.of_parts(
+            self.store, parts, lambda part: part.text if part.modality == "text" else self._opened.of(part)
+        )
+        embedded = {one.part_id for one in found}
+        self.texts += sum(part.modality == "text" for part in parts if part.id in embedded)
+        self.pictures += sum(part.modality == "image" for part in parts if part.id in embedded)
         return found
 
     def _tell(self, *, waiting_for: str = "") -> None:

@@ -15,16 +15,17 @@ from typing import Any
 
 from indexer import moves, regioning
 from indexer.ahead import ahead
-from indexer.embedding import Embedded, Embedding, stored
+from indexer.embedding import Embedding
 from indexer.items import Prepared, content_digest, prepare, stamp
-from indexer.ledger import Claim, Ledger, Outcome, Passport
+from indexer.ledger import Claim, Ledger, Outcome
+from indexer.passports import Passport, set_text_passport, text_passport
 from indexer.proposals import SAMPLE, proposed
 from indexer.readers import open_sources, vanished
 from indexer.records import IndexOptions, Lost, Record, Source
 from sightline import decoding
 from sightline.errors import InputError
 from sightline.protocols import Encoder, Store
-from sightline.types import AddReport, Content, Part, Progress, Skipped
+from sightline.types import AddReport, Part, PartVectors, Progress, Skipped
 
 BATCH_BYTES = 128_000_000  # of pixels that wait to be embedded; a batch is cut here however few its pictures are
 BATCH_ITEMS = 512  # items at most in one transaction, where hardly any has something to embed
@@ -40,16 +41,19 @@ def add(
     ledger: Ledger,
     options: IndexOptions,
     passport: Passport | None = None,
+    texts: Encoder | None = None,
+    text_passport: Passport | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> AddReport:
     """Bring a collection up to date with its sources. What is unchanged is not opened, equal bytes are embedded once.
 
-    Whatever a source holds ends up in the report. `passport` goes on record once the sources are found good. Raises
-    InputError, before anything is written, for a source that does not exist, a folder with nothing usable, or an id
-    that another source owns; EngineError when the encoder or the store fails: what was acknowledged by then is kept,
-    and the next run goes on from there.
+    Whatever a source holds ends up in the report. `texts` embeds the texts once more. The passports go on record once
+    the sources are found good. Raises InputError, before anything is written, for a source that does not exist, a
+    folder with nothing usable, or an id that another source owns; EngineError when an encoder or the store fails: what
+    was acknowledged by then is kept, and the next run goes on from there.
     """
-    return _Adding(encoder, store, ledger, options, progress).run(open_sources(sources, options), passport)
+    adding = _Adding([encoder, *([texts] if texts else [])], store, ledger, options, progress)
+    return adding.run(open_sources(sources, options), passport, text_passport)
 
 
 def delete(ids: Sequence[str], *, store: Store, ledger: Ledger) -> int:
@@ -65,17 +69,19 @@ class _Adding:
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoders: Sequence[Encoder],
         store: Store,
         ledger: Ledger,
         options: IndexOptions,
         progress: Callable[[Progress], None] | None,
     ) -> None:
-        self.encoder, self.store, self.ledger = encoder, store, ledger
+        self.store, self.ledger = store, ledger
         self.options = options
         self.progress = progress
-        self.space = encoder.space
-        self.embedding = Embedding(encoder, batch_size=options.batch_size)
+        self.space = encoders[0].space
+        self.embeddings = [Embedding(one, batch_size=options.batch_size) for one in encoders]
+        self.embedding = self.embeddings[0]
+        self.kinds = frozenset[str]().union(*(one.space.modalities for one in self.embeddings))
         self.added = self.updated = self.unchanged = self.deleted = 0
         self.done = self.images = self.unseen = 0
         self.total: int | None = None  # while it is being counted
@@ -89,10 +95,12 @@ class _Adding:
         self.started = time.perf_counter()
         self.told_at = 0.0
 
-    def run(self, sources: Sequence[Source], passport: Passport | None) -> AddReport:
+    def run(self, sources: Sequence[Source], passport: Passport | None, texts: Passport | None) -> AddReport:
         present = self._scan(sources)
         if passport is not None:
             self.ledger.set_passport(passport)
+        if texts is not None and text_passport(self.ledger) is None:
+            set_text_passport(self.ledger, texts)
         if self.store.stats().items < self.ledger.count():  # the store was emptied or restored behind our back
             self.ledger.doubt()
         self._regions()
@@ -305,7 +313,7 @@ class _Adding:
 
     def _embeddable(self, prepared: Prepared) -> list[Part]:
         parts = prepared.item.parts if prepared.item else ()
-        return [part for part in parts if part.modality in self.space.modalities]
+        return [part for part in parts if part.modality in self.kinds]
 
     def _flush(self, source: Source, batch: Sequence[Prepared]) -> None:
         """Embed, store, acknowledge: a kill anywhere loses nothing but this batch, which the next run does again."""
@@ -318,10 +326,7 @@ class _Adding:
         items = [prepared.item for prepared in batch if prepared.item is not None]
         outcomes = [self._outcome(source, prepared) for prepared in batch]
         fresh = self.ledger.begin(outcomes)  # on record before the store has them: else what a kill leaves is nobody's
-        found = [
-            vectors[part.digest].of(part.id, self.space) for prepared in batch for part in self._embeddable(prepared)
-        ]
-        self.store.upsert(items, found)
+        self.store.upsert(items, vectors)
         self.ledger.record(outcomes)
         self.updated += len(items) - len(fresh)
         self.added += len(fresh)
@@ -355,19 +360,15 @@ class _Adding:
             label=record.label, place=place, content=content_digest(prepared.item),
         )  # fmt: skip
 
-    def _vectors(self, batch: Sequence[Prepared]) -> dict[str, Embedded]:
-        """digest -> vectors for every part that can be embedded; only what the collection lacks is encoded."""
-        contents: dict[str, Content] = {}
-        for prepared in batch:
-            for part in self._embeddable(prepared):
-                piece = part.text if part.modality == "text" else prepared.pixels.get(part.digest)
-                if piece is not None:
-                    contents[part.digest] = (piece,)
-        digests = {part.digest for prepared in batch for part in self._embeddable(prepared)}
-        vectors = stored(self.store, self.space, digests)
-        missing = {digest: contents[digest] for digest in sorted(digests - vectors.keys())}
-        self.images += sum(not isinstance(piece, str) for (piece,) in missing.values())
-        return vectors | self.embedding.embed(missing)
+    def _vectors(self, batch: Sequence[Prepared]) -> list[PartVectors]:
+        """Vectors of every part that can be embedded; only what the collection lacks is encoded."""
+        pixels = {digest: one for prepared in batch for digest, one in prepared.pixels.items()}
+        parts = [part for prepared in batch for part in self._embeddable(prepared)]
+        found, before = list[PartVectors](), self.embedding.pictures_made
+        for one in self.embeddings:
+            found += one.of_parts(self.store, parts, lambda part: part.text or pixels[part.digest])
+        self.images += self.embedding.pictures_made - before
+        return found
 
     # -- telling -----------------------------------------------------------------------------------------------------
 

@@ -145,20 +145,23 @@ def is_alike(evidence: Evidence, kind: Modality) -> bool:
     return evidence.sought[kind].shares.keys() == ({"picture"} if kind == "image" else {"item"})
 
 
-def measured(store: Store, encoder: Encoder, sample: Sequence[Item]) -> Background:
-    """What is usual, by a sample of a collection's items."""
-    able = encoder.space.modalities
-    things = everyday(encoder) if "text" in able else None  # (t, dim)
+def measured(store: Store, encoder: Encoder, sample: Sequence[Item], texts: Encoder | None = None) -> Background:
+    """What is usual, by a sample of a collection's items; between texts, by the encoder `texts`, where there is one."""
+    things = everyday(encoder) if "text" in encoder.space.modalities else None  # (t, dim)
     words: dict[Modality, tuple[float, float]] = {}
     near: dict[Modality, tuple[float, float]] = {}
-    for kind in (kind for kind in KINDS if kind in able):
+    for kind in KINDS:
+        reader = texts if texts and kind == "text" else encoder
+        if kind not in reader.space.modalities:
+            continue
+        asked = things if reader is encoder else everyday(reader)
         digests = sorted({part.digest for item in sample for part in item.parts if part.modality == kind})
-        known = store.known(encoder.space, digests) if digests else {}
-        if things is not None and (
-            told := background_of(_counted(things, sample, known, store, space=encoder.space, kind=kind))
+        known = store.known(reader.space, digests) if digests else {}
+        if asked is not None and (
+            told := background_of(_counted(asked, sample, known, store, space=reader.space, kind=kind))
         ):
             words[kind] = told
-        if distance := _nearest(store, encoder.space, dict(_likenesses(sample, known, kind)), kind):
+        if distance := _nearest(store, reader.space, dict(_likenesses(sample, known, kind)), kind):
             near[kind] = distance
     return Background(words, near, None if things is None else Cloud.of(things))
 

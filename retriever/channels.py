@@ -37,7 +37,6 @@ FLAT = 1e-6  # a spread of similarities below this is rounding
 
 def nearest(
     store: Store,
-    space: Space,
     aim: Aim,
     *,
     modality: Modality,
@@ -51,10 +50,10 @@ def nearest(
     every item it has.
     """
     wide = WIDER * pool if len(aim.unwanted) else pool
-    hits = _enough(store, space, aim.wanted, modality=modality, pool=wide + len(hidden), where=where)
+    hits = _enough(store, aim.space, aim.wanted, modality=modality, pool=wide + len(hidden), where=where)
     votes = [Vote(hit.part_id, hit.item_id, hit.score) for hit in hits if hit.item_id not in hidden]
     if len(aim.unwanted) and votes:
-        votes = _pushed_away(store, space, aim, votes, modality=modality, where=where)
+        votes = _pushed_away(store, aim, votes, modality=modality, where=where)
     kept = frozenset(islice(dict.fromkeys(vote.item_id for vote in votes), pool))
     return [vote for vote in votes if vote.item_id in kept]
 
@@ -72,7 +71,7 @@ def _enough(
 
 
 def _pushed_away(
-    store: Store, space: Space, aim: Aim, votes: Sequence[Vote], *, modality: Modality, where: Filter | None
+    store: Store, aim: Aim, votes: Sequence[Vote], *, modality: Modality, where: Filter | None
 ) -> list[Vote]:
     """Re-order a pool so that parts showing what is unwanted go back.
 
@@ -84,7 +83,7 @@ def _pushed_away(
     """
     chosen = HasId(tuple(sorted({vote.item_id for vote in votes})))
     narrowed = chosen if where is None else And((where, chosen))
-    likeness = store.search(space, aim.unwanted, len(votes) + 1, where=narrowed, modalities=frozenset({modality}))
+    likeness = store.search(aim.space, aim.unwanted, len(votes) + 1, where=narrowed, modalities=frozenset({modality}))
     plain = np.asarray([vote.score for vote in votes])
     wanted = _standard(plain)
     costs = np.zeros((len(votes), len(aim.refusals)))

@@ -9,21 +9,20 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retriever.synonyms import others, stem
-from retriever.terms import Aim
+from retriever.terms import Aim, Source
 from retriever.words import ALL, Said, content_words
 from sightline.filters import And, Filter, HasId
 from sightline.protocols import Store
-from sightline.types import Like, Modality, Space, Vectors
+from sightline.types import Modality, Space, Vectors
 
 Value: TypeAlias = tuple[str, frozenset[str]]  # the name of a field, and the stems of its words
 Fields: TypeAlias = Callable[[Sequence[str]], Mapping[str, Mapping[str, Any]]]
-Source: TypeAlias = Literal["words", "picture", "item"]  # what a vector was made of; the texts of an item are "item"
 
 NAMED: frozenset[Modality] = frozenset({"fields"})  # the part that holds an item's title and fields
 ALL_OF_IT = 0.999
@@ -173,23 +172,16 @@ def _excluding(value: str) -> frozenset[str]:
     return frozenset(map(stem, content_words(value))) if told else frozenset()
 
 
-def sought(aim: Aim, kind: Modality) -> Sought:
-    """What an aim at parts of a kind is made of; an item stands for its pictures beside pictures, else its texts."""
+def sought(aim: Aim) -> Sought:
+    """What an aim is made of."""
     shares: dict[Source, float] = {}
-    for term in aim.terms:
+    for term, source in zip(aim.terms, aim.sources, strict=True):
         if term.weight > 0:
-            source = _source(term.content, kind)
             shares[source] = shares.get(source, 0.0) + term.weight
     total = sum(shares.values())
     weights = np.asarray([max(term.weight, 0.0) for term in aim.terms]) / total
     length = float(np.linalg.norm(weights @ aim.rows))  # (t,) @ (t, dim) -> (dim,)
     return Sought({source: weight / total for source, weight in shares.items()}, aim.wanted[0], max(length, 1e-6))
-
-
-def _source(content: object, kind: Modality) -> Source:
-    if isinstance(content, str):
-        return "words"
-    return "item" if isinstance(content, Like) and kind == "text" else "picture"
 
 
 def best_of_items(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:

@@ -24,7 +24,7 @@ from retriever.synonyms import others
 from retriever.terms import Aim
 from retriever.words import content_words
 from sightline.filters import matches, to_expression
-from sightline.protocols import Encoder, Store
+from sightline.protocols import Store
 from sightline.types import Box, Item, Like, Modality, Part, Results, Term
 
 DEEPER = "deeper"  # in what a score is made of: a hit of a larger pool stands behind those of smaller ones
@@ -32,7 +32,7 @@ ENOUGH = 1e-9  # of a score: less is rounding
 
 
 def explain(
-    account: Account, results: Results, item: Item, *, store: Store, encoder: Encoder, calibration: Calibration | None
+    account: Account, results: Results, item: Item, *, store: Store, calibration: Calibration | None
 ) -> Explanation:
     """The explanation of an item, shown or not, from the account of a search that has run."""
     asked = account.asked
@@ -49,7 +49,7 @@ def explain(
     if fused and score is not None and abs(score - fused.score) > ENOUGH:
         adjustments[DEEPER] = score - fused.score
     ranked = next((hit for hit in (shown, *account.ranking) if hit and hit.id == item.id), None)
-    seen = _Seen(item, asked, store, encoder, pool)
+    seen = _Seen(item, asked, store, pool)
     return Explanation(
         item=item.id,
         title=item.title,
@@ -104,17 +104,19 @@ def _relevance_of(account: Account, calibration: Calibration | None, item_id: st
 class _Seen:
     """The stored vectors of an item, beside the terms of a query."""
 
-    def __init__(self, item: Item, asked: Asked, store: Store, encoder: Encoder, pool: Pool | None) -> None:
-        self.item, self.asked, self.store, self.encoder = item, asked, store, encoder
+    def __init__(self, item: Item, asked: Asked, store: Store, pool: Pool | None) -> None:
+        self.item, self.asked, self.store = item, asked, store
         votes = {kind: _vote(pool, name, item.id) for name, kind in SEES.items()}
         self.voted = {kind: vote.part_id for kind, vote in votes.items() if vote}  # kind -> the part that was found
-        known = store.known(encoder.space, sorted({part.digest for part in item.parts}))
+        digests = sorted({part.digest for part in item.parts})
         self.parts: dict[Modality, list[tuple[Part, NDArray[np.float32]]]] = {}  # kind -> parts, (m, dim) of each
-        for kind in asked.aims:
+        self.boxed: set[str] = set()
+        for kind, aim in asked.aims.items():
+            known = store.known(aim.space, digests)
+            self.boxed |= set(store.boxes(aim.space, digests))
             mine = [part for part in item.parts if part.modality == kind and part.digest in known]
             if mine:
                 self.parts[kind] = [(part, known[part.digest]) for part in mine]
-        self.boxed = set(store.boxes(encoder.space, sorted({part.digest for part in item.parts})))
 
     def best(self, kind: Modality) -> tuple[str, float, NDArray[np.float32]] | None:
         """The part of a kind that answers all that is wanted, the cosine and the vector (dim,) that count.
@@ -134,7 +136,7 @@ class _Seen:
         A picture with regions counts as a whole unless one is nearer by more than chance; `anywhere`: what is nearest.
         """
         digests = sorted(self.boxed & {part.digest for part, _ in self.parts[kind]})
-        places = self.store.places(self.encoder.space, query, digests) if digests and not anywhere else {}
+        places = self.store.places(self.asked.aims[kind].space, query, digests) if digests and not anywhere else {}
         found = []
         for part, rows in self.parts[kind]:
             whole = not anywhere and part.digest in self.boxed and part.digest not in places
@@ -146,7 +148,7 @@ class _Seen:
     def box(self, kind: Modality, part_id: str) -> Box | None:
         """The region of a part that is nearest to all that is wanted; None where that is the whole of it."""
         parts = [part for part in self.item.parts if part.id == part_id]
-        return best_boxes(parts, self.asked.aims[kind], self.store, self.encoder).get(part_id)
+        return best_boxes(parts, self.asked.aims[kind], self.store).get(part_id)
 
     def terms(self) -> list[TermReason]:
         asked = [self._term(term, described(term)) for term in (*self.asked.terms.wanted, *self.asked.terms.unwanted)]

@@ -23,7 +23,7 @@ from retriever.fusion import Vote
 from retriever.likeness import vectors_of
 from retriever.terms import Aim, unit
 from sightline.filters import values_of
-from sightline.protocols import Encoder, Store
+from sightline.protocols import Store
 from sightline.types import Item, Modality, Query
 
 Rows = NDArray[np.float64]
@@ -62,9 +62,7 @@ class Learned:
 LEARNING = Learning()
 
 
-def learned(
-    aims: Mapping[Modality, Aim], query: Query, *, store: Store, encoder: Encoder, learning: Learning = LEARNING
-) -> Learned:
+def learned(aims: Mapping[Modality, Aim], query: Query, *, store: Store, learning: Learning = LEARNING) -> Learned:
     """The aims of a query turned by its liked and disliked items; as they were where neither has vectors of a kind.
 
     Items that are not in the collection (any more) are named in a warning. Of very many the latest are learned from.
@@ -73,13 +71,13 @@ def learned(
     gone = [item_id for item_id in _latest(query) if item_id not in items]
     told = (f"nothing is learned from {', '.join(gone)}: not in this collection",) if gone else ()
     turned = dict(aims)
-    known = {item_id: vectors_of(item, store, encoder) for item_id, item in items.items()}
     for kind, aim in aims.items():
+        known = {item_id: vectors_of(item, store, aim.space) for item_id, item in items.items()}
         liked, disliked = (
             [known[one][kind] for one in ids if one in known and kind in known[one]]
             for ids in (query.liked, query.disliked)
         )
-        background = _background(aim, kind, query, store, encoder) if liked or disliked else []
+        background = _background(aim, kind, query, store) if liked or disliked else []
         if len(background) >= LEAST:
             direction = turn(aim.wanted[0], _rows(liked), _rows(disliked), _rows(background), learning)
             if direction.any():  # else everything there is looks the same
@@ -189,14 +187,14 @@ def probe(seen: Rows, labels: Rows, counts: Rows, *, prior: Rows, reluctance: fl
     return moved
 
 
-def _background(aim: Aim, kind: Modality, query: Query, store: Store, encoder: Encoder) -> list[NDArray[np.float32]]:
+def _background(aim: Aim, kind: Modality, query: Query, store: Store) -> list[NDArray[np.float32]]:
     """The vectors of the parts nearest to the query as it was asked, without those that were judged."""
     wanted, judged = BACKGROUND + len(query.judged), frozenset(query.judged)
-    (hits,) = store.search(encoder.space, aim.wanted, wanted, where=query.where, modalities=frozenset({kind}))
+    (hits,) = store.search(aim.space, aim.wanted, wanted, where=query.where, modalities=frozenset({kind}))
     near = [hit for hit in hits if hit.item_id not in judged][:BACKGROUND]
     digests = _digests(store, {hit.item_id for hit in near})
     found = [digests[hit.part_id] for hit in near if hit.part_id in digests]
-    known = store.known(encoder.space, found)
+    known = store.known(aim.space, found)
     return [known[digest][0] for digest in found if digest in known]
 
 

@@ -46,7 +46,7 @@ class Plan:
 
     def located(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
         """The hits, their pictures with the box of the region that answers best."""
-        return located(hits, self.aims, self.store, self.encoder)
+        return located(hits, self.aims, self.store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def gather(plan: Plan) -> tuple[list[Hit], bool, Evidence | None]:
 
 def _evidence(plan: Plan, found: Found) -> Evidence:
     """What the collection holds of what is sought."""
-    query, space, cosines = plan.query, plan.encoder.space, {}
+    query, cosines = plan.query, {}
     hidden = frozenset(query.exclude)
     for channel, kind in SEES.items():
         if channel not in found.rankings:
@@ -95,12 +95,12 @@ def _evidence(plan: Plan, found: Found) -> Evidence:
         aim = plan.aims[kind]
         if len(aim.unwanted):  # the list is in the order of a compromise
             cosines[kind] = proof.likest(
-                plan.store, space, aim.wanted, kind, where=query.where, hidden=hidden, parts=POOLS[0]
+                plan.store, aim.space, aim.wanted, kind, where=query.where, hidden=hidden, parts=POOLS[0]
             )
         else:
             cosines[kind] = proof.best_of_items([(vote.item_id, vote.score) for vote in found.rankings[channel]])
     if plan.terms.text_share < 1:
-        return Evidence(cosines, sought={kind: proof.sought(plan.aims[kind], kind) for kind in cosines})
+        return Evidence(cosines, sought={kind: proof.sought(plan.aims[kind]) for kind in cosines})
     if found.said is None:
         return Evidence(cosines)
     words = proof.of_words(plan.store, found.said, where=query.where, hidden=hidden)
@@ -109,27 +109,29 @@ def _evidence(plan: Plan, found: Found) -> Evidence:
 
 def _asked_channels(plan: Plan, pool: int) -> Found:
     """Ask each channel for its list."""
-    query, space, aims = plan.query, plan.encoder.space, plan.aims
+    query, aims = plan.query, plan.aims
     hidden = frozenset(query.exclude)
     rankings: dict[str, list[Vote]] = {}
     spoken: Said | None = None
     asked = [
         channel
         for channel, kind in SEES.items()
-        if plan.weights.get(channel) and query.target in (None, kind) and kind in space.modalities
+        if plan.weights.get(channel)
+        and query.target in (None, kind)
+        and kind in aims
+        and kind in aims[kind].space.modalities
     ]
-    if aims:
-        for channel in asked:
-            kind = SEES[channel]
-            with plan.account.timing(channel):
-                rankings[channel] = nearest(
-                    plan.store, space, aims[kind], modality=kind, pool=pool, where=query.where, hidden=hidden
-                )
+    for channel in asked:
+        kind = SEES[channel]
+        with plan.account.timing(channel):
+            rankings[channel] = nearest(
+                plan.store, aims[kind], modality=kind, pool=pool, where=query.where, hidden=hidden
+            )
     if plan.terms.text and plan.weights.get("words") and query.target != "image":
         with plan.account.timing("words"):
             spoken = said(plan.store, plan.terms.text, pool=2 * (pool + len(hidden)), where=query.where)
             rankings["words"] = [vote for vote in by_words(spoken) if vote.item_id not in hidden]
-    elif not asked or not aims:
+    elif not asked:
         only = () if plan.weights.keys() >= SEES.keys() else tuple(plan.weights)
         raise unsupported(plan.terms, plan.encoder, query.target, only=only)
     if plan.weights.get(FIELDS) and query.target != "image":

@@ -66,23 +66,28 @@ class Case:
 class Corpus:
     """A collection as it is now, with what has been asked of it kept: each text is embedded and searched once."""
 
-    def __init__(self, store: Store, encoder: Encoder) -> None:
-        self._store, self._encoder = store, encoder
-        self._vectors: dict[str, Vectors] = {}
+    def __init__(self, store: Store, encoder: Encoder, texts: Encoder | None = None) -> None:
+        """`texts` is the encoder that words are compared with texts by, where that is another one."""
+        self._store = store
+        self._readers: Mapping[Modality, Encoder] = {"image": encoder, "text": texts or encoder}
+        self._vectors: dict[tuple[str, Modality], Vectors] = {}
         self._heads: dict[tuple[str, Modality], list[PartHit]] = {}
         self._words: dict[str, frozenset[str] | None] = {}
         self._fields: dict[str, Mapping[str, Any]] = {}
-        self.kinds = tuple(kind for kind in KINDS if kind in encoder.space.modalities)
+        able = {kind: reader.space.modalities for kind, reader in self._readers.items()}
+        self.kinds = tuple(kind for kind in KINDS if {kind, "text"} <= able[kind])
 
     def prepare(self, texts: Sequence[str]) -> None:
         """Embed and search many texts at once: `evidence` of each is quick then."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        new = [text for text in dict.fromkeys(texts) if any((text, kind) not in self._vectors for kind in self.kinds)]
         for start in range(0, len(new), 256):
             some = new[start : start + 256]
-            rows = self._encoder.encode_queries([(text,) for text in some])  # (256, dim)
-            self._vectors.update({text: rows[at : at + 1] for at, text in enumerate(some)})
+            readers = {self._readers[kind] for kind in self.kinds}
+            rows = {reader: reader.encode_queries([(text,) for text in some]) for reader in readers}  # (256, dim)
             for kind in self.kinds:
-                found = self._store.search(self._encoder.space, rows, HEAD, modalities=frozenset({kind}))
+                own = rows[self._readers[kind]]
+                self._vectors.update({(text, kind): own[at : at + 1] for at, text in enumerate(some)})
+                found = self._store.search(self._readers[kind].space, own, HEAD, modalities=frozenset({kind}))
                 self._heads.update({(text, kind): hits for text, hits in zip(some, found, strict=True)})
 
     def evidences(
@@ -138,10 +143,13 @@ class Corpus:
         seen = next((hit for hit in head if hit.item_id not in hidden), None)
         if seen is not None or len(head) < HEAD:
             return {} if seen is None else {seen.item_id: seen.score}
-        return likest(self._store, self._encoder.space, self._vectors[text], kind, where=None, hidden=hidden)
+        space = self._readers[kind].space
+        return likest(self._store, space, self._vectors[text, kind], kind, where=None, hidden=hidden)
 
 
-def calibrated(store: Store, encoder: Encoder, *, key: str, seed: int = 0) -> Calibration | None:
+def calibrated(
+    store: Store, encoder: Encoder, texts: Encoder | None = None, *, key: str, seed: int = 0
+) -> Calibration | None:
     """What evidence means in a collection; None where nothing is there.
 
     One that tells nothing where no text can be asked, or nothing has a vector to be like. Takes the time of some
@@ -151,11 +159,11 @@ def calibrated(store: Store, encoder: Encoder, *, key: str, seed: int = 0) -> Ca
     drawn = sampled(store, random)
     if not drawn.count:
         return None
-    background, (answers, hits) = measured(store, encoder, drawn.items), priors()
+    background, (answers, hits) = measured(store, encoder, drawn.items, texts), priors()
     if not (background.words or background.nearest):
         return Calibration(key, background, {}, {}, described="none", items=drawn.count)
     asks = bool(background.words) and drawn.described != "none"
-    cases = list(made(Corpus(store, encoder), drawn, random)) if asks else []
+    cases = list(made(Corpus(store, encoder, texts), drawn, random)) if asks else []
     weights = {sight: tuple(prior.mean) for sight, prior in answers.items()}
     if drawn.described == "some":  # the pictures are judged apart from the texts
         cases = [_without_pictures(case) for case in cases]

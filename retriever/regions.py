@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from retriever.terms import Aim
-from sightline.protocols import Encoder, Store
+from sightline.protocols import Store
 from sightline.types import Box, Hit, Locator, Modality, Part
 
 
-def located(hits: Sequence[Hit], aims: Mapping[Modality, Aim], store: Store, encoder: Encoder) -> tuple[Hit, ...]:
+def located(hits: Sequence[Hit], aims: Mapping[Modality, Aim], store: Store) -> tuple[Hit, ...]:
     """The hits, their pictures with the box that answers best; one that answers best as a whole has none."""
     if "image" not in aims:
         return tuple(hits)
-    found = best_boxes([part for hit in hits for part in hit.parts], aims["image"], store, encoder)
+    found = best_boxes([part for hit in hits for part in hit.parts], aims["image"], store)
     if not found:
         return tuple(hits)
     return tuple(
@@ -28,10 +28,10 @@ def located(hits: Sequence[Hit], aims: Mapping[Modality, Aim], store: Store, enc
     )
 
 
-def best_boxes(parts: Sequence[Part], aim: Aim, store: Store, encoder: Encoder) -> dict[str, Box]:
+def best_boxes(parts: Sequence[Part], aim: Aim, store: Store) -> dict[str, Box]:
     """Part id -> the box of the region by which it scores; not there: it scores by the whole picture."""
     digests = sorted({part.digest for part in parts if part.modality == "image"})
-    found = store.places(encoder.space, aim.wanted, digests) if digests else {}
+    found = store.places(aim.space, aim.wanted, digests) if digests else {}
     return {part.id: found[part.digest] for part in parts if part.digest in found}
 
 

@@ -47,6 +47,7 @@ def search(
     k: int,
     store: Store,
     encoder: Encoder,
+    texts: Encoder | None = None,
     reranking: Reranking | None = None,
     weights: Mapping[str, float] | None = None,
     channels: Collection[str] | None = None,
@@ -61,6 +62,7 @@ def search(
 
     `target` in the query limits what is searched and shown: with "image" the pictures alone decide and words do not
     vote, with "text" texts and fields alone. An item that says an unwanted text word for word goes behind all others.
+    Words are compared with texts by the encoder `texts`, where the collection has one for them alone (`terms.aim`).
     `weights` ("clip", "dense", "words") replaces the chosen ones; a channel of weight 0 is not asked, nor is one that
     `channels` does not name. `show` says how they are shown, `picture` opens a part for folding. `reranking` lets a
     reranker read the first hits; those that are sorted are not read. `calibration` gives hits their relevance, and none
@@ -84,14 +86,15 @@ def search(
     if query.judged and learning.fields and weights is None and channels is None:
         counted = {**counted, FIELDS: learning.fields}
     also, plain = further(query), replace(query, rewrites=())  # a cursor is good whatever a model says the next time
-    place = Place.of(show, plain, asked=sorted(counted.items()), encoder=encoder.space.fingerprint, k=k)
+    spaces = " ".join(one.space.fingerprint for one in (encoder, texts) if one)
+    place = Place.of(show, plain, asked=sorted(counted.items()), encoder=spaces, k=k)
     account = account or Account()
     with account.timing("query"):
-        known, texts = likenesses(terms, store, encoder), _said(query, terms, store)
-        aims, warnings = aim(terms, encoder, known, said=texts, also=also)
+        known, refused = likenesses(terms, store, encoder, texts), _said(query, terms, store)
+        aims, warnings = aim(terms, encoder, known, texts=texts, said=refused, also=also)
     warnings += long
     if query.judged:
-        told = learned(aims, query, store=store, encoder=encoder, learning=learning)
+        told = learned(aims, query, store=store, learning=learning)
         aims, warnings = told.aims, warnings + told.warnings
     idle = _unread(show, terms, query)
     if reranking and idle:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from retriever.words import content_words
 from sightline.errors import InputError, UnsupportedModality
 from sightline.protocols import Encoder
-from sightline.types import Like, Modality, Pixels, Query, Term, Vectors
+from sightline.types import Like, Modality, Pixels, Query, Space, Term, Vectors
+
+Source: TypeAlias = Literal["words", "picture", "item"]  # what a vector was made of; the texts of an item are "item"
 
 KINDS: tuple[Modality, ...] = ("image", "text")  # of parts that have vectors
 
@@ -25,6 +28,7 @@ class Likeness:
     """What an item is like: one unit vector (dim,) for its pictures and one for its texts, of those it has."""
 
     vectors: Mapping[Modality, NDArray[np.float32]]
+    worded: NDArray[np.float32] | None = None  # (dim,) of its texts as the text encoder has them
 
     def beside(self, kind: Modality) -> NDArray[np.float32]:
         """(dim,): the vector to compare with parts of a kind."""
@@ -45,11 +49,13 @@ class Refusal:
 class Aim:
     """Where a vector channel looks, and what it keeps away from."""
 
+    space: Space
     wanted: Vectors  # (1, dim)
     unwanted: Vectors  # (m, dim), m >= 0
     refusals: tuple[Refusal, ...]  # m of them
     terms: tuple[Term, ...] = ()  # t of them: all that have a vector
     rows: Vectors = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # (t, dim), one a term
+    sources: tuple[Source, ...] = ()  # t of them: what each row was made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +118,14 @@ def aim(
     encoder: Encoder,
     likenesses: Mapping[str, Likeness] | None = None,
     *,
+    texts: Encoder | None = None,
     said: Collection[str] = (),
     also: Sequence[Term] = (),
 ) -> tuple[Mapping[Modality, Aim], tuple[str, ...]]:
     """An aim for each kind of part from all the terms that have a vector, and a warning for each kind that has none.
+
+    What is wanted in words, or by items that have texts, is compared with texts by the encoder `texts`, where there is
+    one; unwanted pictures then have no say beside them. Everything else goes by `encoder`.
 
     The wanted terms are a weighted sum of unit vectors; the unwanted are kept apart, for what they have in common with
     the wanted ones ("red jacket" as against "jacket") must not be taken away. No aim when no wanted term has a vector.
@@ -125,17 +135,54 @@ def aim(
     """
     known = likenesses or {}
     every = (*terms.wanted, *terms.unwanted, *also)
-    able = encoder.space.modalities
-    usable = [term for term in every if _embeddable(term, able, known)]
+    by_words = texts is not None and all(_is_worded(term, known) for term in every if term.weight > 0)
+    readers: dict[Modality, Encoder] = {
+        kind: texts if texts and by_words and kind == "text" else encoder for kind in KINDS
+    }
+    able = frozenset[Modality]().union(*(reader.space.modalities for reader in readers.values()))
     left_out = sorted({modality(term) for term in every if not isinstance(term.content, Like)} - able)
     warnings = tuple(f"the encoder {encoder.space.name} cannot embed {_plural(kind)}" for kind in left_out)
-    if not any(term.weight > 0 for term in usable):
-        return {}, warnings
-    pieces = [apart(term, terms.text) for term in usable]
+    aims: dict[Modality, Aim] = {}
+    for reader in dict.fromkeys(readers.values()):
+        worded = reader is not encoder
+        usable = [
+            term
+            for term in every
+            if (_is_worded(term, known) if worded else _embeddable(term, reader.space.modalities, known))
+        ]
+        if any(term.weight > 0 for term in usable):
+            rows = _embedded(usable, terms.text, reader, known, worded=worded)
+            kinds = [kind for kind, one in readers.items() if one is reader]
+            aims.update(_aims(usable, rows, terms, reader.space, kinds, said=said))
+    return aims, warnings
+
+
+def _embedded(
+    usable: Sequence[Term], wanted: str, encoder: Encoder, known: Mapping[str, Likeness], *, worded: bool
+) -> list[NDArray[np.float32] | Likeness]:
+    """For each term (dim,), or what its item is like where that depends on what it is compared with."""
+    pieces = [apart(term, wanted) for term in usable]
     fresh = [(piece,) for piece in pieces if not isinstance(piece, Like)]
     encoded = iter(encoder.encode_queries(fresh) if fresh else ())
-    found = [known[piece.item_id] if isinstance(piece, Like) else next(encoded) for piece in pieces]
+    found: list[NDArray[np.float32] | Likeness] = []
+    for piece in pieces:
+        alike = known[piece.item_id] if isinstance(piece, Like) else None
+        found.append(next(encoded) if alike is None else alike.worded if worded and alike.worded is not None else alike)
+    return found
+
+
+def _aims(
+    usable: Sequence[Term],
+    found: Sequence[NDArray[np.float32] | Likeness],
+    terms: Terms,
+    space: Space,
+    kinds: Sequence[Modality],
+    *,
+    said: Collection[str],
+) -> dict[Modality, Aim]:
+    """An aim at parts of each of the kinds, in one space."""
     weights = np.asarray([term.weight for term in usable], dtype=np.float32)
+    pieces = [apart(term, terms.text) for term in usable]
     refusals = tuple(
         Refusal(
             weight=-term.weight,
@@ -147,13 +194,22 @@ def aim(
         if term.weight < 0
     )
     aims: dict[Modality, Aim] = {}
-    for kind in KINDS:
+    for kind in kinds:
         rows = np.stack([one.beside(kind) if isinstance(one, Likeness) else one for one in found])  # (t, dim)
         wanted = unit((weights.clip(min=0) @ rows)[None])  # (t,) @ (t, dim) -> (1, dim)
         if not wanted.any():
             raise InputError("the terms of the query cancel each other out")
-        aims[kind] = Aim(wanted, rows[weights < 0], refusals, tuple(usable), rows)
-    return aims, warnings
+        sources = tuple(_source(term, one, kind) for term, one in zip(usable, found, strict=True))
+        aims[kind] = Aim(space, wanted, rows[weights < 0], refusals, tuple(usable), rows, sources)
+    return aims
+
+
+def _source(term: Term, found: NDArray[np.float32] | Likeness, kind: Modality) -> Source:
+    """What the vector of a term was made of, beside parts of a kind: an item's pictures, where it has no texts."""
+    if isinstance(term.content, str):
+        return "words"
+    worded = isinstance(term.content, Like) and kind == "text"
+    return "item" if worded and not (isinstance(found, Likeness) and "text" not in found.vectors) else "picture"
 
 
 def apart(term: Term, wanted: str) -> str | Pixels | Like:
@@ -169,6 +225,13 @@ def apart(term: Term, wanted: str) -> str | Pixels | Like:
 
 def _singular(word: str) -> str:
     return word.removesuffix("s")
+
+
+def _is_worded(term: Term, known: Mapping[str, Likeness]) -> bool:
+    """Whether a term is made of words, and so can be put to an encoder of texts alone."""
+    if isinstance(term.content, Like):
+        return known[term.content.item_id].worded is not None
+    return isinstance(term.content, str)
 
 
 def _embeddable(term: Term, able: Collection[Modality], known: Mapping[str, Likeness]) -> bool:

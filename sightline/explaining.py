@@ -105,7 +105,7 @@ class Explainer:
         results = worded.told_with(self._index.search(asked, where=where, account=account, rewrite=rewrite, **options))
         found = explain(
             account, results, item,
-            store=self._store, encoder=self._index.encoder, calibration=self._index.calibrations.current(),
+            store=self._store, calibration=self._index.calibrations.current(),
         )  # fmt: skip
         if maps:
             found = replace(found, maps=self._maps(account, found))

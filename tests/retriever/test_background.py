@@ -18,7 +18,7 @@ from retriever.generated import sampled
 from retriever.likeness import likenesses
 from retriever.terms import Aim, aim, read
 from sightline.protocols import Store
-from sightline.types import Like, Query, Term
+from sightline.types import Like, Modality, Query, Term
 from tests.retriever.colours import ColourEncoder, picture
 
 ShelveAll: TypeAlias = Callable[[Sequence[dict[str, Any]]], None]
@@ -134,14 +134,17 @@ def test_only_a_picture_alone_can_be_the_very_same() -> None:
 
 
 def test_what_a_query_is_made_of(store: Store, shelve_all: ShelveAll, encoder: ColourEncoder) -> None:
-    shelve_all([{"id": "a", "pictures": ["red tall"], "texts": ["red tall thing"]}])
+    shelve_all(
+        [{"id": "a", "pictures": ["red tall"], "texts": ["red tall thing"]}, {"id": "b", "pictures": ["red tall"]}]
+    )
     red = picture("red", "wide")
 
-    def aims(*terms: Term) -> Aim:
+    def aims(*terms: Term, beside: Modality = "image") -> Aim:
         made = read(Query(terms))
-        return aim(made, encoder, likenesses(made, store, encoder))[0]["image"]
+        return aim(made, encoder, likenesses(made, store, encoder))[0][beside]
 
-    assert sought(aims(Term(red)), "image").shares == {"picture": 1.0}
-    assert sought(aims(Term("red"), Term(red, 3.0)), "image").shares == {"words": 0.25, "picture": 0.75}
-    assert sought(aims(Term(Like("a")), Term("blue", -1.0)), "image").shares == {"picture": 1.0}
-    assert sought(aims(Term(Like("a"))), "text").shares == {"item": 1.0}
+    assert sought(aims(Term(red))).shares == {"picture": 1.0}
+    assert sought(aims(Term("red"), Term(red, 3.0))).shares == {"words": 0.25, "picture": 0.75}
+    assert sought(aims(Term(Like("a")), Term("blue", -1.0))).shares == {"picture": 1.0}
+    assert sought(aims(Term(Like("a")), beside="text")).shares == {"item": 1.0}
+    assert sought(aims(Term(Like("b")), beside="text")).shares == {"picture": 1.0}, "it has no texts"

@@ -47,7 +47,7 @@ def why(shop: None, store: Store, encoder: ColourEncoder) -> Why:
         account = Account()
         results = retriever.search(query, k=k, store=store, encoder=encoder, account=account, **options)
         (item,) = store.get([item_id])
-        told = explain(account, results, item, store=store, encoder=encoder, calibration=options.get("calibration"))
+        told = explain(account, results, item, store=store, calibration=options.get("calibration"))
         hit = next((one for one in results if one.id == item_id), None)
         assert told.rank == (hit.rank if hit else None)
         assert bool(told.absent) == (hit is None)

@@ -109,7 +109,7 @@ def test_more_like_this_is_like_the_whole_picture(store: Store) -> None:
     encoder = ColourEncoder()
     (item,) = store.get(["scene"])
     (whole,) = encoder.encode_documents([(picture("green", "wide"),)])
-    np.testing.assert_allclose(vectors_of(item, store, encoder)["image"], whole, atol=1e-6)
+    np.testing.assert_allclose(vectors_of(item, store, encoder.space)["image"], whole, atol=1e-6)
     put(store, "green", "green wide")
     assert next(iter(found(store, Term(Like("scene"))))) == "green"
 
@@ -153,7 +153,7 @@ def test_an_explanation_names_the_region(store: Store) -> None:
     encoder = ColourEncoder()
     results = retriever.search(Query((Term("blue"),)), k=5, store=store, encoder=encoder, account=account)
     (item,) = store.get(["scene"])
-    told = explain(account, results, item, store=store, encoder=encoder, calibration=None)
+    told = explain(account, results, item, store=store, calibration=None)
     channel = next(one for one in told.channels if one.channel == "clip")
     assert channel.box == RIGHT
     assert next(one for one in told.to_json()["channels"] if one["channel"] == "clip")["box"] == list(RIGHT)
@@ -175,7 +175,7 @@ def test_an_explanation_goes_by_what_counted(store: Store) -> None:
     wanted = encoder.encode_queries([("red",)])[0]
     seen = {"whole": 0, "region": 0, "nearer by chance": 0, "another part nearer by chance": 0}
     for item in store.get([hit.id for hit in results if hit.id.startswith("n")]):
-        told = explain(account, results, item, store=store, encoder=encoder, calibration=None)
+        told = explain(account, results, item, store=store, calibration=None)
         channel = next(one for one in told.channels if one.channel == "clip")
         assert channel.cosine is not None
         assert channel.score is not None

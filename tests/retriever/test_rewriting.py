@@ -170,7 +170,7 @@ def test_an_explanation_names_the_rewrites_and_still_adds_up(store: Store, encod
     query, account = Query((Term("green"),), rewrites=(Rewrite("whole", "tall"),)), Account()
     results = retriever.search(query, k=4, store=store, encoder=encoder, account=account)
     item = results[0].item
-    found = explain(account, results, item, store=store, encoder=encoder, calibration=None)
+    found = explain(account, results, item, store=store, calibration=None)
     assert [one.term["type"] for one in found.terms] == ["text", "rewrite"]
     assert found.terms[1].term["text"] == "tall"
     clip = next(one for one in found.channels if one.channel == "clip")

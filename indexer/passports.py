@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from sightline.types import Space
@@ -70,8 +71,12 @@ class Passport:
 def text_passport(ledger: Ledger) -> Passport | None:
     """Which encoder embedded the texts once more, for what is asked in words; None where none did."""
     told = ledger.noted(_TEXTS)
-    if not told:
-        return None
+    return _parsed(told) if told else None
+
+
+@lru_cache(maxsize=8)
+def _parsed(told: str) -> Passport:
+    """Asked at every search, of what hardly ever changes."""
     kept = json.loads(told)
     return Passport(**{**kept, "probes": base64.b64decode(kept["probes"])})
 

@@ -5,8 +5,12 @@ Knows what people tend to look for in pictures, and the encoder of a collection;
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from sightline.certificate import Certificate
 from sightline.passport import PassportControl
-from sightline.types import Space, Vectors
+from sightline.protocols import Encoder, Store
+from sightline.types import Modality, Space, Vectors
 
 PHRASES = (
     "a red car", "a dog on the beach", "two people talking", "a wooden table", "mountains in the snow", "a cup of tea",
@@ -21,11 +25,28 @@ PHRASES = (
 
 
 def spoken(control: PassportControl, space: Space) -> Vectors | None:
-    """(q, dim) vectors of PHRASES; None where the space is not of the collection's encoder, or that takes no text.
+    """(q, dim) vectors of PHRASES; None where the space is of no encoder of the collection, or that takes no text.
 
     Raises what opening the encoder raises.
     """
-    encoder = control.plain_encoder
-    if encoder.space.fingerprint != space.fingerprint or "text" not in encoder.space.modalities:
-        return None
-    return encoder.encode_queries([(phrase,) for phrase in PHRASES])
+    encoder = next((one for one in _reading(control) if one.space.fingerprint == space.fingerprint), None)
+    return encoder.encode_queries([(phrase,) for phrase in PHRASES]) if encoder else None
+
+
+def verified(control: PassportControl, store: Store, titles: Sequence[str]) -> list[Certificate]:
+    """Measure recall against exact search in each space that is searched; text queries say the titles, if there are.
+
+    Queries are kept for later builds, which an adapter may not live to see: they go to the encoders without it.
+    """
+    asked = {one: one.encode_queries([(title,) for title in titles]) for one in _reading(control)} if titles else {}
+    spaces = [one.space for one in (control.plain_encoder, control.texts.encoder) if one]
+    probes: dict[str, Mapping[Modality, Vectors]] = {
+        one.space.fingerprint: {"text": rows} for one, rows in asked.items()
+    }
+    return [one for space in spaces for one in store.verify(space, probes.get(space.fingerprint))]
+
+
+def _reading(control: PassportControl) -> list[Encoder]:
+    """The encoders that take words."""
+    every = (control.plain_encoder, control.texts.encoder)
+    return [one for one in every if one and "text" in one.space.modalities]

@@ -95,11 +95,11 @@ class Calibrations:
 
     def saying(self, text: str) -> frozenset[str]:
         """Ids of the items that say every word of a text: without them, what it asks for is absent."""
-        return Corpus(self._store, self._control.encoder).saying_all(text) or frozenset()
+        return Corpus(self._store, self._control.encoder, self._control.texts.encoder).saying_all(text) or frozenset()
 
     def _make(self) -> Calibration | None:
         key = self._key()
-        made = calibrated(self._store, self._control.encoder, key=key)
+        made = calibrated(self._store, self._control.encoder, self._control.texts.encoder, key=key)
         if made is None:  # nothing is there: bars that were set are for what comes next
             return None
         before = self._kept()
@@ -119,4 +119,6 @@ class Calibrations:
         self._ledger.note(NOTE, made.to_json() if made else "")
 
     def _key(self) -> str:
-        return f"{self._ledger.built_by()} {self._ledger.adapter_state()[0]}"
+        texts = self._control.texts.passport
+        encoders = self._ledger.built_by() + (f"+{texts.fingerprint}" if texts else "")
+        return f"{encoders} {self._ledger.adapter_state()[0]}"

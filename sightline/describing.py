@@ -26,10 +26,11 @@ def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, set
     return {
         "items": stats.items,
         "parts": stats.parts,
-        "vectors": stats.vectors - (migration.done if migration else 0),  # of the encoder that is searched by
+        "vectors": stats.vectors - (migration.done if migration else 0),  # of the encoders that are searched by
         "collection": settings.collection,
         "collections": places.collection_names(settings.index),
         "encoder": encoder,
+        "text_encoder": control.texts.spec,
         "dim": passport.dim if passport else None,
         "adapter": control.adaptation.told(),
         "migration": migration.to_json() if migration else None,

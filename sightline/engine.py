@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 import generator
 import indexer
 import retriever
-from sightline import decoding, places
-from sightline.asking import spoken
+from sightline import decoding, migrating, places
+from sightline.asking import spoken, verified
 from sightline.calibrating import Calibrations
 from sightline.certificate import Certificate
 from sightline.compacting import Compactions
@@ -32,7 +32,7 @@ from sightline.errors import NotFound, UnreadableSource
 from sightline.explaining import Explainer
 from sightline.filters import Filter
 from sightline.lock import locked
-from sightline.migrating import Halfway, give_up, migrate
+from sightline.migrating import Halfway
 from sightline.mllms import open_chat
 from sightline.passport import PassportControl, note_store, store_of, store_to_open
 from sightline.protocols import ChatModel, Encoder, Store
@@ -50,14 +50,12 @@ from sightline.types import (
     Citation,
     Item,
     MigrationReport,
-    Modality,
     Part,
     Pixels,
     Progress,
     RegionKind,
     Results,
     Skipped,
-    Vectors,
 )
 from sightline.wording import Wording
 
@@ -76,8 +74,9 @@ class Sightline:
         self._store = store
         self._ledger = ledger
         self._control = PassportControl(
-            ledger, self.folder, store=store_spec, encoder=settings.encoder, threads=settings.threads
-        )
+            ledger, self.folder, store=store_spec, encoder=settings.encoder, threads=settings.threads,
+            text_encoder=settings.text_encoder,
+        )  # fmt: skip
         self._store.ask_by(partial(spoken, self._control))
         self._writing = threading.RLock()
         self.compactions = Compactions(store, ledger, settings, self._write)
@@ -176,30 +175,31 @@ class Sightline:
             regions=regions or self.settings.regions,
         )
         with self._write():
-            encoder = self.encoder
+            encoder, texts = self.encoder, self.text_encoder
             return indexer.add(
-                sources,
-                encoder=encoder,
-                store=self._store,
-                ledger=self._ledger,
-                options=options,
+                sources, encoder=encoder, texts=texts, store=self._store, ledger=self._ledger, options=options,
                 passport=self._control.issue(self.plain_encoder),
-                progress=progress,
-            )
+                text_passport=self._control.texts.issue(texts) if texts else None, progress=progress,
+            )  # fmt: skip
 
-    def migrate(self, encoder: str, *, progress: Callable[[Progress], None] | None = None) -> MigrationReport:
+    def migrate(
+        self,
+        encoder: str | None = None,
+        *,
+        text_encoder: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> MigrationReport:
         """Embed everything by another encoder while this one keeps serving, then change over at once.
 
-        Interrupted, it goes on where it stopped when it is called again. An adapter goes, for it belongs to the old
-        encoder. Raises InputError where nothing was indexed, ConfigError for an encoder that is not there.
+        With `text_encoder` the texts alone, once more; "none" takes it out. Interrupted, it goes on when it is called
+        again. An adapter goes with its encoder. Raises InputError unless one is named and something was indexed.
         """
-        return migrate(
-            self._control, self._store, self._ledger, self.settings, encoder, writing=self._write, progress=progress
-        )
+        to = migrating.target(self._control, encoder, text_encoder)
+        return migrating.migrate(to, self._store, self._ledger, self.settings, writing=self._write, progress=progress)
 
     def cancel_migration(self) -> Halfway | None:
         """Give up a migration that has not ended, and drop its vectors; how far it was, None where there was none."""
-        return give_up(self._store, self._ledger, writing=self._write)
+        return migrating.give_up(self._store, self._ledger, writing=self._write)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items by id; how many of them there were."""
@@ -251,13 +251,13 @@ class Sightline:
         asked, failed = self.wording.rewritten(asked, rewrite)
         reranking = self.rerankers.named(rerank, gated=gate)
         while True:
-            built_by = self._control.passport
+            built_by = self._control.built_by
             found = retriever.search(
-                asked, k=k, store=self._store, encoder=self.encoder, reranking=reranking, channels=channels,
-                show=worded.show, picture=self._pixels, calibration=self.calibrations.current(), least=least,
-                account=account,
+                asked, k=k, store=self._store, encoder=self.encoder, texts=self.text_encoder, reranking=reranking,
+                channels=channels, show=worded.show, picture=self._pixels, calibration=self.calibrations.current(),
+                least=least, account=account,
             )  # fmt: skip
-            if self._control.passport == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
+            if self._control.built_by == built_by:  # else it was migrated meanwhile: the vectors looked for are gone
                 break
         return worded.told_with(replace(found, took_ms=(time.perf_counter() - started) * 1000), *failed)
 
@@ -313,11 +313,7 @@ class Sightline:
 
         `titles` are what the text queries say; without them stored texts are asked, or where there are none, phrases.
         """
-        probes: dict[Modality, Vectors] = {}
-        encoder = self.plain_encoder  # queries are kept for later builds, which an adapter may not live to see
-        if titles:
-            probes["text"] = encoder.encode_queries([(title,) for title in titles])
-        return self._store.verify(encoder.space, probes or None)
+        return verified(self._control, self._store, titles)
 
     def compact(self, *, progress: Tell = silent) -> CompactReport:
         """Remove for good what was deleted or replaced, and give its room back. Searches go on meanwhile."""
@@ -339,6 +335,11 @@ class Sightline:
     def plain_encoder(self) -> Encoder:
         """The encoder without the adapter: what made the stored vectors. Raises PassportMismatch."""
         return self._control.plain_encoder
+
+    @property
+    def text_encoder(self) -> Encoder | None:
+        """The encoder of texts alone, where there is one beside the other. Raises PassportMismatch."""
+        return self._control.texts.encoder
 
     @property
     def adapter(self) -> Adapter | None:
@@ -365,8 +366,7 @@ class Sightline:
         return None
 
     def _similarity(self, left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:
-        a = self.plain_encoder.encode_queries([(text,) for text in left])  # (n, dim)
-        b = self.plain_encoder.encode_queries([(text,) for text in right])  # (m, dim)
+        a, b = (self.plain_encoder.encode_queries([(text,) for text in texts]) for texts in (left, right))
         return a @ b.T  # (n, dim) @ (dim, m) -> (n, m)
 
     # -- from what a caller says to what a stage takes

@@ -1,4 +1,4 @@
-"""Takes a collection from one encoder to another: a second space beside the first, then one transaction.
+"""Takes a collection from one encoder to another, or its texts alone: a space more beside those there, then a change.
 
 Knows the order that keeps it searchable throughout, how far it is, and how it is given up; how parts are embedded again
 is the indexer's.
@@ -15,11 +15,12 @@ from functools import partial
 from typing import Any
 
 import indexer
-from sightline.errors import EngineError, InputError, UnsupportedModality
+from sightline.errors import ConfigError, EngineError, InputError, UnsupportedModality
 from sightline.lock import patiently
 from sightline.passport import PassportControl
-from sightline.protocols import Store
+from sightline.protocols import Encoder, Store
 from sightline.settings import Settings
+from sightline.texts import NONE, OPTION
 from sightline.types import MigrationReport, Modality, Progress, Space
 
 Writing = Callable[[], AbstractContextManager[None]]
@@ -31,27 +32,79 @@ _KINDS: frozenset[Modality] = frozenset({"image", "text"})
 class Halfway:
     """Vectors beside those that are searched: of a migration that has not ended, or that a kill kept from tidying up.
 
-    `to` is the encoder's spec, "" for what a kill left; of `parts` that it embeds, `done` have their vectors.
+    `to` is the encoder's spec, "" for what a kill left; of `parts` that it embeds, `done` have their vectors. `option`
+    names it on the command line.
     """
 
     to: str
     done: int
     parts: int
+    option: str = "--encoder"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a migration goes: to an encoder of everything, or to one of texts alone; None: to no such one."""
+
+    control: PassportControl
+    spec: str
+    encoder: Encoder | None
+    texts: bool
+    before: str  # the spec on record
+
+    @property
+    def option(self) -> str:
+        return OPTION if self.texts else "--encoder"
+
+    def put(self, ledger: indexer.Ledger) -> None:
+        """Make it the encoder on record, in one transaction."""
+        if self.texts:
+            self.control.texts.put(self.control.texts.issue(self.encoder) if self.encoder else None)
+            return
+        assert self.encoder is not None
+        issued = self.control.issue(self.encoder)
+        self.control.follow()  # before the passport says another: threads of this process ask meanwhile
+        if ledger.built_by() != issued.fingerprint:
+            ledger.migrate(issued)
+
+
+def target(control: PassportControl, encoder: str | None, text_encoder: str | None) -> Target:
+    """Where the spec of one of the two leads from what is on record.
+
+    Raises InputError unless just one is named and something is indexed, ConfigError for an encoder that is not there or
+    is the other one already.
+    """
+    passport, texts = control.passport, control.texts.passport
+    if (encoder is None) == (text_encoder is None):
+        raise InputError("name the encoder to migrate to, or the text encoder: one of the two")
+    if passport is None:
+        raise InputError("nothing was indexed in this collection yet: there is nothing to migrate")
+    if text_encoder is not None:
+        found = None if text_encoder == NONE else control.texts.successor(text_encoder)
+        return Target(control, text_encoder, found, True, texts.space if texts else NONE)
+    assert encoder is not None
+    made = control.successor(encoder, passport)
+    if texts and texts.fingerprint == made.space.fingerprint:
+        raise ConfigError(f"{encoder!r} is the text encoder here: first `sightline migrate {OPTION} {NONE}`")
+    return Target(control, encoder, made, False, passport.space)
+
+
 def halfway(store: Store, ledger: indexer.Ledger) -> Halfway | None:
     """How far a migration is that has not ended; None where there is none. Looks at every part where there is one."""
-    noted, passport = _noted(ledger), ledger.passport()
-    if passport is None or not (noted or set(store.spaces()) - {passport.fingerprint}):
+    noted, passport, texts = _noted(ledger), ledger.passport(), indexer.text_passport(ledger)
+    if passport is None or not (noted or set(store.spaces()) - _in_use(ledger)):
         return None
     now = Space(passport.space, passport.dim, passport.fingerprint, _KINDS)
-    space = Space(noted["to"], noted["dim"], noted["fingerprint"], frozenset(noted["modalities"])) if noted else now
-    parts = _lacking(store, replace(space, fingerprint=""))
-    there = parts - _lacking(store, space)
-    return Halfway(noted["to"], there, parts) if noted else Halfway("", store.stats().vectors - there, parts)
+    if noted:
+        space = Space(noted["to"], noted["dim"], noted["fingerprint"], frozenset(noted["modalities"]))
+        parts = _lacking(store, replace(space, fingerprint=""))
+        return Halfway(noted["to"], parts - _lacking(store, space), parts, noted.get("option", "--encoder"))
+    used = [now, *([Space(texts.space, texts.dim, texts.fingerprint, frozenset({"text"}))] if texts else [])]
+    there = sum(_lacking(store, replace(space, fingerprint="")) - _lacking(store, space) for space in used)
+    return Halfway("", store.stats().vectors - there, _lacking(store, replace(now, fingerprint="")))
 
 
 def give_up(store: Store, ledger: indexer.Ledger, *, writing: Writing) -> Halfway | None:
@@ -60,21 +113,17 @@ def give_up(store: Store, ledger: indexer.Ledger, *, writing: Writing) -> Halfwa
     Killed at any moment, it is there to be given up or gone on with. A process that is at it stops with an error.
     """
     with writing():
-        found, built_by = halfway(store, ledger), ledger.built_by()
+        found = halfway(store, ledger)
         if found is not None:
-            for one in store.spaces():
-                if one != built_by:
-                    store.forget_space(one)
-            ledger.note(_NOTE, "")  # last: what a kill leaves is still on record
+            _tidy(store, ledger)
     return found
 
 
 def migrate(
-    control: PassportControl,
+    to: Target,
     store: Store,
     ledger: indexer.Ledger,
     settings: Settings,
-    spec: str,
     *,
     writing: Writing,
     progress: Callable[[Progress], None] | None,
@@ -85,19 +134,23 @@ def migrate(
     record, where it no longer gives the vectors it gave, it is a migration like any other. Waits for other writers.
     Raises InputError while one to another encoder has not ended, EngineError where somebody gives this one up.
     """
-    started = time.perf_counter()
-    passport = ledger.passport()
-    if passport is None:
-        raise InputError(f"nothing was indexed in collection {settings.collection!r} yet: there is nothing to migrate")
-    encoder = control.successor(spec, passport)
-    fingerprint = encoder.space.fingerprint
-    _refuse_to_lose(store, passport, encoder.space)
-    issued = control.issue(encoder)
+    started, passport = time.perf_counter(), ledger.passport()
+    assert passport is not None
+    if to.encoder is None:
+        with patiently(writing, lambda _: None):
+            if noted := _noted(ledger):
+                raise _unfinished(noted)
+            to.put(ledger)
+            _tidy(store, ledger)
+        return MigrationReport(to.before, NONE, 0, 0, 0, (), False, time.perf_counter() - started, {})
+    space = to.encoder.space
+    if not to.texts:
+        _refuse_to_lose(store, passport, space)
     again = indexer.Reembedding(
-        store=store, ledger=ledger, encoder=encoder,
-        limits=settings.limits, batch_size=settings.batch_size, regions=indexer.planned(ledger).kind, progress=progress,
+        store=store, ledger=ledger, encoder=to.encoder, limits=settings.limits, batch_size=settings.batch_size,
+        regions="none" if to.texts else indexer.planned(ledger).kind, progress=progress,
     )  # fmt: skip
-    patient = _Writing(partial(patiently, writing, again.wait), ledger, spec, encoder.space)
+    patient = _Writing(partial(patiently, writing, again.wait), ledger, to)
     with patient():
         pass  # on record before the first vector
     while True:
@@ -106,32 +159,43 @@ def migrate(
             if again.missing():  # added by another process since
                 continue
             ledger.doubt({part_id.rpartition("#")[0] for part_id in again.lost})  # the next `add` looks again
-            adapted = bool(ledger.adapter_state()[0]) and ledger.built_by() != fingerprint
-            control.follow()  # before the passport says another: threads of this process ask meanwhile
-            if ledger.built_by() != fingerprint:
-                ledger.migrate(issued)
-            for other in store.spaces():
-                if other != fingerprint:
-                    store.forget_space(other)
-            ledger.note(_NOTE, "")
+            adapted = not to.texts and bool(ledger.adapter_state()[0]) and ledger.built_by() != space.fingerprint
+            to.put(ledger)
+            _tidy(store, ledger)
             break
     return MigrationReport(
-        passport.space, encoder.space.name, again.texts, again.pictures, again.from_thumbnails.total(),
+        to.before, space.name, again.texts, again.pictures, again.from_thumbnails.total(),
         tuple(again.lost.values()), adapted, time.perf_counter() - started, dict(again.from_thumbnails),
     )  # fmt: skip
+
+
+def _in_use(ledger: indexer.Ledger) -> set[str]:
+    """Fingerprints of the spaces that are searched."""
+    texts = indexer.text_passport(ledger)
+    return {ledger.built_by(), *([texts.fingerprint] if texts else [])}
+
+
+def _tidy(store: Store, ledger: indexer.Ledger) -> None:
+    """Drop the vectors that are not searched, whole."""
+    used = _in_use(ledger)
+    for one in store.spaces():
+        if one not in used:
+            store.forget_space(one)
+    ledger.note(_NOTE, "")  # last: what a kill leaves is still on record
 
 
 class _Writing:
     """Keeps other writers out, and sees each time that nobody has given this migration up."""
 
-    def __init__(self, writing: Writing, ledger: indexer.Ledger, spec: str, to: Space) -> None:
-        self._writing, self._ledger, self._spec, self._to = writing, ledger, spec, to
+    def __init__(self, writing: Writing, ledger: indexer.Ledger, target: Target) -> None:
+        assert target.encoder is not None
+        self._writing, self._ledger, self._target, self._to = writing, ledger, target, target.encoder.space
         self._begun = False
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._writing():
-            if self._ledger.built_by() != self._to.fingerprint:
+            if self._to.fingerprint not in _in_use(self._ledger):
                 self._be_on_record(_noted(self._ledger))
             yield
 
@@ -141,20 +205,24 @@ class _Writing:
             if self._begun:
                 raise EngineError("another process gave this migration up; nothing of it is left")
             if noted is not None:
-                raise InputError(
-                    f"a migration to {noted['to']} has not ended: `sightline migrate --encoder {noted['to']}` goes on "
-                    f"with it, `sightline migrate --cancel` gives it up"
-                )
-            to = self._to
-            told = {"to": self._spec, "dim": to.dim, "fingerprint": to.fingerprint}
+                raise _unfinished(noted)
+            to, target = self._to, self._target
+            told = {"to": target.spec, "option": target.option, "dim": to.dim, "fingerprint": to.fingerprint}
             self._ledger.note(_NOTE, json.dumps(told | {"modalities": sorted(to.modalities)}))
         self._begun = True
+
+
+def _unfinished(noted: dict[str, Any]) -> InputError:
+    return InputError(
+        f"a migration to {noted['to']} has not ended: `sightline migrate {noted.get('option', '--encoder')} "
+        f"{noted['to']}` goes on with it, `sightline migrate --cancel` gives it up"
+    )
 
 
 def _noted(ledger: indexer.Ledger) -> dict[str, Any] | None:
     """What is on record of a migration that has not ended."""
     told: dict[str, Any] = json.loads(ledger.noted(_NOTE) or "{}")
-    if not told or told["fingerprint"] == ledger.built_by():  # killed after the change, before it was tidied up
+    if not told or told["fingerprint"] in _in_use(ledger):  # killed after the change, before it was tidied up
         return None
     return told
 

@@ -6,42 +6,21 @@ Knows passports and what was opened; opens nothing itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from contextlib import closing
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from indexer import Ledger, Passport
-from sightline import probes
-from sightline.encoders import open_encoder
+from sightline.admission import admit, is_of, issued, opened, successor
 from sightline.encoders.adapter import AdaptedEncoder, Adapter
-from sightline.encoders.edition import EDITION_OF, Edition, of_answers, under
+from sightline.encoders.edition import under
 from sightline.errors import ConfigError, InputError, PassportMismatch
 from sightline.protocols import Encoder
 from sightline.stores import place_of
-from sightline.types import DEVICE, Space, Vectors
-from sightline.versions import versions
+from sightline.texts import TextControl
 
 _STORE = "store"  # noted in the ledger
 _OF_SERVER = "qdrant_server.json"  # in the folder of a collection that a Qdrant server keeps
-ENCODERS = 8  # kept open in a process, the last used: each takes tens of megabytes and more
-_NAMED = 4  # differences told in one message
-_NO_DIFFERENCE = frozenset({EDITION_OF, DEVICE})  # in `made_of`, but not what the vectors are made by
-
-
-@lru_cache(maxsize=ENCODERS)
-def _opened(spec: str, threads: int | None) -> Encoder:
-    """One loaded encoder a process, however many collections use it."""
-    return open_encoder(spec, threads=threads)
-
-
-@lru_cache(maxsize=ENCODERS)
-def _probed(encoder: Encoder) -> Vectors:
-    """(16, dim): what an encoder answers to the probes, asked once a process."""
-    return probes.answers(encoder)
 
 
 class PassportControl:
@@ -50,13 +29,17 @@ class PassportControl:
     Safe to share between threads. Another process may build the collection, or change its adapter, at any time.
     """
 
-    def __init__(self, ledger: Ledger, folder: Path, *, store: str, encoder: str | None, threads: int | None) -> None:
-        """`store` and `encoder` are specs; `encoder` None means the one on record, or the starter."""
+    def __init__(
+        self, ledger: Ledger, folder: Path, *, store: str, encoder: str | None, threads: int | None,
+        text_encoder: str | None = None,
+    ) -> None:  # fmt: skip
+        """`store` and the encoders are specs; None means the one on record, else the starter, and none for texts."""
         self._ledger, self._folder, self.store_spec = ledger, folder, place_of(store)
         self._asked, self._threads = encoder, threads
         self._built_by: Passport | None = None  # read from the ledger until there is one
         self._checked: tuple[Passport, Encoder] | None = None
         self.adaptation = Adaptation(ledger, folder)
+        self.texts = TextControl(ledger, folder, store=self.store_spec, asked=text_encoder, threads=threads)
 
     @property
     def passport(self) -> Passport | None:
@@ -71,6 +54,11 @@ class PassportControl:
         return self._built_by
 
     @property
+    def built_by(self) -> tuple[Passport | None, Passport | None]:
+        """That and what embedded the texts once more: while they are the same, so are the spaces that are searched."""
+        return self.passport, self.texts.passport
+
+    @property
     def encoder_spec(self) -> str:
         return self._spec(self.passport)
 
@@ -83,40 +71,32 @@ class PassportControl:
     def plain_encoder(self) -> Encoder:
         """The encoder without the adapter: what made the stored vectors. Raises PassportMismatch."""
         passport = self.passport  # read once: another process may migrate it at any moment
-        opened = _opened(self._spec(passport), self._threads)
+        found = opened(self._spec(passport), self._threads)
         if passport is None:
-            return opened
-        if self._checked != (passport, opened):
-            self._admit(passport, opened)
-            self._checked = (passport, opened)
-        return under(opened, passport.fingerprint)
+            return found
+        if self._checked != (passport, found):
+            admit(passport, found, self._folder)
+            self._checked = (passport, found)
+        return under(found, passport.fingerprint)
 
     def other(self, spec: str) -> Encoder:
         """Another encoder, under its own fingerprint. Raises ConfigError, MissingExtra."""
-        return _opened(spec, self._threads)
+        return opened(spec, self._threads)
 
     def matching(self, spec: str, passport: Passport) -> Encoder:
         """Another encoder, under the fingerprint in a passport where that is one of its own.
 
         Raises ConfigError, MissingExtra.
         """
-        opened = self.other(spec)
-        return under(opened, passport.fingerprint) if _is_of(passport, opened.space) else opened
+        found = self.other(spec)
+        return under(found, passport.fingerprint) if is_of(passport, found.space) else found
 
     def successor(self, spec: str, passport: Passport) -> Encoder:
         """The encoder to migrate to from the one on record: of a new fingerprint where its vectors are other ones.
 
         Raises ConfigError, MissingExtra.
         """
-        opened = self.other(spec)
-        if not _is_of(passport, opened.space):
-            return opened
-        try:
-            self._admit(passport, opened)
-        except PassportMismatch:
-            taken = passport.fingerprint == opened.space.fingerprint
-            return of_answers(opened, _probed(opened)) if taken else opened
-        return under(opened, passport.fingerprint)
+        return successor(self.other(spec), passport, self._folder)
 
     def follow(self) -> None:
         """From now on use the encoder on record, whichever was asked for."""
@@ -124,18 +104,10 @@ class PassportControl:
 
     def issue(self, encoder: Encoder) -> Passport:
         """The passport of what an encoder builds here."""
-        plain = encoder.plain if isinstance(encoder, Edition) else encoder
-        space, kept = encoder.space, _probed(plain).astype("<f4").tobytes()
-        return Passport.of(space, store=self.store_spec, versions=versions([space.name]), probes=kept)
+        return issued(encoder, self.store_spec)
 
     def _spec(self, passport: Passport | None) -> str:
         return self._asked or (passport.space if passport else "starter")
-
-    def _admit(self, passport: Passport, opened: Encoder) -> None:
-        """Raises PassportMismatch unless this encoder built the collection and still answers as it did."""
-        refuse_other_encoder(passport, opened.space, self._folder)
-        if passport.probes:
-            refuse_other_answers(passport, _probed(opened), opened.space, self._folder)
 
 
 def store_of(folder: Path) -> str | None:
@@ -175,56 +147,6 @@ def refuse_other_store(passport: Passport | None, spec: str, folder: Path) -> No
             f"{folder} keeps its vectors in {passport.store!r}, not {place_of(spec)!r}. "
             f"Open it without --store, or index into another folder or collection."
         )
-
-
-def refuse_other_encoder(passport: Passport | None, space: Space, folder: Path) -> None:
-    """Raises PassportMismatch when another encoder built the collection."""
-    if passport and not (_is_of(passport, space) and _agree(passport.made_of, space.made_of)):
-        same = passport.space == space.name  # then the weights or the preprocessing changed under the name
-        told = _differences(passport.made_of, space.made_of) if passport.dim == space.dim else []
-        raise PassportMismatch(
-            f"{folder} was built with {passport.space!r} ({passport.dim} numbers a vector, "
-            f"fingerprint {passport.fingerprint[:12]}), not {'this ' * same}{space.name!r} "
-            f"({space.dim}, {space.fingerprint[:12]}). {'What differs: ' + '; '.join(told) + '. ' if told else ''}"
-            f"Their vectors cannot be compared: {'' if same else 'open it without --encoder, or '}"
-            f"embed everything again with `sightline migrate --encoder {space.name}`."
-        )
-
-
-def refuse_other_answers(passport: Passport, now: Vectors, space: Space, folder: Path) -> None:
-    """Raises PassportMismatch when the encoder answers the probes otherwise than when the collection was built."""
-    before = np.frombuffer(passport.probes, "<f4").reshape(-1, passport.dim)
-    found = probes.differences(before, now, least=probes.least(passport.made_of, space.made_of))
-    if found:
-        packages = versions([passport.space])
-        told = [f"{name} {packages.get(name, 'missing')}, then {then}" for name, then in passport.versions.items()
-                if packages.get(name) != then]  # fmt: skip
-        raise PassportMismatch(
-            f"{folder} was built with {passport.space!r}, which no longer gives the same vectors: "
-            f"{'; '.join(found[:_NAMED])}{f'; and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}. "
-            f"{'What changed since: ' + '; '.join(told) + '. ' if told else ''}"
-            f"Bring that back, or embed everything again with `sightline migrate --encoder {passport.space}`."
-        )
-
-
-def _is_of(passport: Passport, space: Space) -> bool:
-    """Whether the fingerprint on record is the encoder's, was its when less went into one, or is of its answers."""
-    own = {space.fingerprint, *space.formerly}
-    return passport.fingerprint in own or passport.made_of.get(EDITION_OF) in own
-
-
-def _agree(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Whether what both tell of is equal: an older passport tells of less."""
-    return all(before[name] == now[name] for name in (before.keys() & now.keys()) - _NO_DIFFERENCE)
-
-
-def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What the fingerprints were taken of and is not equal, named: at most `_NAMED`, and how many more."""
-    names = [name for name in sorted({*before, *now} - _NO_DIFFERENCE) if before.get(name) != now.get(name)]
-    if not before or not now:
-        return []
-    told = [f"{name} is {now.get(name, 'not there')}, was {before.get(name, 'not there')}" for name in names[:_NAMED]]
-    return [*told, f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else told
 
 
 class Adaptation:

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
         "default", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="which collection of the index to use"
     )
     encoder: str | None = Field(None, description="encoder spec; unset: the one that built the index, else `starter`")
+    text_encoder: str | None = Field(
+        None, description="second encoder, of texts alone, for what is asked in words; unset: as it was built"
+    )
     store: str | None = Field(None, description="store spec; unset: the one that built the index, else `faiss`")
     mllm: str | None = Field(None, description="chat model that writes answers; unset: sentences and facts are quoted")
     rerank: str | None = Field(

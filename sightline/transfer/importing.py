@@ -17,9 +17,10 @@ from indexer import Ledger, Passport, Reembedding, RegionPlan, plan, planned
 from indexer.embedding import stored
 from indexer.ledger import Claim, Outcome
 from sightline import probes
+from sightline.admission import refuse_other_encoder
 from sightline.encoders.adapter import Adapter
 from sightline.errors import ConfigError, InputError, PassportMismatch, SightlineError, UnreadableSource
-from sightline.passport import PassportControl, refuse_other_encoder
+from sightline.passport import PassportControl
 from sightline.protocols import Encoder, Store
 from sightline.settings import Settings
 from sightline.transfer.moment import Writing

@@ -1,0 +1,124 @@
+"""The encoder of texts alone that a collection may have beside its own: which one is on record, and no other.
+
+Words are compared with texts by it. Knows passports and encoders; nothing of what is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from indexer import Ledger, Passport, set_text_passport, text_passport
+from sightline.admission import admit, issued, opened, successor
+from sightline.encoders.edition import under
+from sightline.errors import ConfigError, PassportMismatch
+from sightline.protocols import Encoder
+from sightline.types import Content, Space, Vectors
+
+NONE = "none"  # as a spec: no text encoder
+OPTION = "--text-encoder"
+
+
+class TextsOnly:
+    """An encoder of which nothing but texts is asked."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.plain = encoder
+        self._space = replace(encoder.space, modalities=frozenset({"text"}))
+
+    @property
+    def space(self) -> Space:
+        return self._space
+
+    def encode_documents(self, contents: Sequence[Content]) -> Vectors:
+        """As the encoder does: (n, dim) unit rows."""
+        return self.plain.encode_documents(contents)
+
+    def encode_queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Vectors:
+        """As the encoder does: (n, dim) unit rows."""
+        return self.plain.encode_queries(contents, instruction=instruction)
+
+
+@lru_cache(maxsize=16)
+def texts_only(encoder: Encoder) -> Encoder:
+    """The encoder for texts alone, the same one every time. Raises ConfigError where it embeds none."""
+    if "text" not in encoder.space.modalities:
+        raise ConfigError(f"{encoder.space.name!r} embeds no texts, so it cannot be the text encoder")
+    return encoder if encoder.space.modalities == {"text"} else TextsOnly(encoder)
+
+
+class TextControl:
+    """The text encoder of one collection. Safe to share between threads; another process may change it at any time."""
+
+    def __init__(self, ledger: Ledger, folder: Path, *, store: str, asked: str | None, threads: int | None) -> None:
+        """`asked` is a spec, "none" for no text encoder; None means the one on record."""
+        self._ledger, self._folder, self._store = ledger, folder, store
+        self._asked, self._threads = asked, threads
+        self._checked: tuple[Passport, Encoder] | None = None
+
+    @property
+    def passport(self) -> Passport | None:
+        """What embedded the texts that are here; None where nothing did."""
+        return text_passport(self._ledger)
+
+    @property
+    def spec(self) -> str | None:
+        """The spec of the text encoder; None where there is none."""
+        passport = self.passport
+        asked = self._asked or (passport.space if passport else NONE)
+        return None if asked == NONE else asked
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """The text encoder; None where there is none. Raises PassportMismatch, ConfigError, MissingExtra."""
+        passport = self.passport  # read once: another process may migrate it at any moment
+        if passport is None:
+            return self._first()
+        spec = self._asked or passport.space
+        if spec == NONE:
+            raise PassportMismatch(
+                f"{self._folder} has the text encoder {passport.space!r}: open it without {OPTION}, or take it out "
+                f"with `sightline migrate {OPTION} {NONE}`."
+            )
+        found = self.other(spec)
+        if self._checked != (passport, found):
+            admit(passport, found, self._folder, OPTION)
+            self._checked = (passport, found)
+        return under(found, passport.fingerprint)
+
+    def other(self, spec: str) -> Encoder:
+        """Another text encoder, under its own fingerprint. Raises ConfigError, MissingExtra."""
+        return texts_only(opened(spec, self._threads))
+
+    def successor(self, spec: str) -> Encoder:
+        """The text encoder to migrate to: of a new fingerprint where its vectors are other ones than those on record.
+
+        Raises ConfigError, MissingExtra, and ConfigError for the encoder of everything here.
+        """
+        found, passport, main = self.other(spec), self.passport, self._ledger.passport()
+        if main and main.fingerprint == found.space.fingerprint:
+            raise ConfigError(f"{spec!r} embeds everything here already: its texts are compared by it without {OPTION}")
+        return successor(found, passport, self._folder) if passport else found
+
+    def issue(self, encoder: Encoder) -> Passport:
+        """The passport of what a text encoder embeds here."""
+        return issued(encoder, self._store)
+
+    def put(self, passport: Passport | None) -> None:
+        """From now on use this one, whichever was asked for; None: none."""
+        self._asked = None
+        set_text_passport(self._ledger, passport)
+
+    def _first(self) -> Encoder | None:
+        """The one asked for, where nothing is here yet that lacks its vectors."""
+        if self._asked in (None, NONE):
+            return None
+        main = self._ledger.passport()
+        if main is not None:
+            raise PassportMismatch(
+                f"{self._folder} was built without a text encoder: open it without {OPTION}, or embed its texts with "
+                f"`sightline migrate {OPTION} {self._asked}`."
+            )
+        return self.successor(self._asked)

@@ -82,16 +82,17 @@ def search(
     if least is not None and not 0 <= least <= 1:
         raise InputError(f"the least relevance is from 0 to 1, not {least:g}")
     query = hiding(query, terms)
-    counted = _asked(weights or weights_for(terms.text_share, terms.like_share), channels)
-    if query.judged and learning.fields and weights is None and channels is None:
-        counted = {**counted, FIELDS: learning.fields}
     also, plain = further(query), replace(query, rewrites=())  # a cursor is good whatever a model says the next time
-    spaces = " ".join(one.space.fingerprint for one in (encoder, texts) if one)
-    place = Place.of(show, plain, asked=sorted(counted.items()), encoder=spaces, k=k)
     account = account or Account()
     with account.timing("query"):
         known, refused = likenesses(terms, store, encoder, texts), _said(query, terms, store)
         aims, warnings = aim(terms, encoder, known, texts=texts, said=refused, also=also)
+    worded = texts is not None and "text" in aims and aims["text"].space == texts.space
+    counted = _asked(weights or weights_for(terms.text_share, terms.like_share, worded=worded), channels)
+    if query.judged and learning.fields and weights is None and channels is None:
+        counted = {**counted, FIELDS: learning.fields}
+    spaces = " ".join(one.space.fingerprint for one in (encoder, texts) if one)
+    place = Place.of(show, plain, asked=sorted(counted.items()), encoder=spaces, k=k)
     warnings += long
     if query.judged:
         told = learned(aims, query, store=store, learning=learning)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.encoders import open_encoder
+from sightline.settings import Settings
 
 
 def run(name: str, about: str | None, tasks: Mapping[str, Callable[[Path, str, Path], Any]]) -> None:
@@ -48,6 +49,7 @@ def circumstances(*, encoder: str, threads: int | None = None) -> dict[str, Any]
         "load_at_start": round(load, 2),  # of other work: above 0.5, quote ratios only
         "python": platform.python_version(),
         "encoder": encoder,
+        "text_encoder": Settings.read().text_encoder,
         "threads": threads or "the encoder's default",
     }
 

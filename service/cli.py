@@ -42,6 +42,7 @@ from service.options import (
     MllmSpec,
     Picture,
     StoreSpec,
+    TextEncoderSpec,
     Where,
     mapping_of,
     needing,
@@ -96,6 +97,7 @@ def index_command(
     index: IndexDir = None,
     collection: Collection = None,
     encoder: EncoderSpec = None,
+    text_encoder: TextEncoderSpec = None,
     store: StoreSpec = None,
     as_json: AsJson = False,
 ) -> None:
@@ -108,13 +110,16 @@ def index_command(
       sightline index catalog.csv --map id=sku --map "image=photos/{sku}.jpg" --prune
 
       sightline index shelves/ --regions salient
+
+      sightline index shop.csv --text-encoder sentence-transformers:sentence-transformers/all-MiniLM-L6-v2
     """
     from service import progress, tables
 
     for source in sources:  # before an index is made, and an encoder loaded, for nothing
         if not os.path.lexists(source):
             raise InputError(f"{source} does not exist")
-    with trying(index, collection), open_index(index, collection, encoder=encoder, store=store) as opened:
+    engines = {"encoder": encoder, "text_encoder": text_encoder, "store": store}
+    with trying(index, collection), open_index(index, collection, **engines) as opened:
         with progress.shown(tables.console(stderr=True)) as show:
             report = opened.add(
                 *sources,
@@ -269,7 +274,7 @@ def models(as_json: AsJson = False) -> None:
 app.command("eval", cls=needing("option '--pairs', '--catalog' or '--queries'"))(measure.eval_command)
 app.command("adapt", cls=needing("option '--pairs' or '--remove'"))(adapting.adapt_command)
 app.command("tune")(tuning.tune_command)
-app.command("migrate", cls=needing("option '--encoder' or '--cancel'"))(migrating.migrate_command)
+app.command("migrate", cls=needing("option '--encoder', '--text-encoder' or '--cancel'"))(migrating.migrate_command)
 app.command("export")(transfer.export_command)
 app.command("import")(transfer.import_command)
 app.command("snapshot")(transfer.snapshot_command)

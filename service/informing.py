@@ -150,12 +150,13 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
         "parts": f"{info['parts']:,} ({info['vectors']:,} {'with ' * (info['regions']['kind'] == 'none')}vectors)",
         "collection": f"{info['collection']}  (of: {', '.join(info['collections'])})",
         "encoder": f"{info['encoder']}" + (f", {info['dim']} numbers a vector" if info["dim"] else ""),
+        **({"text encoder": f"{info['text_encoder']}, for what is asked in words"} if info["text_encoder"] else {}),
         **({"adapter": _adapter(info["adapter"])} if info.get("adapter") else {}),
         "licence": info["licence"],
         **({"regions": _regions(info["regions"])} if info["regions"] != {"kind": "none", "finished": True} else {}),
         "store": f"{info['store']}, {info['kind']}",
         **({"because": info["why"]} if info["why"] else {}),
-        **{f"recall of {one['parts']}": Certificate.from_json(one).told() for one in info["recall"]},
+        **{_recall(one, info): Certificate.from_json(one).told() for one in info["recall"]},
         **({"relevance": _relevance(info["relevance"])} if info.get("relevance") else {}),
         "in memory": _memory(info),
         "on disk": bytes_of(info["bytes_disk"]) + _each(info["bytes_disk"], info["vectors"], "with words and fields"),
@@ -189,6 +190,11 @@ def _memory(info: Mapping[str, Any]) -> str:
     if info["bytes_mapped"] and info["bytes_mapped"] == info["bytes_memory"]:
         mapped = ", all mapped from disk: given back when memory is short"
     return bytes_of(info["bytes_memory"]) + mapped + _each(info["bytes_memory"], info["vectors"])
+
+
+def _recall(one: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    by_texts = info["text_encoder"] and one["space"] == info["text_encoder"]
+    return f"recall of {one['parts']}" + ", by words" * bool(by_texts)
 
 
 def _removed(info: Mapping[str, Any]) -> str:

@@ -18,7 +18,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from service.options import REPORTED, AsJson, Collection, EncoderSpec, IndexDir, Mapping, StoreSpec, print_json
+from service.options import (
+    REPORTED,
+    AsJson,
+    Collection,
+    EncoderSpec,
+    IndexDir,
+    Mapping,
+    StoreSpec,
+    TextEncoderSpec,
+    print_json,
+)
 from service.tables import plain
 from sightline.errors import InputError
 
@@ -64,7 +74,9 @@ def eval_command(
     ] = False,
     against: Annotated[
         list[str] | None,
-        typer.Option("--against", metavar="NAME=VALUE", help="compare with encoder=, channels=, rerank=, index= …"),
+        typer.Option(
+            "--against", metavar="NAME=VALUE", help="compare with encoder=, text_encoder=, channels=, rerank=, index= …"
+        ),
     ] = None,
     slices: Annotated[
         list[str] | None, typer.Option("--slice", metavar="FIELD", help="figures by the values of a field; repeatable")
@@ -86,6 +98,7 @@ def eval_command(
     index: IndexDir = None,
     collection: Collection = None,
     encoder: EncoderSpec = None,
+    text_encoder: TextEncoderSpec = None,
     store: StoreSpec = None,
     as_json: AsJson = False,
 ) -> None:
@@ -105,6 +118,7 @@ def eval_command(
     started = time.monotonic()
     setting = Setting(
         encoder=encoder or "",
+        text_encoder=text_encoder or "",
         store=store or "",
         index=str(index or ""),
         collection=collection or "",

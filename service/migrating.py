@@ -28,6 +28,12 @@ def migrate_command(
     encoder: Annotated[
         str | None, typer.Option("--encoder", metavar="SPEC", help="encoder to go to; see `sightline models`")
     ] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--text-encoder", metavar="SPEC", help="encoder of texts alone to go to, for words; none: without"
+        ),
+    ] = None,
     cancel: Annotated[
         bool, typer.Option("--cancel", help="give up a migration that has not ended, and drop what it embedded")
     ] = False,
@@ -37,7 +43,9 @@ def migrate_command(
 ) -> None:
     """Embed everything again by another encoder. Searches go on with the old one until all is done, then change over.
 
-    Also by the same one, where it no longer gives the vectors it gave. While another process writes, it waits.
+    Also by the same one, where it no longer gives the vectors it gave. While another process writes, it waits. With
+    --text-encoder the texts alone are embedded, once more than by the index's own encoder: words are compared with
+    them by it.
     Stopped half-way, it goes on from there the next time; `sightline info` says how far it is, --cancel gives it up.
     Exit code 1: some parts could not be embedded again.
 
@@ -45,15 +53,17 @@ def migrate_command(
 
       sightline migrate --encoder open_clip:ViT-B-32/laion2b_s34b_b79k
 
+      sightline migrate --text-encoder sentence-transformers:sentence-transformers/all-MiniLM-L6-v2
+
       sightline migrate --cancel
     """
-    if (encoder is None) == (not cancel):
-        raise typer.BadParameter("give one of the two", param_hint="'--encoder' or '--cancel'")
+    if [encoder is not None, text_encoder is not None, cancel].count(True) != 1:
+        raise typer.BadParameter("give one of the three", param_hint="'--encoder', '--text-encoder' or '--cancel'")
     with open_index(index, collection, create=False) as opened:
-        if encoder is None:
+        if cancel:
             _cancel(opened, as_json=as_json)
         else:
-            _migrate(opened, encoder, as_json=as_json)
+            _migrate(opened, as_json=as_json, encoder=encoder, text_encoder=text_encoder)
 
 
 def halfway_of(told: Mapping[str, Any]) -> list[str]:
@@ -63,7 +73,7 @@ def halfway_of(told: Mapping[str, Any]) -> list[str]:
         return [f"{told['done']:,} vectors of an encoder that is not in use are left over", f"removed by: {cancel}"]
     return [
         f"a migration to {told['to']} is {told['done']:,} of {told['parts']:,} parts done",
-        f"goes on with: {command('migrate --encoder ' + quote(told['to']))}",
+        f"goes on with: {command('migrate ' + told['option'] + ' ' + quote(told['to']))}",
         f"given up with: {cancel}",
     ]
 
@@ -81,12 +91,12 @@ def _cancel(opened: Sightline, *, as_json: bool) -> None:
     hanging(console(), Text(plain(told)))
 
 
-def _migrate(opened: Sightline, encoder: str, *, as_json: bool) -> None:
+def _migrate(opened: Sightline, *, as_json: bool, encoder: str | None, text_encoder: str | None) -> None:
     from service import progress
 
     try:
         with progress.shown(console(stderr=True), doing="embedding") as show:
-            report = opened.migrate(encoder, progress=show)
+            report = opened.migrate(encoder, text_encoder=text_encoder, progress=show)
     except KeyboardInterrupt:
         told = opened.info()["migration"]
         raise KeyboardInterrupt("\n  ".join(halfway_of(told)) if told else "") from None
@@ -94,9 +104,11 @@ def _migrate(opened: Sightline, encoder: str, *, as_json: bool) -> None:
         print_json(report.to_json())
     else:
         out = console()
+        pictures = f"{report.pictures:,} pictures and " if encoder else ""
+        of = "Text encoder: from" if text_encoder else "From"
         out.print(
-            f"From {plain(report.before)} to {plain(report.after)}: {report.pictures:,} pictures and "
-            f"{report.texts:,} texts in {report.seconds:.1f} s"
+            f"{of} {plain(report.before)} to {plain(report.after)}: {pictures}{report.texts:,} texts in "
+            f"{report.seconds:.1f} s"
         )
         if report.from_thumbnails:
             often = sorted(report.reasons, key=lambda reason: -report.reasons[reason])

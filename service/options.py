@@ -41,6 +41,9 @@ Collection = Annotated[str | None, typer.Option("--collection", metavar="NAME", 
 EncoderSpec = Annotated[
     str | None, typer.Option("--encoder", metavar="SPEC", help="encoder; `sightline models` lists some")
 ]
+TextEncoderSpec = Annotated[
+    str | None, typer.Option("--text-encoder", metavar="SPEC", help="one more encoder, of texts alone, for words")
+]
 StoreSpec = Annotated[str | None, typer.Option("--store", metavar="SPEC", help="faiss, qdrant or qdrant:URL")]
 MllmSpec = Annotated[
     str | None, typer.Option("--mllm", metavar="SPEC", help="chat model, as ollama:MODEL or openai:MODEL@BASE_URL")

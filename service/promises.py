@@ -66,24 +66,28 @@ class PassportCheck:
     """The encoder: its name, weights, settings and adapter against those on record, and its answers to the probes."""
 
     def run(self, index: Sightline, seed: int, tell: Tell) -> PassportReport | Undone:
-        from indexer import Ledger
+        from indexer import Ledger, text_passport
         from sightline import probes
 
         with closing(Ledger(index.folder)) as ledger:
-            passport = ledger.passport()
+            passport, texts = ledger.passport(), text_passport(ledger)
         if passport is None:
             return PassportReport(None)
+        built_by = passport.space + (f" and {texts.space}" if texts else "")
         tell("embedding the probes", 0, None)
         try:
             _ = index.encoder  # also the adapter, where there is one
-            now = probes.answers(index.plain_encoder)
+            encoders = [index.plain_encoder, *([index.text_encoder] if index.text_encoder else [])]
+            answers = [probes.answers(encoder) for encoder in encoders]
         except PassportMismatch as exc:
-            return PassportReport(passport.space, str(exc))
+            return PassportReport(built_by, str(exc))
         except ConfigError as exc:
             return Undone(f"the encoder cannot be opened: {exc}")
-        before = np.frombuffer(passport.probes, "<f4").reshape(-1, passport.dim)  # (16, dim); less in older indexes
-        cosines = [float(one @ other) for one, other in zip(before, now, strict=False) if one.any()]
-        return PassportReport(passport.space, "", len(cosines), round(min(cosines), 6) if cosines else None)
+        cosines = []
+        for kept, now in zip((passport, texts), answers, strict=False):
+            before = np.frombuffer(kept.probes if kept else b"", "<f4").reshape(-1, now.shape[1])  # (16, dim); or fewer
+            cosines += [float(one @ other) for one, other in zip(before, now, strict=False) if one.any()]
+        return PassportReport(built_by, "", len(cosines), round(min(cosines), 6) if cosines else None)
 
     def show(self, out: Console, report: PassportReport) -> None:
         if report.built_by is None:

@@ -65,6 +65,7 @@ class Certificate:
     asks: tuple[Modality, ...] = ("text", "image")  # the kinds of query that the encoder can make
     among: int | None = None  # vectors of every kind of part in its space when it was measured; None: not noted
     now: int | None = None  # the same today, where a store looked
+    space: str = ""  # the encoder of the vectors; "" in those of before it was noted
 
     @property
     def holds(self) -> bool | None:

@@ -30,7 +30,7 @@ def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, set
         "collection": settings.collection,
         "collections": places.collection_names(settings.index),
         "encoder": encoder,
-        "text_encoder": control.texts.spec,
+        "text_encoder": control.texts.name,
         "dim": passport.dim if passport else None,
         "adapter": control.adaptation.told(),
         "migration": migration.to_json() if migration else None,

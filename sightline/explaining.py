@@ -163,6 +163,7 @@ class Explainer:
     ) -> dict[str, Any]:
         """All of it as JSON: what was asked, of what, by what, and what came back."""
         asked, space, adapter = account.asked, self._index.encoder.space, self._index.adapter
+        texts = self._index.text_encoder
         assert asked is not None
         query, show = asked.query, options["show"]
         rankings = account.pools[0].rankings if account.pools else {}
@@ -184,11 +185,12 @@ class Explainer:
             "circumstances": {
                 "encoder": space.name,
                 "fingerprint": space.fingerprint,
+                **({"text encoder": texts.space.name, "its fingerprint": texts.space.fingerprint} if texts else {}),
                 "adapter": adapter.digest if adapter else None,
                 "store": f"{self._control.store_spec}, {stats.kind}",
                 "items": stats.items,
                 "parts": stats.parts,
-                **versions([space.name, self._control.store_spec]),
+                **versions([space.name, self._control.store_spec, *([texts.space.name] if texts else [])]),
             },
             "answer": {
                 "hits": [{"id": hit.id, "score": hit.score} for hit in results],

@@ -64,11 +64,10 @@ class TextControl:
         return text_passport(self._ledger)
 
     @property
-    def spec(self) -> str | None:
-        """The spec of the text encoder; None where there is none."""
+    def name(self) -> str | None:
+        """What the text encoder on record is called; None where there is none."""
         passport = self.passport
-        asked = self._asked or (passport.space if passport else NONE)
-        return None if asked == NONE else asked
+        return passport.space if passport else None
 
     @property
     def encoder(self) -> Encoder | None:

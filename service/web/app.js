@@ -263,7 +263,7 @@ async function choose(name) {
   $("collection").value = name;
   const facts = await api.facts(name);
   $("facts").textContent = `${facts.items.toLocaleString()} ${facts.items === 1 ? "item" : "items"}`;
-  $("facts").title = `${facts.encoder}, ${facts.store}`;
+  $("facts").title = [facts.encoder, facts.text_encoder, facts.store].filter(Boolean).join(", ");
   const fields = facts.fields.filter((field) => field.name !== "title").sort((a, b) => b.count - a.count).slice(0, 10);
   const example = fields.find((field) => field.numeric) ?? fields[0];
   $("where").placeholder = example ? `${named(example.name)} ${example.numeric ? "< 50" : "in (…, …)"}` : "";

@@ -96,6 +96,7 @@ class Tried:
     encoder: str
     fingerprint: str
     dim: int
+    text_encoder: str  # "" where there is none
     store: str
     search: str
     items: int
@@ -176,6 +177,7 @@ def _tried(one: Tried) -> dict[str, Any]:
     return {
         "name": one.name,
         "encoder": {"spec": one.encoder, "fingerprint": one.fingerprint, "dim": one.dim},
+        "text_encoder": one.text_encoder or None,
         "store": {"spec": one.store, "search": one.search, "items": one.items, "parts": one.parts},
         "channels": one.channels,
         "rerank": one.rerank or None,

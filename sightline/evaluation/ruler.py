@@ -24,6 +24,7 @@ from sightline.evaluation.likeness import Likeness, likeness
 from sightline.evaluation.metrics import Score, by_query, compared, mean
 from sightline.evaluation.report import CURVE, MEASURES, Comparison, Figures, Reliability, Report, Tried
 from sightline.evaluation.setting import Setting, names_of
+from sightline.texts import NONE
 from sightline.types import Skipped
 from sightline.versions import versions
 
@@ -79,7 +80,7 @@ def evaluate(
         depth=k,
         seed=seed,
         inputs=dict(inputs or {}),
-        versions=versions(spec for one in tried for spec in (one.encoder, one.store, one.rerank)),
+        versions=versions(spec for one in tried for spec in (one.encoder, one.text_encoder, one.store, one.rerank)),
     )
 
 
@@ -91,8 +92,9 @@ def _check(task: Task, settings: Sequence[Setting], k: int) -> None:
         raise InputError("pairs and catalogs are indexed anew for the measurement: no index can be named with them")
     by_query({"q": ["a"]}, {"q": {"a": 1}}, MEASURES)  # a missing package
     for one in settings[1:]:  # else it is found missing when the first one is measured
-        if one.encoder not in ("", settings[0].encoder):
-            open_encoder(one.encoder)
+        for spec, first in ((one.encoder, settings[0].encoder), (one.text_encoder, settings[0].text_encoder)):
+            if spec not in ("", NONE, first):
+                open_encoder(spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _trials(
 def _names(settings: Sequence[Setting], trials: Sequence[_Trial]) -> tuple[str, ...]:
     """What sets the settings apart, with the engines each came to; "" where there is only one."""
     spelt = [
-        replace(setting, encoder=trial.tried.encoder, store=trial.tried.store)
+        replace(setting, encoder=trial.tried.encoder, store=trial.tried.store, text_encoder=trial.tried.text_encoder)
         for setting, trial in zip(settings, trials, strict=True)
     ]
     return names_of(*spelt) if len(spelt) == 2 else ("",)
@@ -229,6 +231,7 @@ def _tried(setting: Setting, index: Sightline, run: Run, alike: Likeness | None)
         encoder=space.name,
         fingerprint=space.fingerprint,
         dim=space.dim,
+        text_encoder=str(info["text_encoder"] or ""),
         store=str(info["store"]),
         search=str(info["kind"]),
         items=int(info["items"]),

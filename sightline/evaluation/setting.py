@@ -22,6 +22,7 @@ class Setting:
     """One way to search. What is empty is as `Sightline.open` and `Sightline.search` have it."""
 
     encoder: str = ""
+    text_encoder: str = ""
     store: str = ""
     index: str = ""
     collection: str = ""

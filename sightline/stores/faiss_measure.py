@@ -141,7 +141,7 @@ def certificate(
     asks = tuple(kind for kind in _QUERIES if kind in space.modalities)
     return Certificate(
         ENGINE, kind, group.modality, group.rows.shape[1], promised, measured,
-        exact=kind == "exact", asks=asks, among=among,
+        exact=kind == "exact", asks=asks, among=among, space=space.name,
     )  # fmt: skip
 
 

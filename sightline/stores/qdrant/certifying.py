@@ -55,6 +55,7 @@ def certify(
         made = Certificate(
             "qdrant", engine.kind, parts, count, PROMISE, counted, exact=engine.exact,
             asks=tuple(kind for kind in _QUERIES if kind in space.modalities), among=sum(counts.values()),
+            space=space.name,
         )  # fmt: skip
         told.append(made)
     return told

@@ -118,8 +118,10 @@ def index_command(
     for source in sources:  # before an index is made, and an encoder loaded, for nothing
         if not os.path.lexists(source):
             raise InputError(f"{source} does not exist")
-    engines = {"encoder": encoder, "text_encoder": text_encoder, "store": store}
-    with trying(index, collection), open_index(index, collection, **engines) as opened:
+    with (
+        trying(index, collection),
+        open_index(index, collection, encoder=encoder, text_encoder=text_encoder, store=store) as opened,
+    ):
         with progress.shown(tables.console(stderr=True)) as show:
             report = opened.add(
                 *sources,

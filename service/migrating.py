@@ -30,9 +30,7 @@ def migrate_command(
     ] = None,
     text_encoder: Annotated[
         str | None,
-        typer.Option(
-            "--text-encoder", metavar="SPEC", help="encoder of texts alone to go to, for words; none: without"
-        ),
+        typer.Option("--text-encoder", metavar="SPEC", help="encoder of texts alone to go to; none: to none"),
     ] = None,
     cancel: Annotated[
         bool, typer.Option("--cancel", help="give up a migration that has not ended, and drop what it embedded")

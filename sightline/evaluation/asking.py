@@ -65,15 +65,13 @@ def opened(task: Task, setting: Setting, work: Path, show: Show) -> Iterator[tup
     Documents are indexed into a folder of `work`, which two settings share if they embed and store alike: call `drop`
     when all is measured.
     """
-    told: dict[str, Any] = {
-        "encoder": setting.encoder or None, "text_encoder": setting.text_encoder or None, "store": setting.store or None,
-    }  # fmt: skip
+    engines = {"encoder": setting.encoder, "text_encoder": setting.text_encoder, "store": setting.store}
+    told: dict[str, Any] = {name: spec or None for name, spec in engines.items()}
     if not task.documents:
         with Sightline.open(setting.folder, collection=setting.collection or None, create=False, **told) as index:
             yield index, []
         return
-    engines = f"{setting.encoder} {setting.text_encoder} {setting.store}"
-    place = work / hashlib.sha256(engines.encode()).hexdigest()[:16]
+    place = work / hashlib.sha256(" ".join(engines.values()).encode()).hexdigest()[:16]
     # On a server, collections are not in `work`: one of a name that nobody has.
     name = next(iter(Sightline.collections(place)), f"measured-{uuid4().hex}")
     with Sightline.open(place, collection=name, **told) as index:

@@ -31,8 +31,8 @@ def _setting(tried: Tried) -> str:
     texts = f", text encoder `{_plain(tried.text_encoder)}`" if tried.text_encoder else ""
     rerank = f", reranked by `{tried.rerank}`" if tried.rerank else ""
     return (
-        f"Encoder `{_plain(tried.encoder)}` ({tried.dim} numbers, fingerprint `{tried.fingerprint[:12]}`){texts}, store "
-        f"`{_plain(tried.store)}` ({tried.search}), {tried.items:,} items, channels: {tried.channels}{rerank}."
+        f"Encoder `{_plain(tried.encoder)}` ({tried.dim} numbers, fingerprint `{tried.fingerprint[:12]}`){texts}, "
+        f"store `{_plain(tried.store)}` ({tried.search}), {tried.items:,} items, channels: {tried.channels}{rerank}."
     )
 
 

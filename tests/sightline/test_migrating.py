@@ -220,7 +220,7 @@ def test_giving_up_can_be_killed_and_done_again(index: Path, other: str, monkeyp
                 patched.setattr(opened._store if at == "forget_space" else opened._ledger, at, dies)
                 with pytest.raises(Killed):
                     opened.cancel_migration()
-            assert opened.info()["migration"] == {"to": other, "done": 2 * (at == "forget_space"), "parts": 5}
+            assert opened.info()["migration"] == {"to": other, "done": 2 * (at == "forget_space"), "parts": 5, "option": "--encoder"}
             assert opened.cancel_migration() is not None
             assert opened.info()["migration"] is None
 

@@ -339,7 +339,7 @@ class Sightline:
     @property
     def text_encoder(self) -> Encoder | None:
         """The encoder of texts alone, where there is one beside the other. Raises PassportMismatch."""
-        return self._control.texts.encoder
+        return self._control.text_encoder
 
     @property
     def adapter(self) -> Adapter | None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from indexer import Ledger, Passport
-from sightline.admission import admit, is_of, issued, opened, successor
+from sightline import admission
+from sightline.admission import admit, is_of, issued, successor
 from sightline.encoders.adapter import AdaptedEncoder, Adapter
 from sightline.encoders.edition import under
 from sightline.errors import ConfigError, InputError, PassportMismatch
 from sightline.protocols import Encoder
 from sightline.stores import place_of
-from sightline.texts import TextControl
+from sightline.texts import TextControl, twice
 
 _STORE = "store"  # noted in the ledger
 _OF_SERVER = "qdrant_server.json"  # in the folder of a collection that a Qdrant server keeps
@@ -71,7 +72,7 @@ class PassportControl:
     def plain_encoder(self) -> Encoder:
         """The encoder without the adapter: what made the stored vectors. Raises PassportMismatch."""
         passport = self.passport  # read once: another process may migrate it at any moment
-        found = opened(self._spec(passport), self._threads)
+        found = admission.opened(self._spec(passport), self._threads)
         if passport is None:
             return found
         if self._checked != (passport, found):
@@ -79,9 +80,17 @@ class PassportControl:
             self._checked = (passport, found)
         return under(found, passport.fingerprint)
 
+    @property
+    def text_encoder(self) -> Encoder | None:
+        """The encoder of texts alone; None where there is none. Raises PassportMismatch, ConfigError."""
+        found = self.texts.encoder
+        if found and self.passport is None and found.space.fingerprint == self.plain_encoder.space.fingerprint:
+            raise twice(found)
+        return found
+
     def other(self, spec: str) -> Encoder:
         """Another encoder, under its own fingerprint. Raises ConfigError, MissingExtra."""
-        return opened(spec, self._threads)
+        return admission.opened(spec, self._threads)
 
     def matching(self, spec: str, passport: Passport) -> Encoder:
         """Another encoder, under the fingerprint in a passport where that is one of its own.

@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from indexer import Ledger, Passport, set_text_passport, text_passport
-from sightline.admission import admit, issued, opened, successor
+from sightline import admission
+from sightline.admission import admit, issued, successor
 from sightline.encoders.edition import under
 from sightline.errors import ConfigError, PassportMismatch
 from sightline.protocols import Encoder
@@ -47,6 +48,11 @@ def texts_only(encoder: Encoder) -> Encoder:
     if "text" not in encoder.space.modalities:
         raise ConfigError(f"{encoder.space.name!r} embeds no texts, so it cannot be the text encoder")
     return encoder if encoder.space.modalities == {"text"} else TextsOnly(encoder)
+
+
+def twice(encoder: Encoder) -> ConfigError:
+    """What to raise of a text encoder that embeds everything here."""
+    return ConfigError(f"{encoder.space.name!r} embeds everything here already, texts too: leave {OPTION} out")
 
 
 class TextControl:
@@ -89,7 +95,7 @@ class TextControl:
 
     def other(self, spec: str) -> Encoder:
         """Another text encoder, under its own fingerprint. Raises ConfigError, MissingExtra."""
-        return texts_only(opened(spec, self._threads))
+        return texts_only(admission.opened(spec, self._threads))
 
     def successor(self, spec: str) -> Encoder:
         """The text encoder to migrate to: of a new fingerprint where its vectors are other ones than those on record.
@@ -98,7 +104,7 @@ class TextControl:
         """
         found, passport, main = self.other(spec), self.passport, self._ledger.passport()
         if main and main.fingerprint == found.space.fingerprint:
-            raise ConfigError(f"{spec!r} embeds everything here already: its texts are compared by it without {OPTION}")
+            raise twice(found)
         return successor(found, passport, self._folder) if passport else found
 
     def issue(self, encoder: Encoder) -> Passport:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sightline import Sightline, passport
+from sightline import Sightline, admission
 from sightline.encoders import fingerprint, open_encoder
 from sightline.errors import ConfigError, PassportMismatch
 from tests.encoders.checkpoints import minilm, tiny_siglip, tiny_text_and_picture
@@ -32,8 +32,8 @@ def model(tmp_path: Path) -> Iterator[Path]:
 
 def _forget() -> None:
     """As in a new process."""
-    passport._opened.cache_clear()
-    passport._probed.cache_clear()
+    admission.opened.cache_clear()
+    admission.probed.cache_clear()
 
 
 def _change(file: Path, change: Callable[[Any], None]) -> None:

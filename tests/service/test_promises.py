@@ -14,7 +14,7 @@ import pytest
 
 from indexer.ledger import FILE
 from service.promises import titles_of
-from sightline import passport
+from sightline import admission
 from sightline.asking import PHRASES
 from sightline.engine import Sightline
 from sightline.places import collection_folder
@@ -131,7 +131,7 @@ def test_without_its_encoder_all_is_looked_at_that_needs_none(
     assert sightline("index", source / "catalog.jsonl", "--index", index, "--encoder", other)[0] == 0
     (source / "bowl-red.png").unlink()
     shutil.rmtree(other.removeprefix("onnx:"))
-    passport._opened.cache_clear()  # as in a new process
+    admission.opened.cache_clear()  # as in a new process
     code, out, _ = sightline("verify", "--index", index)
     assert code == 1
     told = words(out)

@@ -143,7 +143,7 @@ def test_killed_it_goes_on_where_it_stopped(tmp_path: Path, shop: Path, other: s
     with Sightline.open(tmp_path / "index") as opened:
         assert opened.info()["encoder"] == "starter"
         assert opened.info()["vectors"] == whole
-        assert opened.info()["migration"] == {"to": other, "done": 3, "parts": whole}
+        assert opened.info()["migration"] == {"to": other, "done": 3, "parts": whole, "option": "--encoder"}
         assert opened.search("painted by hand", channels=["dense"])[0].item.id == "note.txt"
         report = opened.migrate(other)
         assert report.pictures + report.texts == whole - 3
@@ -220,7 +220,12 @@ def test_giving_up_can_be_killed_and_done_again(index: Path, other: str, monkeyp
                 patched.setattr(opened._store if at == "forget_space" else opened._ledger, at, dies)
                 with pytest.raises(Killed):
                     opened.cancel_migration()
-            assert opened.info()["migration"] == {"to": other, "done": 2 * (at == "forget_space"), "parts": 5, "option": "--encoder"}
+            assert opened.info()["migration"] == {
+                "to": other,
+                "done": 2 * (at == "forget_space"),
+                "parts": 5,
+                "option": "--encoder",
+            }
             assert opened.cancel_migration() is not None
             assert opened.info()["migration"] is None
 
@@ -233,7 +238,7 @@ def test_what_a_kill_left_after_the_change_is_told_and_can_be_removed(
         with monkeypatch.context() as patched:
             patched.setattr(opened._store, "forget_space", lambda _: None)
             opened.migrate(other)
-        assert opened.info()["migration"] == {"to": "", "done": whole, "parts": whole}
+        assert opened.info()["migration"] == {"to": "", "done": whole, "parts": whole, "option": "--encoder"}
         assert opened.info()["vectors"] == whole
         halfway = opened.cancel_migration()
         assert halfway is not None

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from indexer.migration import Reembedding
-from sightline import Sightline, lock, passport, places
+from sightline import Sightline, admission, lock, places
 from sightline.encoders.onnx import OnnxEncoder
 from sightline.errors import PassportMismatch, UnsupportedModality
 from sightline.lock import locked
@@ -43,8 +43,8 @@ def index(request: pytest.FixtureRequest, tmp_path: Path, shop: Path) -> Path:
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch) -> str:
     """The spec of an encoder of texts alone."""
-    encoder, opened = GridEncoder(frozenset({"text"})), passport._opened
-    monkeypatch.setattr(passport, "_opened", lambda spec, threads: encoder if spec == "grid" else opened(spec, threads))
+    encoder, opened = GridEncoder(frozenset({"text"})), admission.opened
+    monkeypatch.setattr(admission, "opened", lambda spec, threads: encoder if spec == "grid" else opened(spec, threads))
     return "grid"
 
 
@@ -67,8 +67,8 @@ def _shout(patch: pytest.MonkeyPatch) -> None:
 
 def _forget() -> None:
     """As in a new process."""
-    passport._opened.cache_clear()
-    passport._probed.cache_clear()
+    admission.opened.cache_clear()
+    admission.probed.cache_clear()
 
 
 def _vectors(opened: Sightline) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline import Sightline, encoders, media, passport, pictures, probes
+from sightline import Sightline, admission, encoders, media, pictures, probes
 from sightline.errors import ConfigError, InputError, NotFound, PassportMismatch
 
 BOAT = {"id": "boat", "title": "A blue boat"}
@@ -60,8 +60,8 @@ def test_an_index_can_be_looked_at_without_its_encoder(tmp_path: Path, other: st
     with Sightline.open(tmp_path / "index", encoder=other) as index:
         index.add(BOAT)
     shutil.rmtree(tmp_path / "other")
-    passport._opened.cache_clear()
-    passport._probed.cache_clear()
+    admission.opened.cache_clear()
+    admission.probed.cache_clear()
     with Sightline.open(tmp_path / "index") as index:
         info = index.info()
         assert (info["items"], info["encoder"]) == (1, other)
@@ -132,8 +132,8 @@ def own(tmp_path: Path) -> Iterator[Path]:
 
 def _forget() -> None:
     """As in a new process."""
-    passport._opened.cache_clear()
-    passport._probed.cache_clear()
+    admission.opened.cache_clear()
+    admission.probed.cache_clear()
 
 
 def _configured(folder: Path, tower: str, key: str, value: Any) -> None:
@@ -196,7 +196,7 @@ def test_an_encoder_that_answers_otherwise_is_refused_by_what_it_sees(
     assert "onnxruntime" in kept.versions
     for planted, named in (
         (lambda: monkeypatch.setattr(pictures, "_UPRIGHT", {}), "an EXIF turn comes out differently"),
-        (lambda: monkeypatch.setattr(passport.open_encoder("starter").__class__, "_texts", _shouted), "the text"),
+        (lambda: monkeypatch.setattr(admission.open_encoder("starter").__class__, "_texts", _shouted), "the text"),
     ):
         _forget()
         probes.pictures.cache_clear()
@@ -279,7 +279,7 @@ def test_a_passport_of_fewer_probes_opens_is_heeded_and_gets_the_rest_with_the_n
         _as_first_written(index, less)
     with Sightline.open(tmp_path / "index") as index:
         assert index.search("boat")[0].item.id == "boat"
-    monkeypatch.setattr(passport.open_encoder("starter").__class__, "_texts", _shouted)
+    monkeypatch.setattr(admission.open_encoder("starter").__class__, "_texts", _shouted)
     _forget()
     with Sightline.open(tmp_path / "index") as index, pytest.raises(PassportMismatch, match="the text"):
         index.search("boat")

@@ -204,7 +204,7 @@ def test_texts_go_to_it_and_back_while_searches_go_on(tmp_path: Path, topics: To
 
 @pytest.mark.parametrize("store", ["faiss", "qdrant"])
 def test_stopped_half_way_it_goes_on_or_is_given_up(
-    tmp_path: Path, topics: TopicEncoder, store: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, topics: TopicEncoder, store: str, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Sightline.open(tmp_path / "index", store=store, batch_size=1) as opened:
         opened.add(*_rows(tmp_path))
@@ -228,7 +228,7 @@ def test_stopped_half_way_it_goes_on_or_is_given_up(
         with pytest.raises(InputError, match="--text-encoder topics` goes on"):
             opened.migrate(text_encoder="none")
         with pytest.raises(InputError, match="--text-encoder topics` goes on"):
-            opened.migrate("starter")
+            opened.migrate(other)
         given_up = opened.cancel_migration()
         assert given_up is not None
         assert given_up.done == told["done"]

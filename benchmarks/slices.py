@@ -219,14 +219,14 @@ def _measured(source: Callable[[Path, str, Path], Iterator[Asked]]) -> Callable[
 def _figures(asked: Asked) -> Figures:
     with Sightline.open(asked.folder, create=False) as index:
         cases = settled(Task("queries", asked.cases), index).cases
-        alone = {channel: _ndcg(index, cases, (channel,)) for channel in _channels(index)}
-        fused = _ndcg(index, cases, None)
+        alone = {channel: ndcg(index, cases, (channel,)) for channel in _channels(index)}
+        fused = ndcg(index, cases, None)
         best = max(alone, key=lambda name: float(alone[name].mean()))
         reads, left_out = read(index, cases, RERANKER)
     return {
         "queries": len(cases),
-        "channels": {**{name: _said(values) for name, values in alone.items()}, "fused": _said(fused)},
-        "fused over the best alone": _gained(alone[best], fused),
+        "channels": {**{name: scored(values) for name, values in alone.items()}, "fused": scored(fused)},
+        "fused over the best alone": gained(alone[best], fused),
         "reranking": _reranking(reads, left_out) if reads else None,
     }
 
@@ -237,7 +237,7 @@ def _channels(index: Sightline) -> list[str]:
     return [name for name in TEXT_WEIGHTS if name != "dense" or "text" in kinds] if "text" in kinds else ["clip"]
 
 
-def _ndcg(index: Sightline, cases: Sequence[Case], channels: tuple[str, ...] | None) -> NDArray[np.float64]:
+def ndcg(index: Sightline, cases: Sequence[Case], channels: tuple[str, ...] | None) -> NDArray[np.float64]:
     """(q,)"""
     ranked = {
         case.id: [
@@ -261,9 +261,9 @@ def _reranking(reads: Sequence[Read], left_out: int) -> Figures:
     return {
         "queries": len(reads),
         "nothing right among the first 50": left_out,
-        "first order": _said(first),
-        "every query": _gained(first, _weighed(reads, EVERY, DEPTH)),
-        "gated": _gained(first, _weighed(reads, gated, DEPTH)),
+        "first order": scored(first),
+        "every query": gained(first, _weighed(reads, EVERY, DEPTH)),
+        "gated": gained(first, _weighed(reads, gated, DEPTH)),
         "tuned, held out": {
             one.kind: {"queries": one.queries, "weight": one.after, "gained": str(one.gained), "why": one.why}
             for one in tuned.kinds
@@ -272,7 +272,7 @@ def _reranking(reads: Sequence[Read], left_out: int) -> Figures:
         "read when gated": round(len(asked) / len(reads), 3),
         "by depth": {
             depth: {
-                "gained": _gained(first, _weighed(reads, gated, depth)),
+                "gained": gained(first, _weighed(reads, gated, depth)),
                 "ms": round(float(np.median([one.ms[depth] for one in asked])), 1) if asked else None,
             }
             for depth in DEPTHS
@@ -289,11 +289,11 @@ def _of(reads: Sequence[Read], orders: Sequence[Sequence[str]]) -> NDArray[np.fl
     return by_query(ranked, {one.case.id: one.case.relevant for one in reads}, [MEASURE])[MEASURE]
 
 
-def _said(values: NDArray[np.float64]) -> str:
+def scored(values: NDArray[np.float64]) -> str:
     return str(mean({MEASURE: values})[MEASURE])
 
 
-def _gained(first: NDArray[np.float64], then: NDArray[np.float64]) -> str:
+def gained(first: NDArray[np.float64], then: NDArray[np.float64]) -> str:
     return str(compared({MEASURE: first}, {MEASURE: then})[MEASURE])
 
 

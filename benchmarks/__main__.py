@@ -26,7 +26,6 @@ BENCHMARKS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "answers": (("data",), "how well it answers"),
     "adapt": (("data", "out"), "what pairs teach it"),
     "slices": (("data", "out"), "each channel, fusion and a second look, by what is asked"),
-    "texts": (("data", "out"), "what a text encoder of its own adds (SIGHTLINE_TEXT_ENCODER=SPEC)"),
     "reranking": (("data", "out"), "what a second look by a vision-language model adds"),
     "vision": (("data", "out"), "what that model says of pictures"),
     "catalog_check": (("data", "out"), "faults found in catalogs, and copies among pictures"),

@@ -54,9 +54,8 @@ def _figures(asked: Asked) -> Figures:
         with Sightline.open(folder, create=False, **({"text_encoder": spec} if spec else {})) as index:
             cases = settled(Task("queries", asked.cases), index).cases
             fused.append(ndcg(index, cases, None))
-            figures[name] = {
-                "texts alone": scored(ndcg(index, cases, ("dense",))), "fused": scored(fused[-1]), "ms": _ms(index, cases),
-            }  # fmt: skip
+            alone, ms = ndcg(index, cases, ("dense",)), _ms(index, cases)
+            figures[name] = {"texts alone": scored(alone), "fused": scored(fused[-1]), "ms": ms}
     return {"queries": len(fused[0]), **figures, "added": gained(*fused)}
 
 

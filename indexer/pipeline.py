@@ -364,9 +364,10 @@ class _Adding:
         """Vectors of every part that can be embedded; only what the collection lacks is encoded."""
         pixels = {digest: one for prepared in batch for digest, one in prepared.pixels.items()}
         parts = [part for prepared in batch for part in self._embeddable(prepared)]
+        piece = lambda part: part.text if part.modality == "text" else pixels[part.digest]  # noqa: E731
         found, before = list[PartVectors](), self.embedding.pictures_made
         for one in self.embeddings:
-            found += one.of_parts(self.store, parts, lambda part: part.text or pixels[part.digest])
+            found += one.of_parts(self.store, parts, piece)
         self.images += self.embedding.pictures_made - before
         return found
 

@@ -71,8 +71,10 @@ def learned(aims: Mapping[Modality, Aim], query: Query, *, store: Store, learnin
     gone = [item_id for item_id in _latest(query) if item_id not in items]
     told = (f"nothing is learned from {', '.join(gone)}: not in this collection",) if gone else ()
     turned = dict(aims)
+    spaces = {aim.space for aim in aims.values()}
+    vectors = {space: {one: vectors_of(item, store, space) for one, item in items.items()} for space in spaces}
     for kind, aim in aims.items():
-        known = {item_id: vectors_of(item, store, aim.space) for item_id, item in items.items()}
+        known = vectors[aim.space]
         liked, disliked = (
             [known[one][kind] for one in ids if one in known and kind in known[one]]
             for ids in (query.liked, query.disliked)

@@ -150,7 +150,7 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
         "parts": f"{info['parts']:,} ({info['vectors']:,} {'with ' * (info['regions']['kind'] == 'none')}vectors)",
         "collection": f"{info['collection']}  (of: {', '.join(info['collections'])})",
         "encoder": f"{info['encoder']}" + (f", {info['dim']} numbers a vector" if info["dim"] else ""),
-        **({"text encoder": f"{info['text_encoder']}, for what is asked in words"} if info["text_encoder"] else {}),
+        **({"text encoder": f"{info['text_encoder']} ({info['text_licence']})"} if info["text_encoder"] else {}),
         **({"adapter": _adapter(info["adapter"])} if info.get("adapter") else {}),
         "licence": info["licence"],
         **({"regions": _regions(info["regions"])} if info["regions"] != {"kind": "none", "finished": True} else {}),

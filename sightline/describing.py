@@ -21,7 +21,7 @@ from sightline.transfer.snapshots import snapshots
 
 def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, settings: Settings) -> dict[str, Any]:
     """The document of `Sightline.info` and `sightline info --json`. Loads no encoder."""
-    stats, passport, encoder = store.stats(), control.passport, control.encoder_spec
+    stats, passport, encoder, texts = store.stats(), control.passport, control.encoder_spec, control.texts.name
     migration, regions = halfway(store, ledger), indexer.planned(ledger)
     return {
         "items": stats.items,
@@ -30,11 +30,12 @@ def describe(control: PassportControl, store: Store, ledger: indexer.Ledger, set
         "collection": settings.collection,
         "collections": places.collection_names(settings.index),
         "encoder": encoder,
-        "text_encoder": control.texts.name,
+        "text_encoder": texts,
         "dim": passport.dim if passport else None,
         "adapter": control.adaptation.told(),
         "migration": migration.to_json() if migration else None,
         "licence": _licence(encoder),
+        "text_licence": _licence(texts) if texts else None,
         "regions": {"kind": regions.kind, "finished": regions.is_done},
         "store": control.store_spec,
         "kind": stats.kind,

@@ -81,6 +81,14 @@ _ROWS: tuple[tuple[str, str, str, int, int, str], ...] = (
         "Apache-2.0",
         384,
         91_000_000,
-        "texts only",
+        "texts only: --text-encoder",
+    ),
+    (
+        "multilingual MiniLM",
+        "sentence-transformers:sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+        "Apache-2.0",
+        384,
+        471_000_000,
+        "texts only, 50 languages: --text-encoder",
     ),
 )

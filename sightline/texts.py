@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from indexer import Ledger, Passport, set_text_passport, text_passport
-from sightline.admission import admit, issued, opened, successor
+from sightline.admission import admit, is_of, issued, opened, successor
 from sightline.encoders.edition import under
 from sightline.errors import ConfigError, PassportMismatch
 from sightline.protocols import Encoder
@@ -91,6 +91,14 @@ class TextControl:
     def other(self, spec: str) -> Encoder:
         """Another text encoder, under its own fingerprint. Raises ConfigError, MissingExtra."""
         return texts_only(opened(spec, self._threads))
+
+    def matching(self, spec: str, passport: Passport) -> Encoder:
+        """Another text encoder, under the fingerprint in a passport where that is one of its own.
+
+        Raises ConfigError, MissingExtra.
+        """
+        found = self.other(spec)
+        return under(found, passport.fingerprint) if is_of(passport, found.space) else found
 
     def successor(self, spec: str) -> Encoder:
         """The text encoder to migrate to: of a new fingerprint where its vectors are other ones than those on record.

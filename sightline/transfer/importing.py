@@ -211,7 +211,9 @@ class _Importing:
         taken = [] if embed else [one for bundle in batch for one in self._taken(bundle)]
         vectors = [*taken, *self._known(batch, taken)]
         self.store.upsert(items, vectors)
-        self._record(batch, unfinished=self._unfinished(batch, vectors, embed=embed))
+        unfinished = self._unfinished(batch, vectors, embed=embed)
+        self._record(batch, unfinished=unfinished)
+        self.unfinished += len(unfinished)
         self.added += len(items) - len(there)
         self.overwritten += len(there)
         self.parts += sum(len(item.parts) for item in items)
@@ -252,13 +254,13 @@ class _Importing:
 
     def _unfinished(self, batch: Sequence[Bundle], vectors: Sequence[PartVectors], *, embed: bool) -> frozenset[str]:
         """Ids of the items of a batch that are still to be embedded: all, or those whose texts lack vectors."""
-        found = {one.item.id for one in batch} if embed else set()
-        if self.agreed.encoder is not None and not embed:
-            space = self.agreed.encoder.space
-            there = {one.part_id for one in vectors if one.space.fingerprint == space.fingerprint}
-            found = {part.item_id for part in _parts(batch, space) if part.id not in there}
-        self.unfinished += len(found)
-        return frozenset(found)
+        if embed:
+            return frozenset(one.item.id for one in batch)
+        if self.agreed.encoder is None:
+            return frozenset()
+        space = self.agreed.encoder.space
+        there = {one.part_id for one in vectors if one.space.fingerprint == space.fingerprint}
+        return frozenset(part.item_id for part in _parts(batch, space) if part.id not in there)
 
     def _embed(self, encoder: Encoder) -> None:
         everything = encoder is self.encoder

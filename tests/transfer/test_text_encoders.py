@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 
 from sightline.errors import ConfigError, EngineError, PassportMismatch, SightlineError, UnreadableSource
 from sightline.protocols import Encoder
+from sightline.texts import texts_only
 from sightline.transfer import ImportReport, manifest, restore
 from sightline.types import Content, Vectors
+from tests.indexer.grid import GridEncoder
 from tests.soak.shop import BACK, TURNED, Opened
 from tests.transfer.collections import contents, edit, opened, refused, shop, sign
 from tests.transfer.test_kills import kills
@@ -256,6 +259,21 @@ def test_a_text_encoder_that_gives_other_vectors_than_it_gave_is_refused(
         nothing_written(new, export, PassportMismatch, f"{match}.*Nothing was written.*--embed.*--text-encoder none")
         assert new.transfer.take_in(export, embed=True).embedded == PARTS + TEXTS
         assert stored(new) == built(tmp_path / "anew", source, TURNED)
+
+
+def test_a_text_passport_that_tells_other_things_than_are_so_here_is_refused(
+    tmp_path: Path, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path / "new") as new:
+        weighed = GridEncoder()
+        weighed.space = replace(new._control.other(TURNED).space, made_of={"weights": "these"})
+        monkeypatch.setattr(weighed, "encode_documents", new._control.other(TURNED).encode_documents)
+        monkeypatch.setattr(new._control.texts, "other", lambda spec: texts_only(weighed))
+        for weights in ("others", "these"):
+            sign(export, text_passport=manifest_of(export)["text_passport"] | {"made_of": {"weights": weights}})
+            if weights == "others":
+                nothing_written(new, export, PassportMismatch, "tells other things of 'turned'.*--text-encoder none")
+        assert new.transfer.take_in(export).embedded == 0
 
 
 @pytest.mark.parametrize("asked", [None, "none", BACK])

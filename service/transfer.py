@@ -20,6 +20,7 @@ from service.options import (
     EncoderSpec,
     IndexDir,
     StoreSpec,
+    TextEncoderSpec,
     Where,
     open_index,
     print_json,
@@ -88,6 +89,7 @@ def import_command(
     index: IndexDir = None,
     collection: Collection = None,
     encoder: EncoderSpec = None,
+    text_encoder: TextEncoderSpec = None,
     store: StoreSpec = None,
     as_json: AsJson = False,
 ) -> None:
@@ -111,7 +113,7 @@ def import_command(
     Export(source)  # refused before a collection is made
     with (
         trying(index, collection),
-        open_index(index, collection, encoder=encoder, store=store) as opened,
+        open_index(index, collection, encoder=encoder, text_encoder=text_encoder, store=store) as opened,
         progress.shown(console(stderr=True), doing="importing") as show,
     ):
         report = opened.transfer.take_in(source, embed=embed, progress=show)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from indexer import Ledger, Passport, set_text_passport, text_passport
 from sightline import admission
-from sightline.admission import admit, issued, successor
+from sightline.admission import admit, is_of, issued, successor
 from sightline.encoders.edition import under
 from sightline.errors import ConfigError, PassportMismatch
 from sightline.protocols import Encoder
@@ -96,6 +96,14 @@ class TextControl:
     def other(self, spec: str) -> Encoder:
         """Another text encoder, under its own fingerprint. Raises ConfigError, MissingExtra."""
         return texts_only(admission.opened(spec, self._threads))
+
+    def matching(self, spec: str, passport: Passport) -> Encoder:
+        """Another text encoder, under the fingerprint in a passport where that is one of its own.
+
+        Raises ConfigError, MissingExtra.
+        """
+        found = self.other(spec)
+        return under(found, passport.fingerprint) if is_of(passport, found.space) else found
 
     def successor(self, spec: str) -> Encoder:
         """The text encoder to migrate to: of a new fingerprint where its vectors are other ones than those on record.

@@ -5,7 +5,6 @@ Knows in what order; how rows look is `rows`', how files do is `tables`'.
 
 from __future__ import annotations
 
-import base64
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -231,18 +230,13 @@ FIXED = {
 
 def _origin(seen: Held) -> dict[str, Any]:
     """When, by what and from what an export was made."""
-    passport = seen.passport
-    told = None
-    if passport is not None:
-        told = {
-            "space": passport.space, "dim": passport.dim, "fingerprint": passport.fingerprint, "store": passport.store,
-            "adapter": passport.adapter, "made_of": dict(passport.made_of), "versions": dict(passport.versions),
-            "probes": base64.b64encode(passport.probes).decode(),
-        }  # fmt: skip
+    passport, texts = seen.passport, seen.text_passport
+    specs = [*([passport.space, passport.store] if passport else []), *([texts.space] if texts else [])]
     return {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions([passport.space, passport.store] if passport else []),
-        "passport": told,
+        "versions": versions(specs),
+        "passport": passport.to_json() if passport else None,
+        **({"text_passport": texts.to_json()} if texts else {}),
         "readings": seen.ledger.readings(),
         **({"regions": asdict(seen.regions)} if seen.regions != RegionPlan() else {}),
     }

@@ -1,4 +1,4 @@
-"""What the manifest of an export says of it, believed as far as it makes sense: encoder, spaces, counts, and more.
+"""What the manifest of an export says of it, believed as far as it makes sense: encoders, spaces, counts, and more.
 
 Knows no file but the names of them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -18,7 +18,7 @@ from sightline.transfer.columns import FORMATS, MOST_NAME, Format, text_fault, t
 from sightline.types import RegionKind, Space
 
 MOST_DIM = 65_536
-MOST_SPACES = 8  # one is searched, and one more is there while a migration is under way
+MOST_SPACES = 8  # one or two are searched, and one more is there while a migration is under way
 MOST_NOTES = 1000  # in what a passport says that its encoder is made of
 MOST_PROBES = 256
 
@@ -33,6 +33,7 @@ class Heading:
     counts: Mapping[str, int]
     readings: tuple[tuple[str, float, float], ...]
     spaces: Mapping[Space, str]
+    text_passport: Passport | None = None
     regions: RegionPlan | None = None  # None: there are none, and tables without boxes
 
     @classmethod
@@ -41,11 +42,15 @@ class Heading:
         if told["table_format"] not in FORMATS:
             raise ValueError(f"of tables {told['table_format']!r}")
         passport = None if told["passport"] is None else _passport(told["passport"])
+        texts = _passport(told["text_passport"]) if "text_passport" in told else None
+        if passport and texts and passport.fingerprint == texts.fingerprint:
+            raise ValueError("a text encoder that is the encoder")
         counts = {name: _whole(told["counts"][name], f"the count of {name}") for name in (*tables, "vectors")}
         readings = tuple((_text(one), _time(since), _time(until)) for one, since, until in told["readings"])
-        spaces = _spaces(told["spaces"], passport)
+        spaces = _spaces(told["spaces"], [one for one in (passport, texts) if one])
         regions = _regions(told["regions"]) if "regions" in told else None
-        return cls(told["table_format"], passport, told["vectors"] is True, counts, readings, spaces, regions)
+        with_vectors = told["vectors"] is True
+        return cls(told["table_format"], passport, with_vectors, counts, readings, spaces, texts, regions)
 
 
 def _regions(told: Mapping[str, Any]) -> RegionPlan:
@@ -54,7 +59,7 @@ def _regions(told: Mapping[str, Any]) -> RegionPlan:
     return RegionPlan(told["kind"], None if told["after"] is None else _text(told["after"]))
 
 
-def _spaces(told: Any, passport: Passport | None) -> dict[Space, str]:
+def _spaces(told: Any, passports: Sequence[Passport]) -> dict[Space, str]:
     found: dict[Space, str] = {}
     for one in told:
         space = Space(_text(one["name"]), _dim(one["dim"]), _text(one["fingerprint"]))
@@ -65,8 +70,9 @@ def _spaces(told: Any, passport: Passport | None) -> dict[Space, str]:
             raise ValueError(f"more than {MOST_SPACES} spaces")
         if space.fingerprint in {known.fingerprint for known in found} or table in found.values():
             raise ValueError(f"the space {space.fingerprint!r}, or its table, twice")
-        if passport and passport.fingerprint == space.fingerprint and passport.dim != space.dim:
-            raise ValueError(f"vectors of {space.dim} numbers, of an encoder that gives {passport.dim}")
+        for passport in passports:
+            if passport.fingerprint == space.fingerprint and passport.dim != space.dim:
+                raise ValueError(f"vectors of {space.dim} numbers, of an encoder that gives {passport.dim}")
         found[space] = table
     return found
 

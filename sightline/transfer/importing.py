@@ -1,6 +1,6 @@
 """Takes an export into a collection: everything is looked at first, then written a batch at a time.
 
-Knows when vectors may be taken over, and the order in which a kill loses nothing: store, then ledger.
+Knows the order in which a kill loses nothing: store, then ledger; whose vectors go in is `agreement`'s.
 """
 
 from __future__ import annotations
@@ -16,18 +16,25 @@ import numpy as np
 from indexer import Ledger, Passport, Reembedding, RegionPlan, plan, planned
 from indexer.embedding import stored
 from indexer.ledger import Claim, Outcome
-from sightline import probes
-from sightline.admission import refuse_other_encoder
 from sightline.encoders.adapter import Adapter
-from sightline.errors import ConfigError, InputError, PassportMismatch, SightlineError, UnreadableSource
+from sightline.errors import InputError, UnreadableSource
 from sightline.passport import PassportControl
 from sightline.protocols import Encoder, Store
 from sightline.settings import Settings
+from sightline.transfer.agreement import (
+    TextAgreement,
+    adopted,
+    comparable,
+    own_encoder,
+    refuse_others,
+    texts_anew,
+    texts_as_here,
+)
 from sightline.transfer.moment import Writing
 from sightline.transfer.reading import Export
 from sightline.transfer.reports import ImportReport
 from sightline.transfer.rows import Bundle
-from sightline.types import PartVectors, Progress, Skipped
+from sightline.types import Part, PartVectors, Progress, Skipped, Space
 
 BATCH_ITEMS, BATCH_BYTES = 512, 32_000_000  # in one transaction, whichever is reached first
 
@@ -48,7 +55,7 @@ def take_in(
     """Put every item of an export into a collection, in place of items of the same ids.
 
     Nothing is written unless all of the export is as it was written and makes sense. Vectors are taken over where the
-    collection's encoder made them; with `embed` everything is embedded again. Killed, what was written is whole, and
+    collection's encoders made them; with `embed` everything is embedded again. Killed, what was written is whole, and
     the same call goes on. Raises UnreadableSource naming the file, PassportMismatch for vectors of another encoder.
     """
     try:
@@ -73,7 +80,9 @@ class _Importing:
     ) -> None:  # fmt: skip
         self.export, self.control, self.store, self.ledger = export, control, store, ledger
         self.settings, self.progress = settings, progress
-        self.encoder: Encoder | None = None  # that embeds again
+        self.encoder: Encoder | None = None  # that embeds everything again
+        self.agreed = TextAgreement()
+        self.unfinished = 0  # items that were written without all of their vectors
         self.added = self.overwritten = self.parts = self.vectors = self.embedded = self.from_thumbnails = 0
         self.lost: tuple[Skipped, ...] = ()
         self.notes: list[str] = []
@@ -82,11 +91,10 @@ class _Importing:
     def look(self) -> None:
         """Read all of the export once. Raises UnreadableSource."""
         self.export.check(self._tell)
-        here = self.control.passport
+        searched = {(one.fingerprint, one.dim) for one in self.control.built_by if one}
         known = set(self.store.spaces())
         for space in self.export.spaces:
-            searched = here is not None and (here.fingerprint, here.dim) == (space.fingerprint, space.dim)
-            if searched or space.fingerprint not in known:
+            if (space.fingerprint, space.dim) in searched or space.fingerprint not in known:
                 continue
             try:
                 self.store.search(space, np.eye(1, space.dim, dtype=np.float32), 1)  # so a store tells how wide it is
@@ -94,29 +102,26 @@ class _Importing:
                 raise UnreadableSource(str(self.export.folder), str(exc)) from exc
 
     def prepare(self, *, embed: bool) -> None:
-        """Settle whose vectors go in, and put the passport on record. Raises PassportMismatch, ConfigError."""
+        """Settle whose vectors go in, and put the passports on record. Raises PassportMismatch, ConfigError."""
         if not self.export.counts["items"]:
             return
+        here, empty = self.control.passport, self.store.stats().items == 0
+        folder, asked = self.export.folder, self.settings.encoder
         if embed:
-            self.encoder = self._own_encoder()
-            self.ledger.set_passport(self.control.issue(self.encoder))
+            self.encoder = own_encoder(self.export, self.control, asked)
+            passport = self.control.issue(self.encoder)
+            self._agree_on_texts(passport, anew=here is None, embed=True)
+            self.ledger.set_passport(passport)
             self._agree_on_regions(embed=True)
             return
-        made = self.export.passport
-        if made is None:
-            raise InputError(f"{self.export.folder} does not say which encoder made it: embed it again, with --embed")
-        if not self.export.with_vectors:
-            raise InputError(f"{self.export.folder} was made without vectors: embed everything again, with --embed")
-        if not any(made.probes):
-            raise InputError(
-                f"{self.export.folder} does not say what its encoder answered to the probes, so that nobody can tell "
-                f"whether it gives the same vectors here. Nothing was written: embed everything again, with --embed"
-            )
-        here, empty = self.control.passport, self.store.stats().items == 0
+        made = comparable(self.export)
         if here is None or empty:
-            self._adopt(made, here)
+            passport = adopted(made, self.control, asked, folder)
+            self._agree_on_texts(passport, anew=True, embed=False)
+            self._adopt(passport, here)
         else:
-            self._refuse_others(made, here)
+            refuse_others(made, here, folder)
+            self._agree_on_texts(here, anew=False, embed=False)
         adapter = self.export.adapter()
         if adapter is not None and self.ledger.adapter_state()[0] != made.adapter:
             self._take(adapter, empty=empty)
@@ -126,8 +131,11 @@ class _Importing:
         """Write it all."""
         for batch in _batches(self.export.bundles()):
             self._write(batch, embed=embed)
-        if embed and self.encoder is not None:
-            self._embed(self.encoder)
+        if self.unfinished:
+            for encoder in self._encoders:
+                self._embed(encoder)
+            for batch in _batches(self.export.bundles()):
+                self._record(batch)
         self.ledger.carry_sources(self.export.readings, self.export.unread())
 
     def report(self) -> ImportReport:
@@ -140,32 +148,29 @@ class _Importing:
 
     # -- whose vectors ---------------------------------------------------------------------------------------------
 
-    def _own_encoder(self) -> Encoder:
-        """The encoder that embeds again: the collection's, else the one asked for, else the export's."""
-        if self.control.passport is not None:
-            return self.control.plain_encoder
-        made = self.export.passport
-        return self.control.other(self.settings.encoder or (made.space if made else "starter"))
+    def _agree_on_texts(self, main: Passport, *, anew: bool, embed: bool) -> None:
+        """Settle which text encoder there is beside `main`; `anew`: in a collection that holds nothing."""
+        texts, theirs = self.control.texts, self.export.text_passport
+        if anew:
+            asked, folder = self.settings.text_encoder, self.export.folder
+            self.agreed = texts_anew(texts, theirs, asked, main, embed=embed, folder=folder)
+            texts.put(self.agreed.passport)  # before `main`: where that is on record, nothing is settled anew
+            self._forget_unused(main)
+        else:
+            self.agreed = texts_as_here(texts, theirs)
+        if self.agreed.note and not embed:
+            self.notes.append(self.agreed.note)
 
-    def _adopt(self, made: Passport, here: Passport | None) -> None:
-        """Make the export's encoder that of an empty collection, once it gives the vectors that it gave."""
-        spec = self.settings.encoder or made.space
-        try:
-            mine = self.control.issue(self.control.matching(spec, made))
-        except SightlineError as exc:
-            raise ConfigError(
-                f"the vectors of {self.export.folder} were made by {made.space!r}, and {spec!r} cannot be opened here: "
-                f"{exc}. Embed everything again by another encoder: --embed --encoder SPEC"
-            ) from exc
-        self._refuse_others(made, mine)
-        try:
-            refuse_other_encoder(made, self.control.other(spec).space, self.export.folder)
-        except PassportMismatch as exc:
-            raise PassportMismatch(
-                f"{self.export.folder} tells other things of {made.space!r} than are so here. Nothing was written: "
-                f"embed everything again, with --embed"
-            ) from exc
-        passport = replace(made, space=mine.space, store=self.control.store_spec, adapter="")
+    def _forget_unused(self, main: Passport) -> None:
+        """An empty collection forgets the spaces of encoders that it no longer has."""
+        used = {main.fingerprint, *([self.agreed.passport.fingerprint] if self.agreed.passport else [])}
+        if self.store.stats().items == 0:
+            for one in self.store.spaces():
+                if one not in used:
+                    self.store.forget_space(one)
+
+    def _adopt(self, passport: Passport, here: Passport | None) -> None:
+        """Make the export's encoder that of an empty collection."""
         if here is None:
             self.ledger.set_passport(passport)
         elif here.fingerprint != passport.fingerprint:
@@ -192,23 +197,6 @@ class _Importing:
                 f"{here.kind!r}: the next `index` embeds them again"
             )
 
-    def _refuse_others(self, made: Passport, here: Passport) -> None:
-        """Raise PassportMismatch unless both say the same encoder, and it gave the same answers."""
-        if made.fingerprint != here.fingerprint or made.dim != here.dim:
-            raise PassportMismatch(
-                f"{self.export.folder} holds vectors of {made.space!r} ({made.dim} numbers a vector, fingerprint "
-                f"{made.fingerprint[:12]}), this collection those of {here.space!r} ({here.dim}, "
-                f"{here.fingerprint[:12]}). They cannot be compared. Nothing was written: take another collection "
-                f"(--collection), or embed the export again for this one, with --embed"
-            )
-        then, now = (np.frombuffer(one.probes, "<f4").reshape(-1, one.dim) for one in (made, here))
-        found = probes.differences(then, now, least=probes.least(made.made_of, here.made_of))
-        if found:
-            raise PassportMismatch(
-                f"{self.export.folder} holds vectors of {made.space!r}, which gives others here: {found[0]}. Nothing "
-                f"was written: embed everything again, with --embed"
-            )
-
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def _write(self, batch: Sequence[Bundle], *, embed: bool) -> None:
@@ -220,19 +208,22 @@ class _Importing:
             for one in (bundle.carried for bundle in batch) if one is not None
         ])  # fmt: skip
         self.ledger.doubt([bundle.item.id for bundle in batch if bundle.carried is None])
-        vectors = self._known(batch) if embed else [one for bundle in batch for one in bundle.stored.vectors]
+        taken = [] if embed else [one for bundle in batch for one in self._taken(bundle)]
+        vectors = [*taken, *self._known(batch, taken)]
         self.store.upsert(items, vectors)
-        self._record(batch, finished=not embed)
+        unfinished = self._unfinished(batch, vectors, embed=embed)
+        self._record(batch, unfinished=unfinished)
+        self.unfinished += len(unfinished)
         self.added += len(items) - len(there)
         self.overwritten += len(there)
         self.parts += sum(len(item.parts) for item in items)
-        self.vectors += 0 if embed else sum(len(one.vectors) for one in vectors)
+        self.vectors += sum(len(one.vectors) for one in taken)
         self._tell(self.export.counts["items"] + self.added + self.overwritten)
 
-    def _record(self, batch: Sequence[Bundle], *, finished: bool) -> None:
+    def _record(self, batch: Sequence[Bundle], *, unfinished: frozenset[str] = frozenset()) -> None:
+        """`unfinished`: ids of items that are in doubt until everything is embedded."""
         carried = [one.carried for one in batch if one.carried is not None]
-        if not finished:  # in doubt until everything is embedded
-            carried = [replace(one, digest="", stamp="") for one in carried]
+        carried = [replace(one, digest="", stamp="") if one.item_id in unfinished else one for one in carried]
         pictures = {
             one.item.id: {
                 part.digest: one.thumbnails.get(part.digest) for part in one.item.parts if part.modality == "image"
@@ -241,31 +232,58 @@ class _Importing:
         }
         self.ledger.carry(carried, pictures)
 
-    def _known(self, batch: Sequence[Bundle]) -> list[PartVectors]:
-        """Vectors that the collection has of what a batch holds."""
-        assert self.encoder is not None
-        space = self.encoder.space
-        parts = [part for one in batch for part in one.item.parts if part.modality in space.modalities]
-        rows = stored(self.store, space, {part.digest for part in parts})
-        return [rows[part.digest].of(part.id, space) for part in parts if part.digest in rows]
+    @property
+    def _encoders(self) -> list[Encoder]:
+        """Those that embed what lacks a vector."""
+        return [one for one in (self.encoder, self.agreed.encoder) if one is not None]
+
+    def _taken(self, bundle: Bundle) -> list[PartVectors]:
+        """The vectors that are taken over, also of spaces that are not searched: a migration may be half done."""
+        return [one for one in bundle.stored.vectors if one.space.fingerprint not in self.agreed.left_out]
+
+    def _known(self, batch: Sequence[Bundle], taken: Sequence[PartVectors]) -> list[PartVectors]:
+        """Vectors that the collection has of what a batch holds, beside those that are taken over."""
+        found: list[PartVectors] = []
+        there = {(one.part_id, one.space.fingerprint) for one in taken}
+        for encoder in self._encoders:
+            space = encoder.space
+            parts = [part for part in _parts(batch, space) if (part.id, space.fingerprint) not in there]
+            rows = stored(self.store, space, {part.digest for part in parts}) if parts else {}
+            found += [rows[part.digest].of(part.id, space) for part in parts if part.digest in rows]
+        return found
+
+    def _unfinished(self, batch: Sequence[Bundle], vectors: Sequence[PartVectors], *, embed: bool) -> frozenset[str]:
+        """Ids of the items of a batch that are still to be embedded: all, or those whose texts lack vectors."""
+        if embed:
+            return frozenset(one.item.id for one in batch)
+        if self.agreed.encoder is None:
+            return frozenset()
+        space = self.agreed.encoder.space
+        there = {one.part_id for one in vectors if one.space.fingerprint == space.fingerprint}
+        return frozenset(part.item_id for part in _parts(batch, space) if part.id not in there)
 
     def _embed(self, encoder: Encoder) -> None:
+        everything = encoder is self.encoder
         again = Reembedding(
-            store=self.store, ledger=self.ledger, encoder=encoder,
-            limits=self.settings.limits, batch_size=self.settings.batch_size, regions=planned(self.ledger).kind,
+            store=self.store, ledger=self.ledger, encoder=encoder, limits=self.settings.limits,
+            batch_size=self.settings.batch_size, regions=planned(self.ledger).kind if everything else "none",
             progress=self.progress,
         )  # fmt: skip
         again.run(nullcontext)
-        self.embedded, self.from_thumbnails = again.texts + again.pictures, again.from_thumbnails.total()
-        self.lost = tuple(again.lost.values())
-        for batch in _batches(self.export.bundles()):
-            self._record(batch, finished=True)
+        self.embedded += again.texts + again.pictures
+        self.from_thumbnails += again.from_thumbnails.total()
+        self.lost += tuple(again.lost.values())
 
     def _tell(self, done: int) -> None:
         """`done`: items looked at and items written, each of which is half of the work."""
         if self.progress is not None:
             total = self.export.counts["items"]
             self.progress(Progress(done // 2, total, 0, 0, time.perf_counter() - self.started))
+
+
+def _parts(batch: Sequence[Bundle], space: Space) -> list[Part]:
+    """The parts of a batch that can have vectors in a space."""
+    return [part for one in batch for part in one.item.parts if part.modality in space.modalities]
 
 
 def _batches(bundles: Iterator[Bundle]) -> Iterator[list[Bundle]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from indexer import Ledger, Passport, RegionPlan, planned
+from indexer import Ledger, Passport, RegionPlan, planned, text_passport
 from indexer.carrying import LedgerMoment
 from sightline.protocols import Moment, Store
 
@@ -20,11 +20,12 @@ Writing = Callable[[], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What was looked at, and the passport, the adapter and the regions of that moment."""
+    """What was looked at, and the passports, the adapter and the regions of that moment."""
 
     ledger: LedgerMoment
     store: Moment
     passport: Passport | None
+    text_passport: Passport | None
     adapter: bytes
     regions: RegionPlan
 
@@ -39,8 +40,8 @@ def held(ledger: Ledger, store: Store, store_spec: str, writing: Writing) -> Ite
     with contextlib.nullcontext() if store_spec == "faiss" else writing():
         while True:
             with ledger.moment() as seen, store.moment() as moment:
-                passport, adapter = ledger.passport(), ledger.adapter()
+                passport, texts, adapter = ledger.passport(), text_passport(ledger), ledger.adapter()
                 regions = planned(ledger)
                 if seen.is_latest:
-                    yield Held(seen, moment, passport, adapter, regions)
+                    yield Held(seen, moment, passport, texts, adapter, regions)
                     return

@@ -49,6 +49,11 @@ class Export:
         return self._heading.passport
 
     @property
+    def text_passport(self) -> Passport | None:
+        """Of the text encoder that it had beside."""
+        return self._heading.text_passport
+
+    @property
     def with_vectors(self) -> bool:
         return self._heading.with_vectors
 

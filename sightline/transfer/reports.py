@@ -36,7 +36,7 @@ class ImportReport:
     overwritten: int = 0
     parts: int = 0
     vectors: int = 0  # taken over as they were
-    embedded: int = 0  # parts embedded again
+    embedded: int = 0  # parts embedded again; of a text encoder and the other, each counts
     from_thumbnails: int = 0  # of these, pictures whose file is gone or changed: embedded from 320 px
     lost: tuple[Skipped, ...] = ()  # parts that could not be embedded, found by words only
     notes: tuple[str, ...] = ()

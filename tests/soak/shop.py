@@ -21,11 +21,12 @@ from sightline.engine import Sightline
 from sightline.passport import PassportControl
 from sightline.protocols import Encoder, Store
 from sightline.settings import Settings
+from sightline.texts import TextControl, texts_only
 from sightline.types import Content, Item, Space, Vectors
 from tests.indexer.grid import GridEncoder
 from tests.indexer.indexing import png
 
-GRID, TURNED = "grid", "turned"  # the encoders
+GRID, TURNED, BACK = "grid", "turned", "back"  # the encoders
 ROWS = 36
 VERSIONS = 4
 BATCH = 6  # parts embedded and stored at a time: a handful of batches in every operation
@@ -44,8 +45,30 @@ class _Turned(GridEncoder):
         return turned(super().encode_documents(contents))
 
 
+class _Back(GridEncoder):
+    """A third one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.space = replace(self.space, name=BACK, fingerprint="7" * 64)
+
+    def encode_documents(self, contents: Sequence[Content]) -> Vectors:
+        return super().encode_documents(contents)[:, ::-1]
+
+
+class _Texts(TextControl):
+    """A collection's text encoder, of the soak's own."""
+
+    def other(self, spec: str) -> Encoder:
+        return texts_only(_encoder(spec))
+
+
 class _Control(PassportControl):
     """A collection's passport, with the soak's own encoders by name."""
+
+    def __init__(self, ledger: Ledger, folder: Path, *, store: str, text_encoder: str | None) -> None:
+        super().__init__(ledger, folder, store=store, encoder=None, threads=None)
+        self.texts = _Texts(ledger, folder, store=self.store_spec, asked=text_encoder, threads=None)
 
     def other(self, spec: str) -> Encoder:
         return _encoder(spec)
@@ -60,13 +83,13 @@ class Opened(Sightline):
 
     def __init__(self, settings: Settings, *, store: Store, store_spec: str, ledger: Ledger) -> None:
         super().__init__(settings, store=store, store_spec=store_spec, ledger=ledger)
-        self._control = _Control(ledger, self.folder, store=store_spec, encoder=None, threads=None)
+        self._control = _Control(ledger, self.folder, store=store_spec, text_encoder=settings.text_encoder)
         self.calibrations = Calibrations(self._control, store, ledger, self._write)
 
 
 @cache
 def _encoder(spec: str) -> Encoder:
-    return _Turned() if spec == TURNED else GridEncoder()
+    return {TURNED: _Turned, BACK: _Back}.get(spec, GridEncoder)()
 
 
 def turned(rows: Vectors) -> Vectors:

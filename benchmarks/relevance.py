@@ -160,18 +160,22 @@ def _bar(looked: Looked) -> float:
 def _tuned(told: Sequence[Told]) -> Figures:
     """What bars are worth that are chosen as `sightline tune` does, on queries of other words than judge them.
 
-    By five folds of texts. Only queries with an answer choose; all queries of the fold judge.
+    By five folds of texts: all queries of four choose, all of the fifth judge.
     """
     texts = sorted({one.looked.asked.text for one in told})
     order = np.random.default_rng(0).permutation(len(texts))
     fold_of = {texts[at]: place % FOLDS for place, at in enumerate(order)}
     lost, empty, bars = [], [], []
     for fold in range(FOLDS):
-        chosen = [one for one in told if one.right and fold_of[one.looked.asked.text] != fold]
+        others = [one for one in told if fold_of[one.looked.asked.text] != fold]
+        chosen = [one for one in others if one.right]
         if len(chosen) < FEWEST:
             return {}
         most = LOST * float(np.mean([one.looked.recall for one in chosen]))
-        bar = max(float(step) for step in STEPS if _at(chosen, float(step))["lost"] <= most)
+        costs = {float(step): _at(others, float(step)) for step in STEPS}
+        kept_out = {step: cost.get("empty", 0.0) for step, cost in costs.items() if cost["lost"] <= most}
+        as_good = [step for step, empty in kept_out.items() if empty == max(kept_out.values())]
+        bar = (as_good[0] + as_good[-1]) / 2
         held_out = [one for one in told if fold_of[one.looked.asked.text] == fold]
         lost += [one.looked.recall * (one.answered < bar) for one in held_out if one.right]
         empty += [one.answered < bar for one in held_out if not one.right]

@@ -67,7 +67,15 @@ def test_what_cannot_be_asked_is_left_out(shop: Path, rows: list[dict[str, str]]
 
 
 def test_a_bar_that_is_left_says_in_points_of_the_same_figure_what_a_higher_one_loses() -> None:
-    asked = [_Asked(there=0.5 if at == 0 else 0.9, recall=1.0, gone=0.1) for at in range(25)]
+    asked = [_Asked(there=0.5 if at == 0 else 0.9, recall=1.0, gone=0.8) for at in range(25)]
     bar = _bar("name", asked, 0.3)
     assert (bar.before, bar.after, bar.lost) == (0.3, 0.3, 0.0)
     assert "a higher one loses 4.0 points of R@10 on queries held out, where 3.0 are the most" in bar.why
+
+
+def test_of_bars_that_keep_out_as_much_the_middle_is_taken() -> None:
+    """Exact titles are told 0.98 and more: a bar at 0.98 would hide all that is asked for in other words."""
+    asked = [_Asked(there=0.99, recall=1.0, gone=0.2 + 0.01 * (at % 5)) for at in range(25)]
+    bar = _bar("name", asked, 0.4)
+    assert bar.after == pytest.approx((0.26 + 0.98) / 2)
+    assert (bar.empty, bar.lost) == (1.0, 0.0)

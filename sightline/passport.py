@@ -85,7 +85,7 @@ class PassportControl:
         """The encoder of texts alone; None where there is none. Raises PassportMismatch, ConfigError."""
         found = self.texts.encoder
         if found and self.passport is None and found.space.fingerprint == self.plain_encoder.space.fingerprint:
-            raise twice(found)
+            raise twice(found.space.name)
         return found
 
     def other(self, spec: str) -> Encoder:

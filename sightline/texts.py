@@ -20,6 +20,7 @@ from sightline.types import Content, Space, Vectors
 
 NONE = "none"  # as a spec: no text encoder
 OPTION = "--text-encoder"
+_UNNAMED = f"open it with none named ({OPTION}, SIGHTLINE_TEXT_ENCODER)"
 
 
 class TextsOnly:
@@ -50,9 +51,9 @@ def texts_only(encoder: Encoder) -> Encoder:
     return encoder if encoder.space.modalities == {"text"} else TextsOnly(encoder)
 
 
-def twice(encoder: Encoder) -> ConfigError:
+def twice(spec: str) -> ConfigError:
     """What to raise of a text encoder that embeds everything here."""
-    return ConfigError(f"{encoder.space.name!r} embeds everything here already, texts too: leave {OPTION} out")
+    return ConfigError(f"{spec!r} embeds everything here already, texts too: leave {OPTION} out")
 
 
 class TextControl:
@@ -84,8 +85,8 @@ class TextControl:
         spec = self._asked or passport.space
         if spec == NONE:
             raise PassportMismatch(
-                f"{self._folder} has the text encoder {passport.space!r}: open it without {OPTION}, or take it out "
-                f"with `sightline migrate {OPTION} {NONE}`."
+                f"{self._folder} has the text encoder {passport.space!r}: {_UNNAMED}, or take it out with "
+                f"`sightline migrate {OPTION} {NONE}`."
             )
         found = self.other(spec)
         if self._checked != (passport, found):
@@ -112,7 +113,7 @@ class TextControl:
         """
         found, passport, main = self.other(spec), self.passport, self._ledger.passport()
         if main and main.fingerprint == found.space.fingerprint:
-            raise twice(found)
+            raise twice(spec)
         return successor(found, passport, self._folder) if passport else found
 
     def issue(self, encoder: Encoder) -> Passport:
@@ -129,9 +130,11 @@ class TextControl:
         if self._asked in (None, NONE):
             return None
         main = self._ledger.passport()
+        if main is not None and main.space == self._asked:
+            raise twice(self._asked)
         if main is not None:
             raise PassportMismatch(
-                f"{self._folder} was built without a text encoder: open it without {OPTION}, or embed its texts with "
+                f"{self._folder} was built without a text encoder: {_UNNAMED}, or embed its texts with "
                 f"`sightline migrate {OPTION} {self._asked}`."
             )
         return self.successor(self._asked)

@@ -184,5 +184,5 @@ def _some(values: Sequence[Any], one_in: int, seed: int) -> list[Any]:
 
 
 def _under(work: Path, name: str) -> Path:
-    (work / name).mkdir(exist_ok=True)
+    (work / name).mkdir(parents=True, exist_ok=True)
     return work / name

@@ -63,13 +63,21 @@ def absent(data: Path, encoder: str, work: Path) -> Figures:
 
 
 def elsewhere(data: Path, encoder: str, work: Path) -> Figures:
-    """The same of other encoders, judged by what was learned with this one: a MobileNet, and this one in a cone."""
+    """The same of other encoders, judged by what was learned with this one.
+
+    A MobileNet; that MobileNet and a MiniLM, joined; this one in a cone.
+    """
     from benchmarks.cone import pressed  # which needs onnx
+    from benchmarks.joined import joined
 
     taught = list(seen(data, encoder, work))
     pressed(work / "cone")
-    others: Mapping[str, str | Encoder] = {"mobilenet": MobileNet(data), "cone": f"onnx:{work / 'cone'}"}
-    return {name: judged(list(seen(data, other, work / name)), taught) for name, other in others.items()}
+    recalled = joined(data, work / "joined")
+    others: Mapping[str, str | Encoder] = {
+        "mobilenet": MobileNet(data), "joined": f"onnx:{work / 'joined'}", "cone": f"onnx:{work / 'cone'}",
+    }  # fmt: skip
+    figures = {name: judged(list(seen(data, other, work / name)), taught) for name, other in others.items()}
+    return figures | {"recall of joined on Flickr8k dev, in percent": recalled}
 
 
 def judged(every: Sequence[Seen], taught: Sequence[Seen] = ()) -> Figures:

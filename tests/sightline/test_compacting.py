@@ -217,13 +217,17 @@ def test_who_closes_an_index_while_it_is_at_it_reads_in_the_log_why_that_takes_l
     with filled.open() as index:
         real = index.compactions.now
 
+        closing = threading.Event()
+
         def slowly() -> Any:
+            closing.wait(60)
             time.sleep(0.3)
             return real()
 
         monkeypatch.setattr(index.compactions, "now", slowly)
         index.delete([name(number) for number in range(6)])
         assert caplog.messages == []
+        closing.set()
     told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     first = "waiting until what was deleted is gone for good (auto_compact=False leaves it to compact"
     assert [one for one in told if one.startswith(first)], told

@@ -23,6 +23,8 @@ from retriever.calibration import LEAST, Calibration, Manner, Prior, error, mann
 from retriever.generated import fitted
 from sightline.evaluation.tuning import FEWEST, FOLDS, LOST, STEPS
 from sightline.protocols import Encoder
+from sightline.settings import Settings
+from sightline.texts import NONE
 from training.relevance import SIGHTS as TAUGHT
 from training.relevance import Looked, Seen, learned, narrowed, seen
 
@@ -78,6 +80,13 @@ def elsewhere(data: Path, encoder: str, work: Path) -> Figures:
     }  # fmt: skip
     figures = {name: judged(list(seen(data, other, work / name)), taught) for name, other in others.items()}
     return figures | {"recall of joined on Flickr8k dev, in percent": recalled}
+
+
+def texts(data: Path, encoder: str, work: Path) -> Figures:
+    """The same with the text encoder of the settings beside this one, judged by what was learned without."""
+    taught = list(seen(data, encoder, work))
+    spec = Settings.read().text_encoder or NONE
+    return judged(list(seen(data, encoder, work / "texts", text_encoder=spec)), taught)
 
 
 def judged(every: Sequence[Seen], taught: Sequence[Seen] = ()) -> Figures:
@@ -235,4 +244,5 @@ def _of_hits(told: Sequence[Told]) -> float:
 
 
 if __name__ == "__main__":
-    run("relevance", __doc__, {"absent": absent, "elsewhere": elsewhere})
+    tasks = {"absent": absent, "elsewhere": elsewhere}
+    run("relevance", __doc__, tasks | ({"texts": texts} if Settings.read().text_encoder else {}))

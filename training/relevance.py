@@ -34,6 +34,7 @@ from sightline import Sightline
 from sightline.decoding import pixels_of
 from sightline.protocols import Encoder, Store
 from sightline.stores import open_store
+from sightline.texts import NONE
 from sightline.types import Item, Like, Modality, Part, PartVectors, Query, Term
 
 TOTAL = 400.0  # what all judged questions of a sight together count
@@ -91,35 +92,39 @@ class _Recorder(Calibration):
         return [1.0] * len(ids)
 
 
-def seen(data: Path, encoder: str | Encoder, work: Path) -> Iterator[Seen]:
+def seen(data: Path, encoder: str | Encoder, work: Path, *, text_encoder: str = NONE) -> Iterator[Seen]:
     """Every shelf indexed, asked everything that the encoder takes, and asked what it makes up itself."""
     for shelf in chain(shelves(data, work), shown_shelves(data, work)):
         if not isinstance(encoder, str) and not _askable(shelf, encoder):
             continue
-        with _indexed(shelf, encoder, work / "index" / shelf.name) as (store, engine):
+        with _indexed(shelf, encoder, text_encoder, work / "index" / shelf.name) as (store, engine, texts):
             every = _askable(shelf, engine)
             random = np.random.default_rng(0)
             drawn = sampled(store, random)
             worded = drawn.described == "all"
             asks = worded and any(not (one.picture or one.item) for one in every)
-            own = tuple(made(Corpus(store, engine), drawn, random)) if asks else ()
+            own = tuple(made(Corpus(store, engine, texts), drawn, random)) if asks else ()
             looked = []
             for asked in every:
                 recorder = _Recorder()
-                hits = search(_query(asked), k=HITS, store=store, encoder=engine, calibration=recorder, least=0.0)
+                hits = search(
+                    _query(asked), k=HITS, store=store, encoder=engine, texts=texts, calibration=recorder, least=0.0
+                )
                 exact = any("id" in hit.via for hit in hits)
                 looked.append(Looked(asked, recorder.kept[0], tuple(hit.id for hit in hits), exact))
-            yield Seen(shelf, measured(store, engine, drawn.items), worded, own, tuple(looked))
+            yield Seen(shelf, measured(store, engine, drawn.items, texts), worded, own, tuple(looked))
             print(f"{shelf.name}: {drawn.count} items, {len(looked)} questions, {len(own)} of its own", file=sys.stderr)
 
 
 @contextmanager
-def _indexed(shelf: Shelf, encoder: str | Encoder, folder: Path) -> Iterator[tuple[Store, Encoder]]:
+def _indexed(
+    shelf: Shelf, encoder: str | Encoder, text_encoder: str, folder: Path
+) -> Iterator[tuple[Store, Encoder, Encoder | None]]:
     """A shelf in a store; of what an encoder sees that nobody can name, one picture each."""
     if isinstance(encoder, str):
-        with Sightline.open(folder, encoder=encoder) as index:
+        with Sightline.open(folder, encoder=encoder, text_encoder=text_encoder) as index:
             index.add(*shelf.rows)
-            yield index._store, index.encoder  # what the engine hands to a search
+            yield index._store, index.encoder, index.text_encoder  # what the engine hands to a search
         return
     store = open_store("faiss", folder, collection="shelf")
     shown = [(str(row["id"]), pixels_of(Path(row["image"]))) for row in shelf.rows if "image" in row]
@@ -128,7 +133,7 @@ def _indexed(shelf: Shelf, encoder: str | Encoder, folder: Path) -> Iterator[tup
         part = Part(f"{item_id}#image", item_id, "image", digest)
         vectors = PartVectors(part.id, encoder.space, encoder.encode_documents([(pixels,)]))
         store.upsert([Item(item_id, {}, (part,), digest)], [vectors])
-    yield store, encoder
+    yield store, encoder, None
     store.close()
 
 

@@ -332,7 +332,7 @@ def test_a_folder_with_nothing_to_index_leaves_nothing_behind(sightline: Run, tm
         (("restore",), "argument 'NAME'"),
         (("eval",), "option '--pairs', '--catalog' or '--queries'"),
         (("adapt",), "option '--pairs' or '--remove'"),
-        (("migrate",), "option '--encoder' or '--cancel'"),
+        (("migrate",), "option '--encoder', '--text-encoder' or '--cancel'"),
     ],
 )
 def test_what_is_missing_is_named_with_a_line_of_usage(sightline: Run, argv: tuple[str, ...], missing: str) -> None:

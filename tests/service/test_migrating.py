@@ -96,7 +96,7 @@ def test_interrupted_it_says_how_far_it_is_and_info_says_it_again(
 def test_it_goes_somewhere_or_is_given_up(index: Path, sightline: Run, argv: tuple[str, ...]) -> None:
     code, _, err = sightline("migrate", "--index", index, *argv)
     assert code == 2
-    assert "'--encoder' or '--cancel'" in err
+    assert "'--encoder', '--text-encoder' or '--cancel'" in err
 
 
 @pytest.mark.parametrize("terminal", [True, False])

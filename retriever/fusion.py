@@ -81,7 +81,7 @@ def fuse(
     """All items of all lists, highest score first, ties by id.
 
     `without` names, by channel, the items that have no part the channel could see: there they take the place they have
-    in its peer, at the lower of both weights, so that a product without a picture is not behind for lack of one.
+    in its peer, so that a product without a picture is not behind for lack of one; `lent` says at which weight.
     Items in `first` go before, items in `last` behind all others, each group in its own order.
     """
     shares: dict[str, dict[str, float]] = {item_id: {} for item_id in first}
@@ -90,7 +90,7 @@ def fuse(
     for channel in sorted(rankings):  # sorted: sums of floats do not depend on the order of channels
         peer = PEERS.get(channel, "")
         lent_to = (without or {}).get(peer, frozenset())
-        lent = min(weights[channel], weights.get(peer, 0.0))
+        more = lent(peer, weights) if peer else 0.0
         for vote, part_place, item_place in _placed(rankings[channel]):
             item_id = vote.item_id
             vote_of_part = weights[channel] * vote.strength / (RRF_K + part_place)
@@ -98,7 +98,7 @@ def fuse(
             parts[vote.part_id] = parts.get(vote.part_id, 0.0) + vote_of_part
             if item_place:
                 places.setdefault(item_id, {})[channel] = item_place
-                weight = weights[channel] + (lent if item_id in lent_to else 0.0)
+                weight = weights[channel] + (more if item_id in lent_to else 0.0)
                 shares.setdefault(item_id, {})[channel] = weight * vote.strength / (RRF_K + item_place)
     for item_id in first:
         shares[item_id][FIRST] = 1.0
@@ -109,6 +109,16 @@ def fuse(
         for item_id, made_of in shares.items()
     ]
     return sorted(fused, key=lambda one: (-one.score, one.item_id))
+
+
+def lent(lacking: str, weights: Mapping[str, float]) -> float:
+    """The weight at which an item that a vector channel cannot see takes its place in the other one.
+
+    One without texts counts as if they were found where its pictures are; one without pictures at the lower of both
+    weights, for to a picture texts are hardly like.
+    """
+    both = weights.get(lacking, 0.0), weights.get(PEERS[lacking], 0.0)
+    return both[0] if lacking == "dense" else min(both)
 
 
 def _placed(votes: Sequence[Vote]) -> Iterator[tuple[Vote, int, int]]:

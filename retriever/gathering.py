@@ -15,7 +15,7 @@ from retriever.channels import SEES, nearest
 from retriever.cursors import MOST_SHOWN
 from retriever.evidence import Evidence
 from retriever.feedback import FIELDS, by_fields
-from retriever.fusion import RRF_K, Fused, Vote, fuse
+from retriever.fusion import PEERS, RRF_K, Fused, Vote, fuse, lent
 from retriever.regions import located
 from retriever.terms import Aim, Terms, unsupported
 from retriever.words import ALL, SAID, SAYS, Said, by_words, said, saying_all
@@ -178,11 +178,13 @@ def _contenders(plan: Plan, rankings: Mapping[str, Sequence[Vote]], fused: Seque
     """
     if plan.terms.unwanted_texts or plan.terms.text_share == 0 or len(fused) <= plan.count:
         return frozenset(one.item_id for one in fused)
-    lent = min(plan.weights[channel] for channel in SEES) if all(channel in rankings for channel in SEES) else 0.0
+    both = all(channel in rankings for channel in SEES)
 
     def most(one: Fused) -> float:
-        seen = [one.places[channel] for channel in SEES if channel in one.places]
-        return one.score + (lent / (RRF_K + seen[0]) if len(seen) == 1 else 0.0)
+        seen = [channel for channel in SEES if channel in one.places]
+        if not both or len(seen) != 1:
+            return one.score
+        return one.score + lent(PEERS[seen[0]], plan.weights) / (RRF_K + one.places[seen[0]])
 
     least = fused[plan.count - 1].score
     return frozenset(one.item_id for one in fused if most(one) >= least)

@@ -117,10 +117,15 @@ class Ledger:
 
     def note(self, name: str, said: str) -> None:
         """Put a sentence of the caller's own down, in place of the one there was; "" takes it away."""
+        self.notes({name: said})
+
+    def notes(self, said: Mapping[str, str]) -> None:
+        """As `note`, of several names in one transaction."""
         with self._writing() as db:
-            db.execute("DELETE FROM meta WHERE key = ?", (f"note.{name}",))
-            if said:
-                db.execute("INSERT INTO meta VALUES (?, ?)", (f"note.{name}", said))
+            db.executemany("DELETE FROM meta WHERE key = ?", [(f"note.{name}",) for name in said])
+            db.executemany(
+                "INSERT INTO meta VALUES (?, ?)", [(f"note.{name}", one) for name, one in said.items() if one]
+            )
 
     def set_passport(self, passport: Passport) -> None:
         """Note what builds the collection, once, and again where that says more; its adapter is `set_adapter`'s."""

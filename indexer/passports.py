@@ -9,7 +9,6 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from sightline.types import Space
@@ -17,7 +16,7 @@ from sightline.types import Space
 if TYPE_CHECKING:
     from indexer.ledger import Ledger
 
-_TEXTS = "text_encoder"  # noted in the ledger
+_TEXTS, _TEXTS_BY = "text_encoder", "text_encoder_fingerprint"  # noted in the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +67,21 @@ class Passport:
         return cls(space, int(dim), fingerprint, store, kept.get("passport.adapter", ""), made_of, versions, probes)
 
 
+def text_fingerprint(ledger: Ledger) -> str:
+    """The fingerprint in `text_passport`, "" where there is none: cheap to ask."""
+    return ledger.noted(_TEXTS_BY)
+
+
 def text_passport(ledger: Ledger) -> Passport | None:
     """Which encoder embedded the texts once more, for what is asked in words; None where none did."""
     told = ledger.noted(_TEXTS)
-    return _parsed(told) if told else None
-
-
-@lru_cache(maxsize=8)
-def _parsed(told: str) -> Passport:
-    """Asked at every search, of what hardly ever changes."""
+    if not told:
+        return None
     kept = json.loads(told)
     return Passport(**{**kept, "probes": base64.b64decode(kept["probes"])})
 
 
 def set_text_passport(ledger: Ledger, passport: Passport | None) -> None:
     """Put it on record, in place of the one there was; None: there is none from now on."""
-    ledger.note(_TEXTS, json.dumps(passport.to_json()) if passport else "")
+    told = json.dumps(passport.to_json()) if passport else ""
+    ledger.notes({_TEXTS: told, _TEXTS_BY: passport.fingerprint if passport else ""})

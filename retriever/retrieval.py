@@ -83,7 +83,9 @@ def search(
         raise InputError(f"the least relevance is from 0 to 1, not {least:g}")
     query = hiding(query, terms)
     also, plain = further(query), replace(query, rewrites=())  # a cursor is good whatever a model says the next time
-    account, texts = account or Account(), None if query.target == "image" else texts
+    account = account or Account()
+    if query.target == "image" or (channels is not None and "dense" not in channels):
+        texts = None
     with account.timing("query"):
         known, refused = likenesses(terms, store, encoder, texts), _said(query, terms, store)
         aims, warnings = aim(terms, encoder, known, texts=texts, said=refused, also=also)

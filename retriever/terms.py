@@ -125,7 +125,8 @@ def aim(
     """An aim for each kind of part from all the terms that have a vector, and a warning for each kind that has none.
 
     What is wanted in words, or by items that have texts, is compared with texts by the encoder `texts`, where there is
-    one; unwanted pictures then have no say beside them. Everything else goes by `encoder`.
+    one; unwanted pictures then have no say beside them. Everything else goes by `encoder`; where that takes no texts,
+    what is worded goes by `texts` all the same.
 
     The wanted terms are a weighted sum of unit vectors; the unwanted are kept apart, for what they have in common with
     the wanted ones ("red jacket" as against "jacket") must not be taken away. No aim when no wanted term has a vector.
@@ -135,10 +136,9 @@ def aim(
     """
     known = likenesses or {}
     every = (*terms.wanted, *terms.unwanted, *also)
-    by_words = texts is not None and all(_is_worded(term, known) for term in every if term.weight > 0)
-    readers: dict[Modality, Encoder] = {
-        kind: texts if texts and by_words and kind == "text" else encoder for kind in KINDS
-    }
+    by_words = all(_is_worded(term, known) for term in every if term.weight > 0)
+    beside_texts = texts if texts and (by_words or "text" not in encoder.space.modalities) else encoder
+    readers: dict[Modality, Encoder] = {"image": encoder, "text": beside_texts}
     able = frozenset[Modality]().union(*(reader.space.modalities for reader in readers.values()))
     left_out = sorted({modality(term) for term in every if not isinstance(term.content, Like)} - able)
     warnings = tuple(f"the encoder {encoder.space.name} cannot embed {_plural(kind)}" for kind in left_out)

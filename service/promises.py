@@ -129,7 +129,8 @@ class RecallCheck:
             say(out, "recall", "not measured", "there are no vectors")
         for one in report.certificates:
             verdict: Verdict = "not measured" if one.holds is None else "kept" if one.holds else "broken"
-            say(out, "recall", verdict, one.told())
+            by = f" (by {one.space})" * (len({other.space for other in report.certificates}) > 1)
+            say(out, "recall", verdict, one.told() + by)
 
 
 def titles_of(index: Sightline, tell: Tell) -> list[str]:

@@ -58,7 +58,9 @@ def readyz(shelf: Collections) -> Response:
     try:
         if shelf.settings.collection in shelf.names():
             with shelf.using(shelf.settings.collection) as opened:
-                _ = opened.encoder, opened.text_encoder
+                _ = opened.encoder
+                if opened.text_encoder:
+                    opened.text_encoder.encode_queries([("ready",)])
     except SightlineError as exc:
         return JSONResponse({"status": "not ready"} | failures.body(type(exc).__name__, str(exc)), 503)
     return JSONResponse({"status": "ready"})

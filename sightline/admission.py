@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -22,6 +23,12 @@ from sightline.versions import versions
 
 ENCODERS = 8  # kept open in a process, the last used: each takes tens of megabytes and more
 _NAMED = 4  # differences told in one message
+_SAID = {  # by the option that names such an encoder: what it did, what is to be done, how it is not named
+    "--encoder": ("was built with", "embed everything again", "without --encoder"),
+    "--text-encoder": (
+        "has the text encoder", "embed its texts again", "with none named (--text-encoder, SIGHTLINE_TEXT_ENCODER)"
+    ),
+}  # fmt: skip
 _NO_DIFFERENCE = frozenset({EDITION_OF, DEVICE})  # in `made_of`, but not what the vectors are made by
 
 
@@ -71,12 +78,13 @@ def refuse_other_encoder(passport: Passport | None, space: Space, folder: Path, 
     if passport and not (is_of(passport, space) and _agree(passport.made_of, space.made_of)):
         same = passport.space == space.name  # then the weights or the preprocessing changed under the name
         told = _differences(passport.made_of, space.made_of) if passport.dim == space.dim else []
+        did, again, unnamed = _SAID[option]
         raise PassportMismatch(
-            f"{folder} was built with {passport.space!r} ({passport.dim} numbers a vector, "
+            f"{folder} {did} {passport.space!r} ({passport.dim} numbers a vector, "
             f"fingerprint {passport.fingerprint[:12]}), not {'this ' * same}{space.name!r} "
             f"({space.dim}, {space.fingerprint[:12]}). {'What differs: ' + '; '.join(told) + '. ' if told else ''}"
-            f"Their vectors cannot be compared: {'' if same else f'open it without {option}, or '}"
-            f"embed everything again with `sightline migrate {option} {space.name}`."
+            f"Their vectors cannot be compared: {'' if same else f'open it {unnamed}, or '}"
+            f"{again} with `sightline migrate {option} {quote(space.name)}`."
         )
 
 
@@ -88,13 +96,14 @@ def refuse_other_answers(
     found = probes.differences(before, now, least=probes.least(passport.made_of, space.made_of))
     if found:
         packages = versions([passport.space])
+        did, again, _ = _SAID[option]
         told = [f"{name} {packages.get(name, 'missing')}, then {then}" for name, then in passport.versions.items()
                 if packages.get(name) != then]  # fmt: skip
         raise PassportMismatch(
-            f"{folder} was built with {passport.space!r}, which no longer gives the same vectors: "
+            f"{folder} {did} {passport.space!r}, which no longer gives the same vectors: "
             f"{'; '.join(found[:_NAMED])}{f'; and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}. "
             f"{'What changed since: ' + '; '.join(told) + '. ' if told else ''}"
-            f"Bring that back, or embed everything again with `sightline migrate {option} {passport.space}`."
+            f"Bring that back, or {again} with `sightline migrate {option} {quote(passport.space)}`."
         )
 
 

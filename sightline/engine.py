@@ -179,7 +179,7 @@ class Sightline:
             return indexer.add(
                 sources, encoder=encoder, texts=texts, store=self._store, ledger=self._ledger, options=options,
                 passport=self._control.issue(self.plain_encoder),
-                text_passport=self._control.texts.issue(texts) if texts else None, progress=progress,
+                text_passport=self._control.texts.first(texts), progress=progress,
             )  # fmt: skip
 
     def migrate(

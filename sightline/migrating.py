@@ -20,7 +20,7 @@ from sightline.lock import patiently
 from sightline.passport import PassportControl
 from sightline.protocols import Encoder, Store
 from sightline.settings import Settings
-from sightline.texts import NONE, OPTION
+from sightline.texts import NONE, OPTION, twice
 from sightline.types import MigrationReport, Modality, Progress, Space
 
 Writing = Callable[[], AbstractContextManager[None]]
@@ -59,6 +59,15 @@ class Target:
     def option(self) -> str:
         return OPTION if self.texts else "--encoder"
 
+    def on_record(self, ledger: indexer.Ledger) -> bool:
+        """Whether it is the one on record already. Raises ConfigError where it is the other one by now."""
+        found, texts = ledger.built_by(), indexer.text_fingerprint(ledger)
+        own, others = (texts, found) if self.texts else (found, texts)
+        fingerprint = self.encoder.space.fingerprint if self.encoder else ""
+        if fingerprint and fingerprint == others:
+            raise twice(self.spec) if self.texts else _is_text_encoder(self.spec)
+        return fingerprint == own
+
     def put(self, ledger: indexer.Ledger) -> None:
         """Make it the encoder on record, in one transaction."""
         if self.texts:
@@ -88,8 +97,12 @@ def target(control: PassportControl, encoder: str | None, text_encoder: str | No
     assert encoder is not None
     made = control.successor(encoder, passport)
     if texts and texts.fingerprint == made.space.fingerprint:
-        raise ConfigError(f"{encoder!r} is the text encoder here: first `sightline migrate {OPTION} {NONE}`")
+        raise _is_text_encoder(encoder)
     return Target(control, encoder, made, False, passport.space)
+
+
+def _is_text_encoder(spec: str) -> ConfigError:
+    return ConfigError(f"{spec!r} is the text encoder here: first `sightline migrate {OPTION} {NONE}`")
 
 
 def halfway(store: Store, ledger: indexer.Ledger) -> Halfway | None:
@@ -140,17 +153,23 @@ def migrate(
         with patiently(writing, lambda _: None):
             if noted := _noted(ledger):
                 raise _unfinished(noted)
+            texts = indexer.text_passport(ledger)
+            if texts is None:
+                raise InputError("there is no text encoder here that could be taken out")
+            _refuse_to_lose(store, texts, to.control.plain_encoder.space.modalities, passport.space)
             to.put(ledger)
             _tidy(store, ledger)
         return MigrationReport(to.before, NONE, 0, 0, 0, (), False, time.perf_counter() - started, {})
     space = to.encoder.space
     if not to.texts:
-        _refuse_to_lose(store, passport, space)
+        worded: frozenset[Modality] = frozenset({"text"} if indexer.text_fingerprint(ledger) else ())
+        left = space.modalities | worded
+        _refuse_to_lose(store, passport, left, space.name)
     again = indexer.Reembedding(
         store=store, ledger=ledger, encoder=to.encoder, limits=settings.limits, batch_size=settings.batch_size,
         regions="none" if to.texts else indexer.planned(ledger).kind, progress=progress,
     )  # fmt: skip
-    patient = _Writing(partial(patiently, writing, again.wait), ledger, to)
+    patient = _Writing(partial(patiently, writing, again.wait), store, ledger, to)
     with patient():
         pass  # on record before the first vector
     while True:
@@ -171,8 +190,7 @@ def migrate(
 
 def _in_use(ledger: indexer.Ledger) -> set[str]:
     """Fingerprints of the spaces that are searched."""
-    texts = indexer.text_passport(ledger)
-    return {ledger.built_by(), *([texts.fingerprint] if texts else [])}
+    return {ledger.built_by(), indexer.text_fingerprint(ledger)} - {""}
 
 
 def _tidy(store: Store, ledger: indexer.Ledger) -> None:
@@ -187,26 +205,29 @@ def _tidy(store: Store, ledger: indexer.Ledger) -> None:
 class _Writing:
     """Keeps other writers out, and sees each time that nobody has given this migration up."""
 
-    def __init__(self, writing: Writing, ledger: indexer.Ledger, target: Target) -> None:
+    def __init__(self, writing: Writing, store: Store, ledger: indexer.Ledger, target: Target) -> None:
         assert target.encoder is not None
-        self._writing, self._ledger, self._target, self._to = writing, ledger, target, target.encoder.space
+        self._writing, self._store, self._ledger = writing, store, ledger
+        self._target, self._to = target, target.encoder.space
         self._begun = False
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._writing():
-            if self._to.fingerprint not in _in_use(self._ledger):
+            if not self._target.on_record(self._ledger):
                 self._be_on_record(_noted(self._ledger))
             yield
 
     def _be_on_record(self, noted: dict[str, Any] | None) -> None:
         """Raises InputError where another migration is on record, EngineError where this one no longer is."""
-        if noted is None or noted["fingerprint"] != self._to.fingerprint:
+        to, target = self._to, self._target
+        if noted is None or (noted["fingerprint"], noted.get("option", "--encoder")) != (to.fingerprint, target.option):
             if self._begun:
                 raise EngineError("another process gave this migration up; nothing of it is left")
             if noted is not None:
                 raise _unfinished(noted)
-            to, target = self._to, self._target
+            if to.fingerprint in self._store.spaces():  # left by a kill, and nobody knows any more what answered so
+                self._store.forget_space(to.fingerprint)
             told = {"to": target.spec, "option": target.option, "dim": to.dim, "fingerprint": to.fingerprint}
             self._ledger.note(_NOTE, json.dumps(told | {"modalities": sorted(to.modalities)}))
         self._begun = True
@@ -222,7 +243,8 @@ def _unfinished(noted: dict[str, Any]) -> InputError:
 def _noted(ledger: indexer.Ledger) -> dict[str, Any] | None:
     """What is on record of a migration that has not ended."""
     told: dict[str, Any] = json.loads(ledger.noted(_NOTE) or "{}")
-    if not told or told["fingerprint"] in _in_use(ledger):  # killed after the change, before it was tidied up
+    found = ledger.built_by() if told.get("option", "--encoder") == "--encoder" else indexer.text_fingerprint(ledger)
+    if not told or told["fingerprint"] == found:  # killed after the change, before it was tidied up
         return None
     return told
 
@@ -232,15 +254,14 @@ def _lacking(store: Store, space: Space) -> int:
     return len(store.unembedded(space))
 
 
-def _refuse_to_lose(store: Store, passport: indexer.Passport, to: Space) -> None:
-    """Raises UnsupportedModality where parts have vectors now and are of a kind that the new encoder does not embed."""
-    for kind in sorted(_KINDS - to.modalities):
-        now = Space(passport.space, passport.dim, passport.fingerprint, frozenset({kind}))
-        nowhere = replace(now, fingerprint="")
-        count = _lacking(store, nowhere) - _lacking(store, now)
+def _refuse_to_lose(store: Store, now: indexer.Passport, left: frozenset[Modality], by: str) -> None:
+    """Raises UnsupportedModality where parts have vectors by `now` and are of a kind that nobody is left to embed."""
+    for kind in sorted(_KINDS - left):
+        space = Space(now.space, now.dim, now.fingerprint, frozenset({kind}))
+        count = _lacking(store, replace(space, fingerprint="")) - _lacking(store, space)
         if count > 0:
             raise UnsupportedModality(
-                f"{to.name!r} embeds no {'pictures' if kind == 'image' else 'texts'}: {count:,} of them would lose "
+                f"{by!r} embeds no {'pictures' if kind == 'image' else 'texts'}: {count:,} of them would lose "
                 f"their vectors and be found no more by what they show. Nothing was changed: take an encoder of both, "
                 f"or index into another collection (--collection)"
             )

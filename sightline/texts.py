@@ -5,12 +5,13 @@ Words are compared with texts by it. Knows passports and encoders; nothing of wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from shlex import quote
 
-from indexer import Ledger, Passport, set_text_passport, text_passport
+from indexer import Ledger, Passport, set_text_passport, text_fingerprint, text_passport
 from sightline import admission
 from sightline.admission import admit, is_of, issued, successor
 from sightline.encoders.edition import under
@@ -43,6 +44,26 @@ class TextsOnly:
         return self.plain.encode_queries(contents, instruction=instruction)
 
 
+class Deferred:
+    """The encoder on record, which is opened and checked when it is first asked: most searches may never need it."""
+
+    def __init__(self, passport: Passport, opened: Callable[[], Encoder]) -> None:
+        self._space = Space(passport.space, passport.dim, passport.fingerprint, frozenset({"text"}), passport.made_of)
+        self._opened = opened
+
+    @property
+    def space(self) -> Space:
+        return self._space
+
+    def encode_documents(self, contents: Sequence[Content]) -> Vectors:
+        """As the encoder does: (n, dim) unit rows. Raises what opening it raises."""
+        return self._opened().encode_documents(contents)
+
+    def encode_queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Vectors:
+        """As the encoder does: (n, dim) unit rows. Raises what opening it raises."""
+        return self._opened().encode_queries(contents, instruction=instruction)
+
+
 @lru_cache(maxsize=16)
 def texts_only(encoder: Encoder) -> Encoder:
     """The encoder for texts alone, the same one every time. Raises ConfigError where it embeds none."""
@@ -64,11 +85,13 @@ class TextControl:
         self._ledger, self._folder, self._store = ledger, folder, store
         self._asked, self._threads = asked, threads
         self._checked: tuple[Passport, Encoder] | None = None
+        self._on_record: tuple[Passport, Encoder] | None = None
 
     @property
     def passport(self) -> Passport | None:
         """What embedded the texts that are here; None where nothing did."""
-        return text_passport(self._ledger)
+        kept = self._recorded()
+        return kept[0] if kept else None
 
     @property
     def name(self) -> str | None:
@@ -78,10 +101,27 @@ class TextControl:
 
     @property
     def encoder(self) -> Encoder | None:
-        """The text encoder; None where there is none. Raises PassportMismatch, ConfigError, MissingExtra."""
-        passport = self.passport  # read once: another process may migrate it at any moment
-        if passport is None:
-            return self._first()
+        """The text encoder; None where there is none. What is on record is opened when it is first asked.
+
+        Raises PassportMismatch, ConfigError, MissingExtra.
+        """
+        kept = self._recorded()
+        return kept[1] if kept else self._first()
+
+    def _recorded(self) -> tuple[Passport, Encoder] | None:
+        """What is on record, read again where another process changed it, and its encoder."""
+        kept, now = self._on_record, text_fingerprint(self._ledger)
+        if not now:
+            return None
+        if kept is None or kept[0].fingerprint != now:
+            passport = text_passport(self._ledger)
+            kept = self._on_record = (
+                (passport, Deferred(passport, partial(self._admitted, passport))) if passport else None
+            )
+        return kept
+
+    def _admitted(self, passport: Passport) -> Encoder:
+        """The encoder on record, opened and checked."""
         spec = self._asked or passport.space
         if spec == NONE:
             raise PassportMismatch(
@@ -112,9 +152,13 @@ class TextControl:
         Raises ConfigError, MissingExtra, and ConfigError for the encoder of everything here.
         """
         found, passport, main = self.other(spec), self.passport, self._ledger.passport()
-        if main and main.fingerprint == found.space.fingerprint:
+        if main and is_of(main, found.space):
             raise twice(spec)
         return successor(found, passport, self._folder) if passport else found
+
+    def first(self, encoder: Encoder | None) -> Passport | None:
+        """The passport to put on record for what an encoder is about to embed; None where one is, or there is none."""
+        return self.issue(encoder) if encoder and self.passport is None else None
 
     def issue(self, encoder: Encoder) -> Passport:
         """The passport of what a text encoder embeds here."""
@@ -122,7 +166,7 @@ class TextControl:
 
     def put(self, passport: Passport | None) -> None:
         """From now on use this one, whichever was asked for; None: none."""
-        self._asked = None
+        self._asked = self._on_record = None
         set_text_passport(self._ledger, passport)
 
     def _first(self) -> Encoder | None:
@@ -135,6 +179,6 @@ class TextControl:
         if main is not None:
             raise PassportMismatch(
                 f"{self._folder} was built without a text encoder: {_UNNAMED}, or embed its texts with "
-                f"`sightline migrate {OPTION} {self._asked}`."
+                f"`sightline migrate {OPTION} {quote(self._asked)}`."
             )
         return self.successor(self._asked)

@@ -14,7 +14,8 @@ from sightline.errors import InputError
 CHANNELS: Mapping[str, tuple[str, ...]] = {"all": (), "vectors": ("clip", "dense"), "words": ("words",)}
 ONE_BY_ONE = ("clip", "dense", "words")  # the channels themselves may be named too, with + between them
 
-DEFAULTS = {"channels": "all", "rerank": "none", "index": ".sightline"}  # what a name left empty stands for, in words
+# what a name left empty stands for, in words
+DEFAULTS = {"channels": "all", "rerank": "none", "text_encoder": "none", "index": ".sightline"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ PUBLIC = {
     "sightline": "AddReport Answer Citation Conversation Hit Item Locator Part Query Results Show Sightline "
     "SightlineError Term Turn image like text",
     "indexer": "IndexOptions Ledger Passport Reembedding RegionPlan add delete plan planned "
-    "set_text_passport text_passport",
+    "set_text_passport text_fingerprint text_passport",
     "retriever": "Account Refined Turn refine search",
     "generator": "answer stream",
 }

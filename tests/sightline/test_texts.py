@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sightline import Show, Sightline, admission, image, like, text
-from sightline.errors import ConfigError, EngineError, InputError, PassportMismatch
+from sightline.errors import ConfigError, EngineError, InputError, PassportMismatch, UnsupportedModality
 from tests.sightline.topics import TopicEncoder
 
 ROWS: list[dict[str, Any]] = [
@@ -94,20 +94,29 @@ def test_an_explanation_tells_its_cosines(index: Path, topics: TopicEncoder) -> 
         assert opened.explain.replay(found.trace).same
 
 
-def test_an_encoder_of_pictures_alone_gets_words_by_it(tmp_path: Path, topics: TopicEncoder, monkeypatch: Any) -> None:
-    starter = admission.opened("starter", None)
+@pytest.fixture
+def seeing(monkeypatch: pytest.MonkeyPatch, topics: TopicEncoder) -> str:
+    """The spec of an encoder of pictures alone."""
+    starter, opened = admission.opened("starter", None), admission.opened
 
     class Seeing:
         space = type(starter.space)("seeing", starter.space.dim, "5" * 64, frozenset({"image"}))
         encode_documents, encode_queries = starter.encode_documents, starter.encode_queries
 
-    seeing, opened_by = Seeing(), admission.opened
-    monkeypatch.setattr(admission, "opened", lambda spec, _: seeing if spec == "seeing" else opened_by(spec, None))
+    made = Seeing()
+    monkeypatch.setattr(admission, "opened", lambda spec, threads: made if spec == "seeing" else opened(spec, threads))
+    return "seeing"
+
+
+def test_an_encoder_of_pictures_alone_gets_words_by_it(tmp_path: Path, topics: TopicEncoder, seeing: str) -> None:
     with Sightline.open(tmp_path / "index", encoder="seeing", text_encoder="topics") as opened:
         opened.add(*_rows(tmp_path))
         assert _dense(opened, "drizzle")[0] == "rain"
         assert opened.search(image=np.full((40, 40, 3), (200, 20, 20), np.uint8), least=0)[0].id == "glass"
         assert opened.search("drizzle", least=0).warnings == ()
+        assert _dense(opened, like("glass") + text("drizzle"))[0] == "rain"
+        red = np.full((40, 40, 3), (200, 20, 20), np.uint8)
+        assert _dense(opened, "drizzle", image=red)[0] == "rain", "what is worded of it goes by the text encoder"
 
 
 # -- on record
@@ -244,3 +253,75 @@ def test_the_encoder_of_everything_changes_beneath_it(index: Path, other: str) -
         assert _dense(opened, "drizzle")[0] == "rain"
         with pytest.raises(ConfigError, match="is the text encoder here"):
             opened.migrate("topics")
+
+
+def test_two_that_go_to_one_encoder_in_both_roles_are_told_apart(
+    tmp_path: Path, topics: TopicEncoder, other: str
+) -> None:
+    with Sightline.open(tmp_path / "index", batch_size=1) as opened, Sightline.open(tmp_path / "index") as beside:
+        opened.add(*_rows(tmp_path))
+        told: list[str] = []
+
+        def meanwhile(_: object) -> None:
+            with pytest.raises(InputError, match="has not ended"):
+                beside.migrate(other)
+            told.append("refused")
+
+        opened.migrate(text_encoder=other, progress=meanwhile)
+        assert told
+        with pytest.raises(ConfigError, match="is the text encoder here"):
+            beside.migrate(other)
+
+
+def test_what_a_kill_left_of_it_is_not_believed(tmp_path: Path, topics: TopicEncoder) -> None:
+    with Sightline.open(tmp_path / "index", text_encoder="topics") as opened:
+        opened.add(*_rows(tmp_path))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(opened._store, "forget_space", lambda _: None)  # killed before it could tidy up
+            opened.migrate(text_encoder="none")
+        topics.backwards = True
+        assert opened.migrate(text_encoder="topics").texts == 3, "embedded again: it may answer otherwise by now"
+        assert _dense(opened, "drizzle")[0] == "rain"
+
+
+def test_texts_that_nothing_else_embeds_are_not_lost(tmp_path: Path, topics: TopicEncoder, seeing: str) -> None:
+    with Sightline.open(tmp_path / "index", encoder=seeing, text_encoder="topics") as opened:
+        opened.add(*_rows(tmp_path))
+        with pytest.raises(UnsupportedModality, match="embeds no texts: 3 of them"):
+            opened.migrate(text_encoder="none")
+    with Sightline.open(tmp_path / "other", text_encoder="topics") as opened:
+        opened.add(*_rows(tmp_path))
+        opened.migrate(seeing)
+        assert _dense(opened, "drizzle")[0] == "rain", "the text encoder has them"
+
+
+def test_it_is_opened_where_it_is_needed_and_not_before(
+    index: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened_by = admission.opened
+
+    def missing(spec: str, threads: int | None) -> Any:
+        if spec == "topics":
+            raise ConfigError("it is not here")
+        return opened_by(spec, threads)
+
+    monkeypatch.setattr(admission, "opened", missing)
+    red = np.full((40, 40, 3), (200, 20, 20), np.uint8)
+    with Sightline.open(index) as opened:
+        assert opened.search(image=red, least=0)[0].id == "glass"
+        assert opened.search("quibbet", target="image", least=0)
+        assert opened.search("quibbet", channels=["words"], least=0)[0].id == "rain"
+        assert opened.add({"id": "shown", "image": str(tmp_path / "red.png")}).added == 1
+        with pytest.raises(ConfigError, match="it is not here"):
+            opened.search("drizzle")
+
+
+def test_pictures_do_not_drown_among_texts(tmp_path: Path, topics: TopicEncoder) -> None:
+    """Texts count three times as much; an item that has none is not behind for that."""
+    with Sightline.open(tmp_path / "index", text_encoder="topics") as opened:
+        for number in range(30):
+            Image.new("RGB", (60, 60), (8 * number, 90, 20)).save(tmp_path / f"{number}.png")
+        pictures = [{"id": f"picture-{number}", "image": str(tmp_path / f"{number}.png")} for number in range(30)]
+        opened.add(*pictures, *({"id": f"text-{number}", "text": "tome" + " leaf" * number} for number in range(30)))
+        found = opened.search("green", least=0, as_typed=True)
+        assert sum(hit.id.startswith("picture") for hit in found) >= 4

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from indexer.ledger import Ledger
 from indexer.migration import Reembedding
-from indexer.passports import Passport, set_text_passport, text_fingerprint, text_passport
+from indexer.passports import Passport
 from indexer.pipeline import add, delete
 from indexer.records import IndexOptions
 from indexer.regioning import RegionPlan, plan, planned
 
-__all__ = [
-    "IndexOptions", "Ledger", "Passport", "Reembedding", "RegionPlan", "add", "delete", "plan", "planned",
-    "set_text_passport", "text_fingerprint", "text_passport",
-]  # fmt: skip
+__all__ = ["IndexOptions", "Ledger", "Passport", "Reembedding", "RegionPlan", "add", "delete", "plan", "planned"]

@@ -5,6 +5,7 @@ Does not know how anything is read, embedded or stored. A row here means: the st
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -26,6 +27,7 @@ from sightline.types import Skipped
 from sightline.vacuum import slack, vacuum
 
 FILE = "ledger.db"
+_TEXTS, _TEXTS_BY = "text_encoder", "text_encoder_fingerprint"  # names of notes
 BUSY_WAIT_S = 30.0  # another's transaction is done within this; past it the caller is told
 
 
@@ -103,6 +105,20 @@ class Ledger:
         return next(
             (str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = 'passport.fingerprint'")), ""
         )
+
+    def text_passport(self) -> Passport | None:
+        """Which encoder embedded the texts once more, for what is asked in words; None where none did."""
+        told = self.noted(_TEXTS)
+        return Passport.from_json(json.loads(told)) if told else None
+
+    def texts_by(self) -> str:
+        """The fingerprint in `text_passport`, "" while there is none: cheap to ask."""
+        return self.noted(_TEXTS_BY)
+
+    def set_text_passport(self, passport: Passport | None) -> None:
+        """Put it on record, in place of the one there was; None: there is none from now on."""
+        told = json.dumps(passport.to_json()) if passport else ""
+        self.notes({_TEXTS: told, _TEXTS_BY: passport.fingerprint if passport else ""})
 
     def migrate(self, passport: Passport) -> None:
         """Put a passport in place of the one there was, in one transaction; the adapter, made for the old one, goes."""

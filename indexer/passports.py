@@ -1,4 +1,4 @@
-"""What built a collection, as it is kept and carried elsewhere: its encoder's passport, and that of a text encoder.
+"""What built a collection, as it is kept and carried elsewhere.
 
 Knows names, numbers and bytes; opens no encoder and decides nothing.
 """
@@ -9,14 +9,9 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sightline.types import Space
-
-if TYPE_CHECKING:
-    from indexer.ledger import Ledger
-
-_TEXTS, _TEXTS_BY = "text_encoder", "text_encoder_fingerprint"  # noted in the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +45,10 @@ class Passport:
             "probes": base64.b64encode(self.probes).decode(),
         }  # fmt: skip
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        return cls(**{**told, "probes": base64.b64decode(told["probes"])})
+
     def rows(self) -> list[tuple[str, str | bytes]]:
         """The rows of the ledger's `meta` that hold it, its adapter apart."""
         plain = [(f"passport.{key}", str(getattr(self, key))) for key in ("space", "dim", "fingerprint", "store")]
@@ -65,23 +64,3 @@ class Passport:
         made_of, versions = (json.loads(kept.get(f"passport.{key}", "{}")) for key in ("made_of", "versions"))
         probes = bytes(kept.get("passport.probes", b""))
         return cls(space, int(dim), fingerprint, store, kept.get("passport.adapter", ""), made_of, versions, probes)
-
-
-def text_fingerprint(ledger: Ledger) -> str:
-    """The fingerprint in `text_passport`, "" where there is none: cheap to ask."""
-    return ledger.noted(_TEXTS_BY)
-
-
-def text_passport(ledger: Ledger) -> Passport | None:
-    """Which encoder embedded the texts once more, for what is asked in words; None where none did."""
-    told = ledger.noted(_TEXTS)
-    if not told:
-        return None
-    kept = json.loads(told)
-    return Passport(**{**kept, "probes": base64.b64decode(kept["probes"])})
-
-
-def set_text_passport(ledger: Ledger, passport: Passport | None) -> None:
-    """Put it on record, in place of the one there was; None: there is none from now on."""
-    told = json.dumps(passport.to_json()) if passport else ""
-    ledger.notes({_TEXTS: told, _TEXTS_BY: passport.fingerprint if passport else ""})

@@ -18,7 +18,7 @@ from indexer.ahead import ahead
 from indexer.embedding import Embedding
 from indexer.items import Prepared, content_digest, prepare, stamp
 from indexer.ledger import Claim, Ledger, Outcome
-from indexer.passports import Passport, set_text_passport, text_passport
+from indexer.passports import Passport
 from indexer.proposals import SAMPLE, proposed
 from indexer.readers import open_sources, vanished
 from indexer.records import IndexOptions, Lost, Record, Source
@@ -99,8 +99,8 @@ class _Adding:
         present = self._scan(sources)
         if passport is not None:
             self.ledger.set_passport(passport)
-        if texts is not None and text_passport(self.ledger) is None:
-            set_text_passport(self.ledger, texts)
+        if texts is not None and self.ledger.text_passport() is None:
+            self.ledger.set_text_passport(texts)
         if self.store.stats().items < self.ledger.count():  # the store was emptied or restored behind our back
             self.ledger.doubt()
         self._regions()

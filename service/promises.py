@@ -66,11 +66,11 @@ class PassportCheck:
     """The encoder: its name, weights, settings and adapter against those on record, and its answers to the probes."""
 
     def run(self, index: Sightline, seed: int, tell: Tell) -> PassportReport | Undone:
-        from indexer import Ledger, text_passport
+        from indexer import Ledger
         from sightline import probes
 
         with closing(Ledger(index.folder)) as ledger:
-            passport, texts = ledger.passport(), text_passport(ledger)
+            passport, texts = ledger.passport(), ledger.text_passport()
         if passport is None:
             return PassportReport(None)
         built_by = passport.space + (f" and {texts.space}" if texts else "")

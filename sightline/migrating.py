@@ -61,7 +61,7 @@ class Target:
 
     def on_record(self, ledger: indexer.Ledger) -> bool:
         """Whether it is the one on record already. Raises ConfigError where it is the other one by now."""
-        found, texts = ledger.built_by(), indexer.text_fingerprint(ledger)
+        found, texts = ledger.built_by(), ledger.texts_by()
         own, others = (texts, found) if self.texts else (found, texts)
         fingerprint = self.encoder.space.fingerprint if self.encoder else ""
         if fingerprint and fingerprint == others:
@@ -107,7 +107,7 @@ def _is_text_encoder(spec: str) -> ConfigError:
 
 def halfway(store: Store, ledger: indexer.Ledger) -> Halfway | None:
     """How far a migration is that has not ended; None where there is none. Looks at every part where there is one."""
-    noted, passport, texts = _noted(ledger), ledger.passport(), indexer.text_passport(ledger)
+    noted, passport, texts = _noted(ledger), ledger.passport(), ledger.text_passport()
     if passport is None or not (noted or set(store.spaces()) - _in_use(ledger)):
         return None
     now = Space(passport.space, passport.dim, passport.fingerprint, _KINDS)
@@ -153,7 +153,7 @@ def migrate(
         with patiently(writing, lambda _: None):
             if noted := _noted(ledger):
                 raise _unfinished(noted)
-            texts = indexer.text_passport(ledger)
+            texts = ledger.text_passport()
             if texts is None:
                 raise InputError("there is no text encoder here that could be taken out")
             _refuse_to_lose(store, texts, to.control.plain_encoder.space.modalities, passport.space)
@@ -162,7 +162,7 @@ def migrate(
         return MigrationReport(to.before, NONE, 0, 0, 0, (), False, time.perf_counter() - started, {})
     space = to.encoder.space
     if not to.texts:
-        worded: frozenset[Modality] = frozenset({"text"} if indexer.text_fingerprint(ledger) else ())
+        worded: frozenset[Modality] = frozenset({"text"} if ledger.texts_by() else ())
         left = space.modalities | worded
         _refuse_to_lose(store, passport, left, space.name)
     again = indexer.Reembedding(
@@ -190,7 +190,7 @@ def migrate(
 
 def _in_use(ledger: indexer.Ledger) -> set[str]:
     """Fingerprints of the spaces that are searched."""
-    return {ledger.built_by(), indexer.text_fingerprint(ledger)} - {""}
+    return {ledger.built_by(), ledger.texts_by()} - {""}
 
 
 def _tidy(store: Store, ledger: indexer.Ledger) -> None:
@@ -243,7 +243,7 @@ def _unfinished(noted: dict[str, Any]) -> InputError:
 def _noted(ledger: indexer.Ledger) -> dict[str, Any] | None:
     """What is on record of a migration that has not ended."""
     told: dict[str, Any] = json.loads(ledger.noted(_NOTE) or "{}")
-    found = ledger.built_by() if told.get("option", "--encoder") == "--encoder" else indexer.text_fingerprint(ledger)
+    found = ledger.built_by() if told.get("option", "--encoder") == "--encoder" else ledger.texts_by()
     if not told or told["fingerprint"] == found:  # killed after the change, before it was tidied up
         return None
     return told

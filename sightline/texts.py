@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from shlex import quote
 
-from indexer import Ledger, Passport, set_text_passport, text_fingerprint, text_passport
+from indexer import Ledger, Passport
 from sightline import admission
 from sightline.admission import admit, is_of, issued, successor
 from sightline.encoders.edition import under
@@ -110,11 +110,11 @@ class TextControl:
 
     def _recorded(self) -> tuple[Passport, Encoder] | None:
         """What is on record, read again where another process changed it, and its encoder."""
-        kept, now = self._on_record, text_fingerprint(self._ledger)
+        kept, now = self._on_record, self._ledger.texts_by()
         if not now:
             return None
         if kept is None or kept[0].fingerprint != now:
-            passport = text_passport(self._ledger)
+            passport = self._ledger.text_passport()
             kept = self._on_record = (
                 (passport, Deferred(passport, partial(self._admitted, passport))) if passport else None
             )
@@ -167,7 +167,7 @@ class TextControl:
     def put(self, passport: Passport | None) -> None:
         """From now on use this one, whichever was asked for; None: none."""
         self._asked = self._on_record = None
-        set_text_passport(self._ledger, passport)
+        self._ledger.set_text_passport(passport)
 
     def _first(self) -> Encoder | None:
         """The one asked for, where nothing is here yet that lacks its vectors."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from indexer import Ledger, Passport, RegionPlan, planned, text_passport
+from indexer import Ledger, Passport, RegionPlan, planned
 from indexer.carrying import LedgerMoment
 from sightline.protocols import Moment, Store
 
@@ -40,7 +40,7 @@ def held(ledger: Ledger, store: Store, store_spec: str, writing: Writing) -> Ite
     with contextlib.nullcontext() if store_spec == "faiss" else writing():
         while True:
             with ledger.moment() as seen, store.moment() as moment:
-                passport, texts, adapter = ledger.passport(), text_passport(ledger), ledger.adapter()
+                passport, texts, adapter = ledger.passport(), ledger.text_passport(), ledger.adapter()
                 regions = planned(ledger)
                 if seen.is_latest:
                     yield Held(seen, moment, passport, texts, adapter, regions)

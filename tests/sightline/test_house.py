@@ -19,8 +19,7 @@ HEAVY = "torch faiss onnxruntime qdrant_client qdrant_edge open_clip sentence_tr
 PUBLIC = {
     "sightline": "AddReport Answer Citation Conversation Hit Item Locator Part Query Results Show Sightline "
     "SightlineError Term Turn image like text",
-    "indexer": "IndexOptions Ledger Passport Reembedding RegionPlan add delete plan planned "
-    "set_text_passport text_fingerprint text_passport",
+    "indexer": "IndexOptions Ledger Passport Reembedding RegionPlan add delete plan planned",
     "retriever": "Account Refined Turn refine search",
     "generator": "answer stream",
 }

@@ -6,18 +6,22 @@ is the indexer's.
 
 from __future__ import annotations
 
+import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 import indexer
 from sightline.errors import ConfigError, EngineError, InputError, UnsupportedModality
 from sightline.lock import patiently
 from sightline.passport import PassportControl
+from sightline.probes import differences
 from sightline.protocols import Encoder, Store
 from sightline.settings import Settings
 from sightline.texts import NONE, OPTION, twice
@@ -59,6 +63,12 @@ class Target:
     def option(self) -> str:
         return OPTION if self.texts else "--encoder"
 
+    @property
+    def passport(self) -> indexer.Passport:
+        """What goes on record with the change."""
+        assert self.encoder is not None
+        return self.control.texts.issue(self.encoder) if self.texts else self.control.issue(self.encoder)
+
     def on_record(self, ledger: indexer.Ledger) -> bool:
         """Whether it is the one on record already. Raises ConfigError where it is the other one by now."""
         found, texts = ledger.built_by(), ledger.texts_by()
@@ -71,10 +81,9 @@ class Target:
     def put(self, ledger: indexer.Ledger) -> None:
         """Make it the encoder on record, in one transaction."""
         if self.texts:
-            self.control.texts.put(self.control.texts.issue(self.encoder) if self.encoder else None)
+            self.control.texts.put(self.passport if self.encoder else None)
             return
-        assert self.encoder is not None
-        issued = self.control.issue(self.encoder)
+        issued = self.passport
         self.control.follow()  # before the passport says another: threads of this process ask meanwhile
         if ledger.built_by() != issued.fingerprint:
             ledger.migrate(issued)
@@ -209,6 +218,7 @@ class _Writing:
         assert target.encoder is not None
         self._writing, self._store, self._ledger = writing, store, ledger
         self._target, self._to = target, target.encoder.space
+        self._answers = target.passport.probes
         self._begun = False
 
     @contextmanager
@@ -221,21 +231,36 @@ class _Writing:
     def _be_on_record(self, noted: dict[str, Any] | None) -> None:
         """Raises InputError where another migration is on record, EngineError where this one no longer is."""
         to, target = self._to, self._target
-        if noted is None or (noted["fingerprint"], noted.get("option", "--encoder")) != (to.fingerprint, target.option):
-            if self._begun:
-                raise EngineError("another process gave this migration up; nothing of it is left")
-            if noted is not None:
-                raise _unfinished(noted)
-            if to.fingerprint in self._store.spaces():  # left by a kill, and nobody knows any more what answered so
+        own = noted is not None and _role(noted) == (to.fingerprint, target.option)
+        if not own and self._begun:
+            raise EngineError("another process gave this migration up; nothing of it is left")
+        if not own and noted is not None:
+            raise _unfinished(noted)
+        if not self._begun and not (noted and self._answers_as(noted)):
+            if to.fingerprint in self._store.spaces():  # left by a kill, or answered otherwise then
                 self._store.forget_space(to.fingerprint)
             told = {"to": target.spec, "option": target.option, "dim": to.dim, "fingerprint": to.fingerprint}
-            self._ledger.note(_NOTE, json.dumps(told | {"modalities": sorted(to.modalities)}))
+            probes = base64.b64encode(self._answers).decode()
+            self._ledger.note(_NOTE, json.dumps(told | {"modalities": sorted(to.modalities), "probes": probes}))
         self._begun = True
+
+    def _answers_as(self, noted: Mapping[str, Any]) -> bool:
+        """Whether the encoder answers as when its first vectors were written; an older note does not say."""
+        then, now = (
+            np.frombuffer(one, "<f4").reshape(-1, self._to.dim)
+            for one in (base64.b64decode(noted.get("probes", "")), self._answers)
+        )
+        return not differences(then, now)
+
+
+def _role(noted: Mapping[str, Any]) -> tuple[str, str]:
+    """Of which encoder a migration that has not ended writes vectors, and what it is to be."""
+    return noted["fingerprint"], noted.get("option", "--encoder")
 
 
 def _unfinished(noted: dict[str, Any]) -> InputError:
     return InputError(
-        f"a migration to {noted['to']} has not ended: `sightline migrate {noted.get('option', '--encoder')} "
+        f"a migration to {noted['to']} has not ended: `sightline migrate {_role(noted)[1]} "
         f"{noted['to']}` goes on with it, `sightline migrate --cancel` gives it up"
     )
 
@@ -243,8 +268,8 @@ def _unfinished(noted: dict[str, Any]) -> InputError:
 def _noted(ledger: indexer.Ledger) -> dict[str, Any] | None:
     """What is on record of a migration that has not ended."""
     told: dict[str, Any] = json.loads(ledger.noted(_NOTE) or "{}")
-    found = ledger.built_by() if told.get("option", "--encoder") == "--encoder" else ledger.texts_by()
-    if not told or told["fingerprint"] == found:  # killed after the change, before it was tidied up
+    used = ((ledger.built_by(), "--encoder"), (ledger.texts_by(), OPTION))
+    if not told or _role(told) in used:  # killed after the change, before it was tidied up
         return None
     return told
 

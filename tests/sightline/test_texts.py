@@ -11,6 +11,7 @@ from PIL import Image
 
 from sightline import Show, Sightline, admission, image, like, text
 from sightline.errors import ConfigError, EngineError, InputError, PassportMismatch, UnsupportedModality
+from sightline.types import Progress
 from tests.sightline.topics import TopicEncoder
 
 ROWS: list[dict[str, Any]] = [
@@ -325,3 +326,23 @@ def test_pictures_do_not_drown_among_texts(tmp_path: Path, topics: TopicEncoder)
         opened.add(*pictures, *({"id": f"text-{number}", "text": "tome" + " leaf" * number} for number in range(30)))
         found = opened.search("green", least=0, as_typed=True)
         assert sum(hit.id.startswith("picture") for hit in found) >= 4
+
+
+def test_half_embedded_by_one_that_answers_otherwise_by_now_it_begins_anew(
+    tmp_path: Path, topics: TopicEncoder
+) -> None:
+    with Sightline.open(tmp_path / "index", batch_size=1) as opened:
+        opened.add(*_rows(tmp_path))
+
+        def stopping(progress: Progress) -> None:
+            if progress.done == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            opened.migrate(text_encoder="topics", progress=stopping)
+        assert opened.info()["migration"]["done"] == 2
+        topics.backwards = True
+        admission.probed.cache_clear()
+        assert opened.migrate(text_encoder="topics").texts == 3
+        assert _dense(opened, "drizzle")[0] == "rain"
+    admission.probed.cache_clear()

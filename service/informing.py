@@ -147,7 +147,7 @@ def show_info(out: Console, info: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     rows = {
         "items": f"{info['items']:,}",
-        "parts": f"{info['parts']:,} ({info['vectors']:,} {'with ' * (info['regions']['kind'] == 'none')}vectors)",
+        "parts": f"{info['parts']:,} ({info['vectors']:,} {'with ' * _one_each(info)}vectors)",
         "collection": f"{info['collection']}  (of: {', '.join(info['collections'])})",
         "encoder": f"{info['encoder']}" + (f", {info['dim']} numbers a vector" if info["dim"] else ""),
         **({"text encoder": f"{info['text_encoder']} ({info['text_licence']})"} if info["text_encoder"] else {}),
@@ -190,6 +190,11 @@ def _memory(info: Mapping[str, Any]) -> str:
     if info["bytes_mapped"] and info["bytes_mapped"] == info["bytes_memory"]:
         mapped = ", all mapped from disk: given back when memory is short"
     return bytes_of(info["bytes_memory"]) + mapped + _each(info["bytes_memory"], info["vectors"])
+
+
+def _one_each(info: Mapping[str, Any]) -> bool:
+    """Whether a part has one vector at most."""
+    return info["regions"]["kind"] == "none" and not info["text_encoder"]
 
 
 def _recall(one: Mapping[str, Any], info: Mapping[str, Any]) -> str:

@@ -24,9 +24,9 @@ from sightline.versions import versions
 ENCODERS = 8  # kept open in a process, the last used: each takes tens of megabytes and more
 _NAMED = 4  # differences told in one message
 _SAID = {  # by the option that names such an encoder: what it did, what is to be done, how it is not named
-    "--encoder": ("was built with", "embed everything again", "without --encoder"),
+    "--encoder": ("was built with", "embed everything again", "open it without --encoder"),
     "--text-encoder": (
-        "has the text encoder", "embed its texts again", "with none named (--text-encoder, SIGHTLINE_TEXT_ENCODER)"
+        "has the text encoder", "embed its texts again", "leave --text-encoder out and unset SIGHTLINE_TEXT_ENCODER"
     ),
 }  # fmt: skip
 _NO_DIFFERENCE = frozenset({EDITION_OF, DEVICE})  # in `made_of`, but not what the vectors are made by
@@ -83,7 +83,7 @@ def refuse_other_encoder(passport: Passport | None, space: Space, folder: Path, 
             f"{folder} {did} {passport.space!r} ({passport.dim} numbers a vector, "
             f"fingerprint {passport.fingerprint[:12]}), not {'this ' * same}{space.name!r} "
             f"({space.dim}, {space.fingerprint[:12]}). {'What differs: ' + '; '.join(told) + '. ' if told else ''}"
-            f"Their vectors cannot be compared: {'' if same else f'open it {unnamed}, or '}"
+            f"Their vectors cannot be compared: {'' if same else f'{unnamed}, or '}"
             f"{again} with `sightline migrate {option} {quote(space.name)}`."
         )
 

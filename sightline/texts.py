@@ -15,13 +15,13 @@ from indexer import Ledger, Passport
 from sightline import admission
 from sightline.admission import admit, is_of, issued, successor
 from sightline.encoders.edition import under
-from sightline.errors import ConfigError, PassportMismatch
+from sightline.errors import ConfigError, MissingExtra, PassportMismatch
 from sightline.protocols import Encoder
 from sightline.types import Content, Space, Vectors
 
 NONE = "none"  # as a spec: no text encoder
 OPTION = "--text-encoder"
-_UNNAMED = f"open it with none named ({OPTION}, SIGHTLINE_TEXT_ENCODER)"
+_UNNAMED = f"leave {OPTION} out and unset SIGHTLINE_TEXT_ENCODER"
 
 
 class TextsOnly:
@@ -128,7 +128,15 @@ class TextControl:
                 f"{self._folder} has the text encoder {passport.space!r}: {_UNNAMED}, or take it out with "
                 f"`sightline migrate {OPTION} {NONE}`."
             )
-        found = self.other(spec)
+        try:
+            found = self.other(spec)
+        except MissingExtra:
+            raise
+        except ConfigError as exc:
+            raise ConfigError(
+                f"the text encoder of {self._folder} cannot be opened: {exc}. Go to one that is there with "
+                f"`sightline migrate {OPTION} SPEC`, or to none with `sightline migrate {OPTION} {NONE}`"
+            ) from exc
         if self._checked != (passport, found):
             admit(passport, found, self._folder, OPTION)
             self._checked = (passport, found)
@@ -158,7 +166,10 @@ class TextControl:
 
     def first(self, encoder: Encoder | None) -> Passport | None:
         """The passport to put on record for what an encoder is about to embed; None where one is, or there is none."""
-        return self.issue(encoder) if encoder and self.passport is None else None
+        kept = self._recorded()
+        if kept and self._asked and self._asked != kept[0].space:
+            self._admitted(kept[0])  # another one is refused whether or not there is a text to embed
+        return self.issue(encoder) if encoder and kept is None else None
 
     def issue(self, encoder: Encoder) -> Passport:
         """The passport of what a text encoder embeds here."""

@@ -48,26 +48,26 @@ soak: $(VENV)/.test   ## kill writers for minutes and look at what is left (KILL
 clean:            ## remove what make made
 	rm -rf $(VENV) .sightline-demo
 
-$(VENV)/bin/python:
+$(BIN)/pip:   # not python: that is there, without pip, when a first run was broken off
 	@$(or $(PYTHON),false) -c '$(NEW)' || { echo "Sightline needs Python 3.11 or newer with venv (Debian: apt install python3-venv). Set PYTHON=… to one."; exit 2; }
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.base: $(INPUTS) | $(VENV)/bin/python
+$(VENV)/.base: $(INPUTS) | $(BIN)/pip
 	@echo "Installing Sightline into $(VENV) (once; no torch) …"
 	@$(PIP) install --quiet -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.test: $(INPUTS) | $(VENV)/bin/python
+$(VENV)/.test: $(INPUTS) | $(BIN)/pip
 	@echo "Installing Sightline and its test tools into $(VENV) (once; no torch) …"
 	@$(PIP) install --quiet -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/.base
 
-$(VENV)/.training: $(INPUTS) | $(VENV)/bin/python
+$(VENV)/.training: $(INPUTS) | $(BIN)/pip
 	@echo "Installing what training needs into $(VENV) (once) …"
 	@$(PIP) install --quiet -c constraints.txt -e '.[training]'
 	@touch $@ $(VENV)/.base
 
-$(VENV)/.check: $(INPUTS) | $(VENV)/bin/python
+$(VENV)/.check: $(INPUTS) | $(BIN)/pip
 	@echo "Installing Sightline with every extra into $(VENV) (once) …"
 	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.base $(VENV)/.test $(VENV)/.training

@@ -28,6 +28,7 @@ class ChannelReason:
     lent: float = 0.0  # weight taken over from the channel that has nothing to see of this item
     added: float = 0.0  # to the fused score: (weight + lent) * strength / (60 + place)
     box: Box | None = None  # the region of the part that is nearest; None: all of it
+    encoder: str | None = None  # whose cosine that is; None for words and names
 
 
 @dataclass(frozen=True, slots=True)

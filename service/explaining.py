@@ -27,7 +27,7 @@ from service.options import (
     open_index,
     print_json,
 )
-from service.tables import bar, channel, console, plain
+from service.tables import bar, channel, console, hanging, plain
 from sightline.errors import InputError
 from sightline.written import edges
 
@@ -179,6 +179,10 @@ def show_explanation(out: Console, found: Explanation) -> None:
     for warning in found.warnings:
         out.print(Text(f"! {plain(warning)}", style="yellow"))
     out.print(_channels(found))
+    encoders = {one.channel: one.encoder for one in found.channels if one.encoder}
+    if len({*encoders.values()}) > 1:  # their cosines are not of one scale
+        told = "; ".join(f"{channel(name)} by {plain(by)}" for name, by in encoders.items())
+        hanging(out, Text(f"cosines: {told}", style="dim"))
     for one in found.channels:
         if one.box:
             told = f"{channel(one.channel)}: found by the region {plain(one.part)}{edges(one.box)}"

@@ -92,6 +92,7 @@ def _cancel(opened: Sightline, *, as_json: bool) -> None:
 def _migrate(opened: Sightline, *, as_json: bool, encoder: str | None, text_encoder: str | None) -> None:
     from service import progress
 
+    before = opened.calibrations.current()
     try:
         with progress.shown(console(stderr=True), doing="embedding") as show:
             report = opened.migrate(encoder, text_encoder=text_encoder, progress=show)
@@ -118,6 +119,10 @@ def _migrate(opened: Sightline, *, as_json: bool, encoder: str | None, text_enco
             told = "The adapter was taken out: it belongs to the old encoder. Fit a new one with: "
             told += command("adapt --pairs FILE")
             hanging(out, Text(told, style="yellow"))
+        now = opened.calibrations.current()
+        if before and before.told.get("set") and not (now and now.told.get("set")):
+            told = "The bars that were set are gone with what a match was by the old encoder. Set them again with: "
+            hanging(out, Text(told + command("tune"), style="yellow"))
         for one in report.lost[:LOST_SHOWN]:
             hanging(out, Text(f"left without a vector: {plain(one.source)}: {plain(one.reason)}", style="yellow"))
         if len(report.lost) > LOST_SHOWN:

@@ -42,7 +42,8 @@ EncoderSpec = Annotated[
     str | None, typer.Option("--encoder", metavar="SPEC", help="encoder; `sightline models` lists some")
 ]
 TextEncoderSpec = Annotated[
-    str | None, typer.Option("--text-encoder", metavar="SPEC", help="one more encoder, of texts alone, for words")
+    str | None,
+    typer.Option("--text-encoder", metavar="SPEC", help="one more encoder, of texts alone; none: without"),
 ]
 StoreSpec = Annotated[str | None, typer.Option("--store", metavar="SPEC", help="faiss, qdrant or qdrant:URL")]
 MllmSpec = Annotated[

@@ -216,10 +216,11 @@ def _twice(out: Console, twice: Sequence[Skipped]) -> None:
 
 
 def _too_long(out: Console, lengths: Lengths) -> None:
+    by = plain(lengths.by or "the encoder")
     once = f", which reads about {lengths.read} words at once" if lengths.read else ""
     for told, texts in (("Not read to the end", lengths.cut), ("Read in pieces, as their mean,", lengths.pieces)):
         if texts:
-            hanging(out, Text(f"{told} by the encoder{once}: {_texts(len(texts))}", style="bold"))
+            hanging(out, Text(f"{told} by {by}{once}: {_texts(len(texts))}", style="bold"))
             for one in texts[:LONGEST]:
                 record(out, plain(one.part_id), f"{one.words} words")
             _more(out, len(texts), LONGEST)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from sightline.certificate import Certificate
 from sightline.passport import PassportControl
-from sightline.protocols import Encoder, Store
+from sightline.protocols import Store
 from sightline.types import Modality, Space, Vectors
 
 PHRASES = (
@@ -29,7 +29,7 @@ def spoken(control: PassportControl, space: Space) -> Vectors | None:
 
     Raises what opening the encoder raises.
     """
-    encoder = next((one for one in _reading(control) if one.space.fingerprint == space.fingerprint), None)
+    encoder = next((one for one in control.readers if one.space.fingerprint == space.fingerprint), None)
     return encoder.encode_queries([(phrase,) for phrase in PHRASES]) if encoder else None
 
 
@@ -38,15 +38,9 @@ def verified(control: PassportControl, store: Store, titles: Sequence[str]) -> l
 
     Queries are kept for later builds, which an adapter may not live to see: they go to the encoders without it.
     """
-    asked = {one: one.encode_queries([(title,) for title in titles]) for one in _reading(control)} if titles else {}
+    asked = {one: one.encode_queries([(title,) for title in titles]) for one in control.readers} if titles else {}
     spaces = [one.space for one in (control.plain_encoder, control.texts.encoder) if one]
     probes: dict[str, Mapping[Modality, Vectors]] = {
         one.space.fingerprint: {"text": rows} for one, rows in asked.items()
     }
     return [one for space in spaces for one in store.verify(space, probes.get(space.fingerprint))]
-
-
-def _reading(control: PassportControl) -> list[Encoder]:
-    """The encoders that take words."""
-    every = (control.plain_encoder, control.texts.encoder)
-    return [one for one in every if one and "text" in one.space.modalities]

@@ -366,7 +366,8 @@ class Sightline:
         return None
 
     def _similarity(self, left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:
-        a, b = (self.plain_encoder.encode_queries([(text,) for text in texts]) for texts in (left, right))
+        reader = self._control.readers[-1]
+        a, b = (reader.encode_queries([(text,) for text in texts]) for texts in (left, right))
         return a @ b.T  # (n, dim) @ (dim, m) -> (n, m)
 
     # -- from what a caller says to what a stage takes
@@ -377,7 +378,7 @@ class Sightline:
             "search": lambda query, count: self.search(query, k=count, least=0),
             "chat": self._chat,
             "picture": self._pixels,
-            "similarity": self._similarity,
+            "similarity": self._similarity if self._control.readers else None,
             "image": None if image is None else decoding.pixels_of(image, self.settings.limits),
             "where": self._filter(where),
             "k": k,

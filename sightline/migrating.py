@@ -23,8 +23,9 @@ from sightline.lock import patiently
 from sightline.passport import PassportControl
 from sightline.probes import differences
 from sightline.protocols import Encoder, Store
+from sightline.roles import Role
 from sightline.settings import Settings
-from sightline.texts import NONE, OPTION, twice
+from sightline.texts import NONE, OPTION
 from sightline.types import MigrationReport, Modality, Progress, Space
 
 Writing = Callable[[], AbstractContextManager[None]]
@@ -54,64 +55,45 @@ class Target:
     """Where a migration goes: to an encoder of everything, or to one of texts alone; None: to no such one."""
 
     control: PassportControl
+    role: Role  # the control's own, or that of its texts
     spec: str
     encoder: Encoder | None
-    texts: bool
     before: str  # the spec on record
 
     @property
-    def option(self) -> str:
-        return OPTION if self.texts else "--encoder"
+    def texts(self) -> bool:
+        return self.role is not self.control
 
     @property
     def passport(self) -> indexer.Passport:
         """What goes on record with the change."""
         assert self.encoder is not None
-        return self.control.texts.issue(self.encoder) if self.texts else self.control.issue(self.encoder)
+        return self.role.issue(self.encoder)
 
-    def on_record(self, ledger: indexer.Ledger) -> bool:
-        """Whether it is the one on record already. Raises ConfigError where it is the other one by now."""
-        found, texts = ledger.built_by(), ledger.texts_by()
-        own, others = (texts, found) if self.texts else (found, texts)
-        fingerprint = self.encoder.space.fingerprint if self.encoder else ""
-        if fingerprint and fingerprint == others:
-            raise twice(self.spec) if self.texts else _is_text_encoder(self.spec)
-        return fingerprint == own
-
-    def put(self, ledger: indexer.Ledger) -> None:
-        """Make it the encoder on record, in one transaction."""
-        if self.texts:
-            self.control.texts.put(self.passport if self.encoder else None)
-            return
-        issued = self.passport
-        self.control.follow()  # before the passport says another: threads of this process ask meanwhile
-        if ledger.built_by() != issued.fingerprint:
-            ledger.migrate(issued)
+    def on_record(self) -> bool:
+        """Whether it is the one on record already. Raises ConfigError where it has the other role by now."""
+        assert self.encoder is not None
+        fingerprint = self.encoder.space.fingerprint
+        if fingerprint == self.role.beside.fingerprint:
+            raise ConfigError(self.role.taken(self.spec))
+        return fingerprint == self.role.fingerprint
 
 
 def target(control: PassportControl, encoder: str | None, text_encoder: str | None) -> Target:
     """Where the spec of one of the two leads from what is on record.
 
-    Raises InputError unless just one is named and something is indexed, ConfigError for an encoder that is not there or
-    is the other one already.
+    Raises InputError unless just one is named and something is indexed, ConfigError for an encoder that is not there.
     """
-    passport, texts = control.passport, control.texts.passport
     if (encoder is None) == (text_encoder is None):
         raise InputError("name the encoder to migrate to, or the text encoder: one of the two")
-    if passport is None:
+    if control.passport is None:
         raise InputError("nothing was indexed in this collection yet: there is nothing to migrate")
-    if text_encoder is not None:
-        found = None if text_encoder == NONE else control.texts.successor(text_encoder)
-        return Target(control, text_encoder, found, True, texts.space if texts else NONE)
-    assert encoder is not None
-    made = control.successor(encoder, passport)
-    if texts and texts.fingerprint == made.space.fingerprint:
-        raise _is_text_encoder(encoder)
-    return Target(control, encoder, made, False, passport.space)
-
-
-def _is_text_encoder(spec: str) -> ConfigError:
-    return ConfigError(f"{spec!r} is the text encoder here: first `sightline migrate {OPTION} {NONE}`")
+    role: Role = control if text_encoder is None else control.texts
+    spec, here = encoder or text_encoder or "", role.passport
+    before = here.space if here else NONE
+    if role is control.texts and spec == NONE:
+        return Target(control, role, spec, None, before)
+    return Target(control, role, spec, role.successor(spec), before)
 
 
 def halfway(store: Store, ledger: indexer.Ledger) -> Halfway | None:
@@ -166,7 +148,7 @@ def migrate(
             if texts is None:
                 raise InputError("there is no text encoder here that could be taken out")
             _refuse_to_lose(store, texts, to.control.plain_encoder.space.modalities, passport.space)
-            to.put(ledger)
+            to.control.texts.put(None)
             _tidy(store, ledger)
         return MigrationReport(to.before, NONE, 0, 0, 0, (), False, time.perf_counter() - started, {})
     space = to.encoder.space
@@ -174,6 +156,7 @@ def migrate(
         worded: frozenset[Modality] = frozenset({"text"} if ledger.texts_by() else ())
         left = space.modalities | worded
         _refuse_to_lose(store, passport, left, space.name)
+    to.role.refuse_taken(to.spec)
     again = indexer.Reembedding(
         store=store, ledger=ledger, encoder=to.encoder, limits=settings.limits, batch_size=settings.batch_size,
         regions="none" if to.texts else indexer.planned(ledger).kind, progress=progress,
@@ -188,7 +171,7 @@ def migrate(
                 continue
             ledger.doubt({part_id.rpartition("#")[0] for part_id in again.lost})  # the next `add` looks again
             adapted = not to.texts and bool(ledger.adapter_state()[0]) and ledger.built_by() != space.fingerprint
-            to.put(ledger)
+            to.role.put(to.passport)
             _tidy(store, ledger)
             break
     return MigrationReport(
@@ -224,14 +207,14 @@ class _Writing:
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._writing():
-            if not self._target.on_record(self._ledger):
+            if not self._target.on_record():
                 self._be_on_record(_noted(self._ledger))
             yield
 
     def _be_on_record(self, noted: dict[str, Any] | None) -> None:
         """Raises InputError where another migration is on record, EngineError where this one no longer is."""
         to, target = self._to, self._target
-        own = noted is not None and _role(noted) == (to.fingerprint, target.option)
+        own = noted is not None and _role(noted) == (to.fingerprint, target.role.option)
         if not own and self._begun:
             raise EngineError("another process gave this migration up; nothing of it is left")
         if not own and noted is not None:
@@ -239,7 +222,7 @@ class _Writing:
         if not self._begun and not (noted and self._answers_as(noted)):
             if to.fingerprint in self._store.spaces():  # left by a kill, or answered otherwise then
                 self._store.forget_space(to.fingerprint)
-            told = {"to": target.spec, "option": target.option, "dim": to.dim, "fingerprint": to.fingerprint}
+            told = {"to": target.spec, "option": target.role.option, "dim": to.dim, "fingerprint": to.fingerprint}
             probes = base64.b64encode(self._answers).decode()
             self._ledger.note(_NOTE, json.dumps(told | {"modalities": sorted(to.modalities), "probes": probes}))
         self._begun = True

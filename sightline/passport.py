@@ -11,36 +11,36 @@ from pathlib import Path
 from typing import Any
 
 from indexer import Ledger, Passport
-from sightline import admission
-from sightline.admission import admit, is_of, issued, successor
 from sightline.encoders.adapter import AdaptedEncoder, Adapter
-from sightline.encoders.edition import under
 from sightline.errors import ConfigError, InputError, PassportMismatch
 from sightline.protocols import Encoder
+from sightline.roles import Role
 from sightline.stores import place_of
-from sightline.texts import TextControl, twice
+from sightline.texts import NONE, OPTION, TextControl
 
 _STORE = "store"  # noted in the ledger
 _OF_SERVER = "qdrant_server.json"  # in the folder of a collection that a Qdrant server keeps
 
 
-class PassportControl:
+class PassportControl(Role):
     """Which encoder, store and adapter a collection is used with: those on record, checked, and no others.
 
     Safe to share between threads. Another process may build the collection, or change its adapter, at any time.
     """
+
+    option = "--encoder"
 
     def __init__(
         self, ledger: Ledger, folder: Path, *, store: str, encoder: str | None, threads: int | None,
         text_encoder: str | None = None,
     ) -> None:  # fmt: skip
         """`store` and the encoders are specs; None means the one on record, else the starter, and none for texts."""
-        self._ledger, self._folder, self.store_spec = ledger, folder, place_of(store)
-        self._asked, self._threads = encoder, threads
+        super().__init__(ledger, folder, store=place_of(store), asked=encoder, threads=threads)
         self._built_by: Passport | None = None  # read from the ledger until there is one
-        self._checked: tuple[Passport, Encoder] | None = None
         self.adaptation = Adaptation(ledger, folder)
-        self.texts = TextControl(ledger, folder, store=self.store_spec, asked=text_encoder, threads=threads)
+        self.texts = self.beside = TextControl(
+            ledger, folder, store=self.store_spec, asked=text_encoder, threads=threads, beside=self
+        )
 
     @property
     def passport(self) -> Passport | None:
@@ -48,11 +48,15 @@ class PassportControl:
 
         Raises PassportMismatch.
         """
-        if self._built_by is None or self._built_by.fingerprint != self._ledger.built_by():
+        if self._built_by is None or self._built_by.fingerprint != self.fingerprint:
             found = self._ledger.passport()
             refuse_other_store(found, self.store_spec, self._folder)
             self._built_by = found
         return self._built_by
+
+    @property
+    def fingerprint(self) -> str:
+        return self._ledger.built_by()
 
     @property
     def built_by(self) -> tuple[Passport | None, Passport | None]:
@@ -72,48 +76,33 @@ class PassportControl:
     def plain_encoder(self) -> Encoder:
         """The encoder without the adapter: what made the stored vectors. Raises PassportMismatch."""
         passport = self.passport  # read once: another process may migrate it at any moment
-        found = admission.opened(self._spec(passport), self._threads)
-        if passport is None:
-            return found
-        if self._checked != (passport, found):
-            admit(passport, found, self._folder)
-            self._checked = (passport, found)
-        return under(found, passport.fingerprint)
+        return self._admitted(passport, self._spec(passport)) if passport else self.other(self._spec(None))
 
     @property
     def text_encoder(self) -> Encoder | None:
         """The encoder of texts alone; None where there is none. Raises PassportMismatch, ConfigError."""
         found = self.texts.encoder
         if found and self.passport is None and found.space.fingerprint == self.plain_encoder.space.fingerprint:
-            raise twice(found.space.name)
+            raise ConfigError(self.texts.taken(found.space.name))
         return found
 
-    def other(self, spec: str) -> Encoder:
-        """Another encoder, under its own fingerprint. Raises ConfigError, MissingExtra."""
-        return admission.opened(spec, self._threads)
+    @property
+    def readers(self) -> list[Encoder]:
+        """The encoders that take words; that of texts alone, which knows most of what they mean, is the last."""
+        every = (self.plain_encoder, self.texts.encoder)
+        return [one for one in every if one and "text" in one.space.modalities]
 
-    def matching(self, spec: str, passport: Passport) -> Encoder:
-        """Another encoder, under the fingerprint in a passport where that is one of its own.
+    def put(self, passport: Passport) -> None:
+        """As every role does; the adapter, made for the encoder before, goes."""
+        self._asked = None  # before the passport says another: threads of this process ask meanwhile
+        if self.fingerprint != passport.fingerprint:
+            self._ledger.migrate(passport)
 
-        Raises ConfigError, MissingExtra.
-        """
-        found = self.other(spec)
-        return under(found, passport.fingerprint) if is_of(passport, found.space) else found
-
-    def successor(self, spec: str, passport: Passport) -> Encoder:
-        """The encoder to migrate to from the one on record: of a new fingerprint where its vectors are other ones.
-
-        Raises ConfigError, MissingExtra.
-        """
-        return successor(self.other(spec), passport, self._folder)
-
-    def follow(self) -> None:
-        """From now on use the encoder on record, whichever was asked for."""
-        self._asked = None
-
-    def issue(self, encoder: Encoder) -> Passport:
-        """The passport of what an encoder builds here."""
-        return issued(encoder, self.store_spec)
+    def taken(self, spec: str) -> str:
+        return (
+            f"{spec!r} is the text encoder of {self._folder}, and is used as such without being named. To have "
+            f"everything embedded by it, first `sightline migrate {OPTION} {NONE}`"
+        )
 
     def _spec(self, passport: Passport | None) -> str:
         return self._asked or (passport.space if passport else "starter")

@@ -12,11 +12,9 @@ from pathlib import Path
 from shlex import quote
 
 from indexer import Ledger, Passport
-from sightline import admission
-from sightline.admission import admit, is_of, issued, successor
-from sightline.encoders.edition import under
 from sightline.errors import ConfigError, MissingExtra, PassportMismatch
 from sightline.protocols import Encoder
+from sightline.roles import Role
 from sightline.types import Content, Space, Vectors
 
 NONE = "none"  # as a spec: no text encoder
@@ -72,19 +70,17 @@ def texts_only(encoder: Encoder) -> Encoder:
     return encoder if encoder.space.modalities == {"text"} else TextsOnly(encoder)
 
 
-def twice(spec: str) -> ConfigError:
-    """What to raise of a text encoder that embeds everything here."""
-    return ConfigError(f"{spec!r} embeds everything here already, texts too: leave {OPTION} out")
-
-
-class TextControl:
+class TextControl(Role):
     """The text encoder of one collection. Safe to share between threads; another process may change it at any time."""
 
-    def __init__(self, ledger: Ledger, folder: Path, *, store: str, asked: str | None, threads: int | None) -> None:
-        """`asked` is a spec, "none" for no text encoder; None means the one on record."""
-        self._ledger, self._folder, self._store = ledger, folder, store
-        self._asked, self._threads = asked, threads
-        self._checked: tuple[Passport, Encoder] | None = None
+    option = OPTION
+
+    def __init__(
+        self, ledger: Ledger, folder: Path, *, store: str, asked: str | None, threads: int | None, beside: Role
+    ) -> None:
+        """`asked` is a spec, "none" for no text encoder; None means the one on record. `beside` embeds everything."""
+        super().__init__(ledger, folder, store=store, asked=asked, threads=threads)
+        self.beside = beside
         self._on_record: tuple[Passport, Encoder] | None = None
 
     @property
@@ -92,6 +88,10 @@ class TextControl:
         """What embedded the texts that are here; None where nothing did."""
         kept = self._recorded()
         return kept[0] if kept else None
+
+    @property
+    def fingerprint(self) -> str:
+        return self._ledger.texts_by()
 
     @property
     def name(self) -> str | None:
@@ -108,19 +108,37 @@ class TextControl:
         kept = self._recorded()
         return kept[1] if kept else self._first()
 
+    def other(self, spec: str) -> Encoder:
+        return texts_only(super().other(spec))
+
+    def first(self, encoder: Encoder | None) -> Passport | None:
+        """The passport to put on record for what an encoder is about to embed; None where one is, or there is none."""
+        kept = self._recorded()
+        if kept and self._asked and self._asked != kept[0].space:
+            self._reopened(kept[0])  # another one is refused whether or not there is a text to embed
+        return self.issue(encoder) if encoder and kept is None else None
+
+    def put(self, passport: Passport | None) -> None:
+        """As every role does; None: there is none from now on."""
+        self._asked = self._on_record = None
+        self._ledger.set_text_passport(passport)
+
+    def taken(self, spec: str) -> str:
+        return f"{spec!r} embeds everything here already, texts too: {OPTION} is for another one beside it"
+
     def _recorded(self) -> tuple[Passport, Encoder] | None:
         """What is on record, read again where another process changed it, and its encoder."""
-        kept, now = self._on_record, self._ledger.texts_by()
+        kept, now = self._on_record, self.fingerprint
         if not now:
             return None
         if kept is None or kept[0].fingerprint != now:
             passport = self._ledger.text_passport()
             kept = self._on_record = (
-                (passport, Deferred(passport, partial(self._admitted, passport))) if passport else None
+                (passport, Deferred(passport, partial(self._reopened, passport))) if passport else None
             )
         return kept
 
-    def _admitted(self, passport: Passport) -> Encoder:
+    def _reopened(self, passport: Passport) -> Encoder:
         """The encoder on record, opened and checked."""
         spec = self._asked or passport.space
         if spec == NONE:
@@ -129,7 +147,7 @@ class TextControl:
                 f"`sightline migrate {OPTION} {NONE}`."
             )
         try:
-            found = self.other(spec)
+            return self._admitted(passport, spec)
         except MissingExtra:
             raise
         except ConfigError as exc:
@@ -137,59 +155,17 @@ class TextControl:
                 f"the text encoder of {self._folder} cannot be opened: {exc}. Go to one that is there with "
                 f"`sightline migrate {OPTION} SPEC`, or to none with `sightline migrate {OPTION} {NONE}`"
             ) from exc
-        if self._checked != (passport, found):
-            admit(passport, found, self._folder, OPTION)
-            self._checked = (passport, found)
-        return under(found, passport.fingerprint)
-
-    def other(self, spec: str) -> Encoder:
-        """Another text encoder, under its own fingerprint. Raises ConfigError, MissingExtra."""
-        return texts_only(admission.opened(spec, self._threads))
-
-    def matching(self, spec: str, passport: Passport) -> Encoder:
-        """Another text encoder, under the fingerprint in a passport where that is one of its own.
-
-        Raises ConfigError, MissingExtra.
-        """
-        found = self.other(spec)
-        return under(found, passport.fingerprint) if is_of(passport, found.space) else found
-
-    def successor(self, spec: str) -> Encoder:
-        """The text encoder to migrate to: of a new fingerprint where its vectors are other ones than those on record.
-
-        Raises ConfigError, MissingExtra, and ConfigError for the encoder of everything here.
-        """
-        found, passport, main = self.other(spec), self.passport, self._ledger.passport()
-        if main and is_of(main, found.space):
-            raise twice(spec)
-        return successor(found, passport, self._folder) if passport else found
-
-    def first(self, encoder: Encoder | None) -> Passport | None:
-        """The passport to put on record for what an encoder is about to embed; None where one is, or there is none."""
-        kept = self._recorded()
-        if kept and self._asked and self._asked != kept[0].space:
-            self._admitted(kept[0])  # another one is refused whether or not there is a text to embed
-        return self.issue(encoder) if encoder and kept is None else None
-
-    def issue(self, encoder: Encoder) -> Passport:
-        """The passport of what a text encoder embeds here."""
-        return issued(encoder, self._store)
-
-    def put(self, passport: Passport | None) -> None:
-        """From now on use this one, whichever was asked for; None: none."""
-        self._asked = self._on_record = None
-        self._ledger.set_text_passport(passport)
 
     def _first(self) -> Encoder | None:
         """The one asked for, where nothing is here yet that lacks its vectors."""
         if self._asked in (None, NONE):
             return None
-        main = self._ledger.passport()
+        main = self.beside.passport
         if main is not None and main.space == self._asked:
-            raise twice(self._asked)
+            raise ConfigError(self.taken(self._asked))
         if main is not None:
             raise PassportMismatch(
                 f"{self._folder} was built without a text encoder: {_UNNAMED}, or embed its texts with "
                 f"`sightline migrate {OPTION} {quote(self._asked)}`."
             )
-        return self.successor(self._asked)
+        return self.other(self._asked)

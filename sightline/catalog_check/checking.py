@@ -6,9 +6,10 @@ Knows the order of these steps; changes nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ class CatalogReport:
             "cut_texts": [one.to_json() for one in self.lengths.cut],
             "texts_in_pieces": [one.to_json() for one in self.lengths.pieces],
             "words_read_at_once": self.lengths.read,
+            "texts_read_by": self.lengths.by or None,
             "texts_untested": self.lengths.untested,
             "notes": list(self.notes),
             "not_compared": self.undone or None,
@@ -89,18 +91,25 @@ def check(
         modalities, undone = frozenset[Modality](), str(exc)
     catalog = read(index, tell, vectors=not undone)
     found, notes = (Found((), ()), []) if undone else _compared(catalog, index, least, seed, tell)
-    lengths = Lengths()
-    if "text" in modalities:
-        texts = [part for entry in catalog.entries for part in entry.item.parts]
-        doing = "looking for texts that are too long"
-        lengths = long_texts(texts, index.plain_encoder, lambda done, total: tell(doing, done, total))
+    lengths, unread = (Lengths(), "") if undone else _lengths(catalog, index, modalities, tell)
     missing, twice = _unread(index)
     missing += _gone(catalog.entries)
     missing += _bare(catalog.entries, {one.item_id for one in missing})
     return CatalogReport(
-        len(catalog.entries), found.suspects, found.compared, tuple(missing), tuple(twice), lengths, tuple(notes),
-        time.perf_counter() - started, undone,
+        len(catalog.entries), found.suspects, found.compared, tuple(missing), tuple(twice), lengths,
+        (*notes, *([unread] if unread else [])), time.perf_counter() - started, undone,
     )  # fmt: skip
+
+
+def _lengths(catalog: Catalog, index: Sightline, modalities: Set[Modality], tell: Tell) -> tuple[Lengths, str]:
+    """Which texts are not read at once by what compares them with words, and why none was asked about."""
+    texts = [part for entry in catalog.entries for part in entry.item.parts]
+    doing = "looking for texts that are too long"
+    try:
+        reader = index.text_encoder or (index.plain_encoder if "text" in modalities else None)
+        return (long_texts(texts, reader, partial(tell, doing)) if reader else Lengths()), ""
+    except (PassportMismatch, ConfigError) as exc:
+        return Lengths(), f"no text was measured: {exc}"
 
 
 def _compared(catalog: Catalog, index: Sightline, least: float, seed: int, tell: Tell) -> tuple[Found, list[str]]:

@@ -49,6 +49,7 @@ class Lengths:
     cut: tuple[Long, ...] = ()
     pieces: tuple[Long, ...] = ()
     read: int | None = None  # in the middle
+    by: str = ""  # the encoder that reads them, for words to find them
     untested: int = 0  # texts not asked about, though those a little longer were not read at once
 
 
@@ -79,7 +80,8 @@ def long_texts(parts: Sequence[Part], encoder: Encoder, tell: Callable[[int, int
         return tuple(Long(part.item_id, part.id, len(text.split())) for text in some for part in texts[text])
 
     middle = int(np.median(read)) if read else None
-    return Lengths(told(cut), told(pieces), middle, len(ordered) - tested if row < ENOUGH and (cut or pieces) else 0)
+    untested = len(ordered) - tested if row < ENOUGH and (cut or pieces) else 0
+    return Lengths(told(cut), told(pieces), middle, encoder.space.name, untested)
 
 
 def _how(texts: Sequence[str], encoder: Encoder) -> list[How]:

@@ -69,7 +69,8 @@ def read_catalog(
     draw = random.Random(seed)
     cases = _sampled([*_titles(shelf), *_attributes(shelf), *_pictures(shelf), *_changed(shelf, draw)], draw)
     if not cases:
-        raise InputError(f"{path}: nothing to build queries from: no titles with pictures, no values that items share")
+        nothing = "nothing to build queries from: no titles with pictures, no values that items share"
+        raise InputError(f"{path}: {nothing}. Judge it by queries of your own: --queries with --qrels")
     notes = [f"{len(cases):,} queries built from {len(records):,} items", *_told(shelf)]
     documents = _documents(records, {place.resolve() for place in shelf.held_out.values()})
     return Task("catalog", cases, documents, left_out, tuple(notes), slices=("built from",))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -20,7 +21,6 @@ from sightline.texts import NONE, OPTION, TextControl
 from sightline.transfer.reading import Export
 
 _OTHERWISE = f"embed everything again, with --embed, or do without a text encoder, with {OPTION} {NONE}"
-_LATER = f"`sightline migrate {OPTION} SPEC` embeds the texts by one"
 
 
 # -- the encoder of everything -----------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def texts_as_here(texts: TextControl, theirs: Passport | None) -> TextAgreement:
     """For a collection that holds something: its own. Raises PassportMismatch, ConfigError, MissingExtra."""
     encoder, here = texts.encoder, texts.passport
     if encoder is None or here is None:
-        return _without(theirs, f"there is none here, and {_LATER}")
+        return _without(theirs, "there is none here", later=True)
     if theirs is None:
         return _embedding(encoder, here, None, "the export has no text encoder")
     reason = _difference(theirs, here)
@@ -127,7 +127,7 @@ def texts_anew(
     here = texts.passport
     spec = asked or (theirs.space if theirs else here.space if here else NONE)
     if spec == NONE:
-        return _without(theirs, f"{OPTION} is {NONE}; {_LATER}")
+        return _without(theirs, f"{OPTION} is {NONE}", later=True)
     encoder = _opened(texts, spec, None if embed else theirs, folder, own=bool(theirs) and not asked)
     if encoder.space.fingerprint == main.fingerprint:
         if asked:
@@ -167,9 +167,11 @@ def _opened(texts: TextControl, spec: str, theirs: Passport | None, folder: Path
         ) from exc
 
 
-def _without(theirs: Passport | None, why: str) -> TextAgreement:
+def _without(theirs: Passport | None, why: str, *, later: bool = False) -> TextAgreement:
+    """No text encoder; `later`: it can be had all the same."""
     if theirs is None:
         return TextAgreement()
+    why += f"; `sightline migrate {OPTION} {quote(theirs.space)}` embeds them by it" * later
     note = f"vectors that the text encoder {theirs.space!r} gave the texts of the export were left out: {why}"
     return TextAgreement(None, None, frozenset({theirs.fingerprint}), note)
 

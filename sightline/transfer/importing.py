@@ -118,7 +118,7 @@ class _Importing:
         if here is None or empty:
             passport = adopted(made, self.control, asked, folder)
             self._agree_on_texts(passport, anew=True, embed=False)
-            self._adopt(passport, here)
+            self.control.put(passport)
         else:
             refuse_others(made, here, folder)
             self._agree_on_texts(here, anew=False, embed=False)
@@ -168,14 +168,6 @@ class _Importing:
             for one in self.store.spaces():
                 if one not in used:
                     self.store.forget_space(one)
-
-    def _adopt(self, passport: Passport, here: Passport | None) -> None:
-        """Make the export's encoder that of an empty collection."""
-        if here is None:
-            self.ledger.set_passport(passport)
-        elif here.fingerprint != passport.fingerprint:
-            self.ledger.migrate(passport)
-            self.control.follow()
 
     def _take(self, adapter: Adapter, *, empty: bool) -> None:
         if empty:

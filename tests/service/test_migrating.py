@@ -38,6 +38,14 @@ def test_it_tells_what_it_did(index: Path, other: str, sightline: Run) -> None:
     assert "1 pictures were embedded from thumbnails (1: there is no such file)" in told
 
 
+def test_bars_that_went_with_the_encoder_are_told(index: Path, other: str, sightline: Run) -> None:
+    assert "Set them" not in sightline("migrate", "--index", index, "--encoder", other)[1], "nobody had set any"
+    assert sightline("tune", "--index", index, "--name", "0.5")[0] == 0
+    code, out, _ = sightline("migrate", "--index", index, "--encoder", "starter")
+    assert code == 0
+    assert f"Set them again with: sightline tune --index {index}" in out
+
+
 def test_as_json_it_prints_nothing_else(index: Path, other: str, sightline: Run) -> None:
     code, out, _ = sightline("migrate", "--index", index, "--encoder", other, "--json")
     told = json.loads(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from sightline import Show, Sightline, admission, image, like, text
 from sightline.errors import ConfigError, EngineError, InputError, PassportMismatch, UnsupportedModality
-from sightline.types import Progress
+from sightline.types import Content, Progress, Vectors
 from tests.sightline.topics import TopicEncoder
 
 ROWS: list[dict[str, Any]] = [
@@ -91,6 +92,8 @@ def test_an_explanation_tells_its_cosines(index: Path, topics: TopicEncoder) -> 
         assert found.score == pytest.approx(
             sum(one.added or 0 for one in found.channels) + sum(found.adjustments.values())
         )
+        told = {one.channel: one.encoder for one in found.channels}
+        assert told == {"clip": "starter", "dense": "topics", "words": None}
         assert found.trace["circumstances"]["text encoder"] == "topics"
         assert opened.explain.replay(found.trace).same
 
@@ -102,7 +105,13 @@ def seeing(monkeypatch: pytest.MonkeyPatch, topics: TopicEncoder) -> str:
 
     class Seeing:
         space = type(starter.space)("seeing", starter.space.dim, "5" * 64, frozenset({"image"}))
-        encode_documents, encode_queries = starter.encode_documents, starter.encode_queries
+
+        def encode_documents(self, contents: Sequence[Content]) -> Vectors:
+            assert not any(isinstance(one, str) for content in contents for one in content), "it takes no words"
+            return starter.encode_documents(contents)
+
+        def encode_queries(self, contents: Sequence[Content], *, instruction: str | None = None) -> Vectors:
+            return self.encode_documents(contents)
 
     made = Seeing()
     monkeypatch.setattr(admission, "opened", lambda spec, threads: made if spec == "seeing" else opened(spec, threads))
@@ -118,6 +127,9 @@ def test_an_encoder_of_pictures_alone_gets_words_by_it(tmp_path: Path, topics: T
         assert _dense(opened, like("glass") + text("drizzle"))[0] == "rain"
         red = np.full((40, 40, 3), (200, 20, 20), np.uint8)
         assert _dense(opened, "drizzle", image=red)[0] == "rain", "what is worded of it goes by the text encoder"
+        several = {"id": "more", "text": "A tome has a hard cover. A tome has many pages."}
+        opened.add(several)
+        assert "cover" in opened.ask("What does a tome have?").text, "which of two sentences is nearer, words can say"
 
 
 # -- on record
@@ -127,9 +139,15 @@ def test_it_is_on_record_and_no_other_is_let_in(index: Path, topics: TopicEncode
     with Sightline.open(index) as opened:
         assert opened.info()["text_encoder"] == "topics"
         assert opened.info()["vectors"] == 3 + 3 + 1, "of each text two, and a picture"
-    for asked, told in ((other, f"migrate --text-encoder {other}"), ("none", "migrate --text-encoder none")):
+    asks = ((other, f"migrate --text-encoder {other}"), ("none", "migrate --text-encoder none"), ("starter", "already"))
+    for asked, told in asks:
         with Sightline.open(index, text_encoder=asked) as opened, pytest.raises(PassportMismatch, match=told):
             opened.search("drizzle")
+    with (
+        Sightline.open(index, encoder="topics") as opened,
+        pytest.raises(PassportMismatch, match="is used as such without being named"),
+    ):
+        opened.search("drizzle")
 
 
 def test_one_that_answers_otherwise_is_refused(index: Path, topics: TopicEncoder) -> None:
@@ -252,7 +270,7 @@ def test_the_encoder_of_everything_changes_beneath_it(index: Path, other: str) -
         assert (opened.info()["encoder"], opened.info()["text_encoder"]) == (other, "topics")
         assert opened.info()["migration"] is None
         assert _dense(opened, "drizzle")[0] == "rain"
-        with pytest.raises(ConfigError, match="is the text encoder here"):
+        with pytest.raises(UnsupportedModality, match="embeds no pictures: 1 of them would lose"):
             opened.migrate("topics")
 
 
@@ -270,7 +288,7 @@ def test_two_that_go_to_one_encoder_in_both_roles_are_told_apart(
 
         opened.migrate(text_encoder=other, progress=meanwhile)
         assert told
-        with pytest.raises(ConfigError, match="is the text encoder here"):
+        with pytest.raises(ConfigError, match="first `sightline migrate --text-encoder none`"):
             beside.migrate(other)
 
 

@@ -68,7 +68,9 @@ class _Control(PassportControl):
 
     def __init__(self, ledger: Ledger, folder: Path, *, store: str, text_encoder: str | None) -> None:
         super().__init__(ledger, folder, store=store, encoder=None, threads=None)
-        self.texts = _Texts(ledger, folder, store=self.store_spec, asked=text_encoder, threads=None)
+        self.texts = self.beside = _Texts(
+            ledger, folder, store=self.store_spec, asked=text_encoder, threads=None, beside=self
+        )
 
     def other(self, spec: str) -> Encoder:
         return _encoder(spec)

@@ -140,6 +140,7 @@ def test_vectors_of_a_text_encoder_that_is_not_the_one_here_are_left_out(
         report = new.transfer.take_in(export)
         assert counts(report) == (6, PARTS, TEXTS if mine else 0)
         assert TURNED in report.notes[0]
+        assert ("sightline migrate --text-encoder" in report.notes[0]) is ("left out" in report.notes[0])
         got = stored(new)
         assert SPACES[TURNED] not in new._store.spaces()
         assert (text_encoder_of(new), new.info()["migration"]) == (mine, None)

@@ -28,6 +28,7 @@ import numpy as np
 
 import retriever
 from benchmarks.report import circumstances, write
+from indexer.ledger import Claim, Ledger, Outcome
 from sightline import Item, Part, Sightline, media
 from sightline.encoders import open_encoder
 from sightline.places import collection_folder
@@ -119,7 +120,7 @@ def _fill(folder: Path, encoder: Encoder, parts: int) -> None:
     rng, draw = np.random.default_rng(0), random.Random(0)
     path = collection_folder(folder, "default")
     path.mkdir(parents=True)
-    store = open_store("faiss", path, collection="default")
+    store, ledger = open_store("faiss", path, collection="default"), Ledger(path)
     items = [_made_up(n, draw) for n in range(parts // 3)]
     for at in range(0, len(items), 500):
         batch = items[at : at + 500]
@@ -128,7 +129,9 @@ def _fill(folder: Path, encoder: Encoder, parts: int) -> None:
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         vectors = [PartVectors(part, encoder.space, row[None]) for part, row in zip(embedded, rows, strict=True)]
         store.upsert(batch, vectors)
+        ledger.record([Outcome(item.id, Claim("made up", item.digest, ""), {}) for item in batch])
     store.close()
+    ledger.close()
 
 
 def _made_up(number: int, draw: random.Random) -> Item:

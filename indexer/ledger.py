@@ -201,6 +201,10 @@ class Ledger:
         """How many items are on record without a doubt."""
         return int(self._rows("SELECT count(*) FROM items WHERE digest <> ''")[0][0])
 
+    def on_record(self) -> int:
+        """How many items are on record, in doubt or not."""
+        return int(self._rows("SELECT count(*) FROM items")[0][0])
+
     def has_pictures(self) -> bool:
         """Whether any item on record shows a picture."""
         return bool(self._rows("SELECT 1 FROM pictures LIMIT 1"))

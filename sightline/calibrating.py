@@ -54,7 +54,7 @@ class Calibrations:
         found, now = self.current(), time.monotonic()
         if found and found.items >= LARGE and now < self._looked + LOOK_EVERY_S:
             return
-        self._looked, items = now, self._ledger.count()
+        self._looked, items = now, self._ledger.on_record()
         made_of = found.items if found else self._in_vain
         seen = found is None or (found.version == VERSION and self._has_seen(found))
         if made_of / GROWN <= items <= made_of * GROWN and seen:

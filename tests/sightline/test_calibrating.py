@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from retriever.calibration import LEAST
-from sightline import image, like, text
+from sightline import calibrating, image, like, text
 from sightline.engine import Sightline
 from sightline.errors import InputError
 
@@ -168,6 +168,16 @@ def test_another_process_sees_what_was_learned_and_what_was_set(shop: Path) -> N
         assert kept is not None
         assert kept.least["name"] == 0.9  # learning anew moves no bar
         writer.calibrations.set_least(before.least)
+
+
+def test_items_in_doubt_are_no_reason_to_learn_anew(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    with Sightline.open(shop) as index:
+        index._ledger.doubt()  # as after a store was put back
+        monkeypatch.setattr(calibrating, "calibrated", lambda *_, key, **__: made.append(key))
+        index.add({"id": "one more", "title": "One more"})
+        index.delete(["one more"])
+        assert made == []
 
 
 def test_a_bar_is_a_probability(shop: Path) -> None:

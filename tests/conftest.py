@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,15 +73,24 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         _skipped.append((report.nodeid, reason.removeprefix("Skipped: ")))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a process of several skipped while it collected, which it alone knows."""
+    _skipped.extend((nodeid, reason) for nodeid, reason in getattr(node, "workeroutput", {}).get("skipped", ()))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Under `make check`, a skip that is not about missing hardware, a server or data fails the run."""
     if not os.environ.get("SIGHTLINE_CHECK"):
         return
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["skipped"] = _skipped
+        return
     allowed = MAY_SKIP if os.environ.get("SIGHTLINE_TEST_DATA") else (*MAY_SKIP, "SIGHTLINE_TEST_DATA")
-    wrong = [(node, reason) for node, reason in _skipped if not any(word in reason for word in allowed)]
+    wrong = {(node, reason) for node, reason in _skipped if not any(word in reason for word in allowed)}
     if wrong:
         print("\nThese tests should have run here:")
-        for node, reason in wrong:
+        for node, reason in sorted(wrong):
             print(f"  {node}: {reason}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -50,7 +50,7 @@ clean:            ## remove what make made
 
 $(BIN)/pip:   # not python: that is there, without pip, when a first run was broken off
 	@$(or $(PYTHON),false) -c '$(NEW)' || { echo "Sightline needs Python 3.11 or newer with venv (Debian: apt install python3-venv). Set PYTHON=… to one."; exit 2; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) $(VENV)
 
 $(VENV)/.base: $(INPUTS) | $(BIN)/pip
 	@echo "Installing Sightline into $(VENV) (once; no torch) …"

@@ -35,7 +35,7 @@ def fill(work: Path, items: int, store: str) -> None:
     small = media.thumbnail(np.zeros((240, 320, 3), np.uint8))
     with Sightline.open(work / "index", store=store) as index:
         space = index.plain_encoder.space
-        index._ledger.set_passport(index._control.issue(index.plain_encoder))
+        index._ledger.set_passport(index._control.whole.issue(index.plain_encoder))
         for start in range(0, items, BATCH):
             made, vectors, outcomes = [], [], []
             for number in range(start, min(start + BATCH, items)):

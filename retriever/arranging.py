@@ -47,14 +47,22 @@ def sorted_by(hits: Sequence[Hit], sort: str, store: Store, *, least: int) -> li
 
 
 def varied(hits: Sequence[Hit], show: Show, place: Place, *, k: int, store: Store, encoder: Encoder) -> list[Hit]:
-    """The hits unlike each other, or few of one kind on a page, where that is asked for; else as they are."""
+    """The hits unlike each other, or few of one kind on a page, where that is asked for; else as they are.
+
+    Where relevance is told, that is done among those of a twentieth of the best at least, and all others follow:
+    nothing is so much unlike mugs as what is no mug.
+    """
+    if not (show.diversity or show.diversify):
+        return list(hits)
+    told = [1.0 if hit.relevance is None else hit.relevance for hit in hits]
+    relevant = {hit.id for hit, share in zip(hits, told, strict=True) if share >= RELEVANT * max(told, default=0.0)}
+    kept, rest = [hit for hit in hits if hit.id in relevant], [hit for hit in hits if hit.id not in relevant]
     if show.diversity:
-        return _diverse(hits, show.diversity, store, encoder)
-    if show.diversify:
-        field = field_of(store, show.diversify)
-        before = [hit for hit in hits if place.has(hit.id)]
-        return before + _spread([hit for hit in hits if not place.has(hit.id)], field, k=k, at_most=show.at_most)
-    return list(hits)
+        return _diverse(kept, show.diversity, store, encoder) + rest
+    field = field_of(store, show.diversify)
+    before = [hit for hit in hits if place.has(hit.id)]
+    fresh = [hit for hit in kept if not place.has(hit.id)]
+    return before + _spread(fresh, field, k=k, at_most=show.at_most) + [hit for hit in rest if not place.has(hit.id)]
 
 
 def _relevant(hits: Sequence[Hit], least: int) -> list[Hit]:

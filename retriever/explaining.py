@@ -214,7 +214,7 @@ def _channel(name: str, asked: Asked, seen: _Seen, pool: Pool | None, fused: Fus
     best = seen.best(kind) if kind else None
     part, cosine = (best[0], best[1]) if best else (vote.part_id if vote else None, None)
     box = seen.box(kind, part) if kind and part else None
-    by = asked.aims[kind].space.name if kind and kind in asked.aims else None
+    by = asked.aims[kind].space.name if kind and cosine is not None else None
     if vote is None or fused is None or name not in fused.places:
         return ChannelReason(name, weight, cosine=cosine, part=part, box=box, encoder=by)
     added, place = fused.shares[name], fused.places[name]

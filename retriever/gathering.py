@@ -17,7 +17,7 @@ from retriever.evidence import Evidence
 from retriever.feedback import FIELDS, by_fields
 from retriever.fusion import PEERS, RRF_K, Fused, Vote, fuse, lent
 from retriever.regions import located
-from retriever.terms import Aim, Terms, unsupported
+from retriever.terms import Aim, Terms, emphasis, unsupported
 from retriever.words import ALL, SAID, SAYS, Said, by_words, said, saying_all
 from sightline.filters import And, Compare, HasId, Or, matches, same, values_of
 from sightline.protocols import Encoder, Store
@@ -103,7 +103,9 @@ def _evidence(plan: Plan, found: Found) -> Evidence:
         return Evidence(cosines, sought={kind: proof.sought(plan.aims[kind]) for kind in cosines})
     if found.said is None:
         return Evidence(cosines)
-    words = proof.of_words(plan.store, found.said, where=query.where, hidden=hidden)
+    meant = emphasis(query)  # what is wanted less than the most orders hits, and nothing is denied for lacking it
+    required = found.said.of({word for word in found.said.words if meant.get(word, 1.0) == 1})
+    words = proof.of_words(plan.store, required, where=query.where, hidden=hidden)
     return replace(words, cosines=cosines)
 
 
@@ -129,7 +131,8 @@ def _asked_channels(plan: Plan, pool: int) -> Found:
             )
     if plan.terms.text and plan.weights.get("words") and query.target != "image":
         with plan.account.timing("words"):
-            spoken = said(plan.store, plan.terms.text, pool=2 * (pool + len(hidden)), where=query.where)
+            wide, meant = 2 * (pool + len(hidden)), emphasis(query)
+            spoken = said(plan.store, plan.terms.text, pool=wide, where=query.where, emphasis=meant)
             rankings["words"] = [vote for vote in by_words(spoken) if vote.item_id not in hidden]
     elif not asked:
         only = () if plan.weights.keys() >= SEES.keys() else tuple(plan.weights)

@@ -110,7 +110,19 @@ def read(query: Query) -> Terms:
         raise InputError("empty query: give words, a picture, or both")
     if not terms.wanted:
         raise InputError("the query only says what is not wanted: add what is")
+    if all(_plainly(term) in {_plainly(one) for one in terms.unwanted} - {None} for term in terms.wanted):
+        raise InputError("the terms of the query cancel each other out: all that is wanted is not wanted either")
     return terms
+
+
+def emphasis(query: Query) -> dict[str, float]:
+    """word -> 0-1: how much each wanted word counts beside those of the text that is wanted most."""
+    texts = [(term.content, term.weight) for term in read(query).wanted if isinstance(term.content, str)]
+    most = max((weight for _, weight in texts), default=1.0)
+    shares: dict[str, float] = {}
+    for text, weight in texts:
+        shares.update({word: max(weight / most, shares.get(word, 0.0)) for word in content_words(text)})
+    return shares
 
 
 def aim(
@@ -221,6 +233,13 @@ def apart(term: Term, wanted: str) -> str | Pixels | Like:
     shared = {_singular(word) for word in content_words(wanted)}
     kept = [word for word in term.content.split() if not shared.issuperset(map(_singular, content_words(word)))]
     return " ".join(kept) or term.content
+
+
+def _plainly(term: Term) -> str | Like | None:
+    """A text by its words, an item; None for a picture."""
+    if isinstance(term.content, str):
+        return " ".join(term.content.casefold().split())
+    return term.content if isinstance(term.content, Like) else None
 
 
 def _singular(word: str) -> str:

@@ -67,6 +67,12 @@ class Said:
         some = sum(weight for weight, one in zip(self.weights, chosen, strict=True) if one)
         return some / sum(self.weights) if any(self.weights) else 0.0
 
+    def of(self, some: Collection[str]) -> Said:
+        """The same of some of its words."""
+        at = [place for place, word in enumerate(self.words) if word in some]
+        words, by_word = tuple(self.words[n] for n in at), tuple(self.by_word[n] for n in at)
+        return Said(words, self.hits, by_word, tuple(self.weights[n] for n in at))
+
     def covers(self, by_word: Sequence[Collection[str]] | None = None) -> dict[str, float]:
         """item -> 0-1: how much of the query it says at all, or by these sets of items, one a word."""
         share: dict[str, float] = {}
@@ -76,18 +82,24 @@ class Said:
         return share
 
 
-def said(store: Store, text: str, *, pool: int, where: Filter | None) -> Said:
+def said(
+    store: Store, text: str, *, pool: int, where: Filter | None, emphasis: Mapping[str, float] | None = None
+) -> Said:
     """Who says the words of `text`, or other words for them, by the `pool` parts of best BM25.
 
     A word weighs the best BM25 it has in the pool, and one that nobody says as much as the rarest, for nothing here
-    accounts for it: "a cat on an outdoor couch" is not answered by everything that says "outdoor".
+    accounts for it: "a cat on an outdoor couch" is not answered by everything that says "outdoor". `emphasis` takes
+    from the weight of the words that are asked for less: word -> 0-1, 1 for those it lacks.
     """
     words = tuple(content_words(text)[:MOST_WORDS])
     instead = others(words)
     asked = " ".join((*words, *sorted(frozenset().union(*instead))))
     hits = store.search_text(asked, pool, where=where, modalities=SAID) if words else []
     by_word = _by_word(store, words, instead, hits, where) if hits else [{} for _ in words]
-    return Said(words, tuple(hits), tuple(by_word), weights_of(by_word))
+    meant = [(emphasis or {}).get(word, 1.0) for word in words]
+    weights = tuple(share * weight for share, weight in zip(meant, weights_of(by_word), strict=True))
+    scaled = ({item: share * bm25 for item, bm25 in one.items()} for share, one in zip(meant, by_word, strict=True))
+    return Said(words, tuple(hits), tuple(scaled), weights)
 
 
 def weights_of(by_word: Sequence[Mapping[str, float]]) -> tuple[float, ...]:

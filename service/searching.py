@@ -141,7 +141,7 @@ def search_command(
     if as_json:
         print_json(results.to_json())
     else:
-        tables.show_results(tables.console(), results, filtered=bool(where))
+        tables.show_results(tables.console(), results, filtered=bool(where), least=least)
 
 
 def _as_words(text: str, found: Sequence[str]) -> list[str]:

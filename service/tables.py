@@ -188,13 +188,19 @@ def _stacked(hit: Hit, names: Sequence[str]) -> RenderableType:
     return Group(head, Padding(Group(line, _why(hit, names)), (0, 0, 1, 3), expand=False))
 
 
-def show_results(out: Console, results: Results, *, filtered: bool = False) -> None:
-    """Print a search's outcome with its warnings; `filtered`: a filter said which items are counted."""
+def show_results(out: Console, results: Results, *, filtered: bool = False, least: float | None = None) -> None:
+    """Print a search's outcome with its warnings; `filtered`: a filter said which items are looked at and counted.
+
+    `least` is the relevance that was asked for.
+    """
     for warning in results.warnings:
         hanging(out, Text(f"! {plain(warning)}", style="yellow"))
     if results.no_match:
-        out.print(Text("Nothing in this collection matches.", style="yellow"))
-        if results.answered is not None:
+        among = "Nothing that passes the filter" if filtered else "Nothing in this collection"
+        out.print(Text(f"{among} {f'is {least:.0%} likely to answer' if least else 'matches'}.", style="yellow"))
+        if filtered and results.answered is None:
+            out.print(Text("No item passes it, or none that is like this in words or looks.", style="dim"))
+        elif results.answered is not None:
             out.print(Text(f"An answer here is {results.answered:.1%} likely, which is too little.", style="dim"))
             out.print(Text("What is nearest nevertheless: --least 0", style="dim"))
     elif results.hits:

@@ -57,6 +57,7 @@ def tune_command(
     picture: Annotated[
         float | None, typer.Option("--picture", min=0, max=1, metavar="0-1", help="the bar for queries with a picture")
     ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="put the bars back to those it began with")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="measure, change nothing")] = False,
     index: IndexDir = None,
     collection: Collection = None,
@@ -79,6 +80,8 @@ def tune_command(
       sightline tune --clicks clicks.csv --rerank vlm:starter
 
       sightline tune --name 0.6 --description 0.15
+
+      sightline tune --reset
     """
     from service import progress, tables
 
@@ -89,11 +92,15 @@ def tune_command(
     _check(qrels and not queries, "--qrels says what is right for --queries: give both")
     _check(rerank == "", "--rerank names no reranker: give its spec, or leave it out to move the bars")
     _check(said and (source or rerank), "give either queries, which find the bars, or the bars")
+    _check(
+        reset and (source or said or rerank or dry_run),
+        "--reset puts the bars back, and does nothing else: give it alone",
+    )
     _check(rerank and not source, "a reranker is tuned by judged queries: give --queries, --clicks or --catalog")
     out, started = tables.console(), time.monotonic()
     tuned: Tuned | None = None
     with open_index(index, collection, encoder=encoder, create=False) as opened:
-        cases = _cases(opened, queries, qrels, clicks, catalog)
+        cases, notes = _cases(opened, queries, qrels, clicks, catalog)
         if rerank:
             from service.trusting import show_trust, trusted
 
@@ -106,7 +113,7 @@ def tune_command(
         with progress.steps(tables.console(stderr=True)) as show:
             if not (dry_run or said):
                 show("learning what counts as a match", 0, None)
-                opened.calibrations.now()
+                opened.calibrations.now(bars=not reset)
             if cases:
                 from sightline.evaluation.tuning import tune
 
@@ -118,8 +125,11 @@ def tune_command(
         if found and said:  # as they are now, or would be
             found = replace(found, least={**found.least, **said})
     if as_json:
-        print_json({"calibration": found.facts() if found else None} | (tuned.to_json() if tuned else {}))
+        told = tuned.to_json() | {"notes": list(notes)} if tuned else {}
+        print_json({"calibration": found.facts() if found else None} | told)
     else:
+        for note in notes:
+            out.print(Text(tables.plain(note), style="yellow"))
         _show(out, found, tuned, seconds=time.monotonic() - started, dry_run=dry_run)
     if tuned and any(bar.why for bar in tuned.bars):
         raise typer.Exit(REPORTED)
@@ -132,8 +142,8 @@ def _check(wrong: object, why: str) -> None:
 
 def _cases(
     opened: Sightline, queries: Path | None, qrels: Path | None, clicks: Path | None, catalog: Path | None
-) -> tuple[Case, ...]:
-    """The judged queries given, with the ids that their filters mean here; none given: none."""
+) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    """The judged queries given, with the ids that their filters mean here, and what to say of them."""
     from sightline.evaluation import read_catalog, read_clicks, read_judged
     from sightline.evaluation.asking import settled
 
@@ -146,8 +156,8 @@ def _cases(
         task = replace(task, cases=tuple(case for case in task.cases if case.image is None), documents=())
         _check(not task.cases, f"{catalog} has no texts to make queries of: give --queries or --clicks")
     else:
-        return ()
-    return settled(task, opened).cases
+        return (), ()
+    return settled(task, opened).cases, task.notes
 
 
 def _show(out: Console, found: Calibration | None, tuned: Tuned | None, *, seconds: float, dry_run: bool) -> None:

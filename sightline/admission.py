@@ -23,9 +23,10 @@ from sightline.versions import versions
 
 ENCODERS = 8  # kept open in a process, the last used: each takes tens of megabytes and more
 _NAMED = 4  # differences told in one message
-_SAID = {  # by the option that names such an encoder: what it did, what is to be done, how it is not named
-    "--encoder": ("was built with", "embed everything again", "open it without --encoder"),
-    "--text-encoder": (
+EVERYTHING, TEXTS = "--encoder", "--text-encoder"  # the options that name an encoder
+_SAID = {  # by such an option: what the encoder did, what is to be done, how it is not named
+    EVERYTHING: ("was built with", "embed everything again", "open it without --encoder and unset SIGHTLINE_ENCODER"),
+    TEXTS: (
         "has the text encoder", "embed its texts again", "leave --text-encoder out and unset SIGHTLINE_TEXT_ENCODER"
     ),
 }  # fmt: skip
@@ -51,7 +52,7 @@ def issued(encoder: Encoder, store: str) -> Passport:
     return Passport.of(space, store=store, versions=versions([space.name]), probes=kept)
 
 
-def admit(passport: Passport, encoder: Encoder, folder: Path, option: str = "--encoder") -> None:
+def admit(passport: Passport, encoder: Encoder, folder: Path, option: str = EVERYTHING) -> None:
     """Raises PassportMismatch unless this encoder built what is in the folder, and still answers as it did.
 
     `option` is the one that names such an encoder on the command line.
@@ -73,23 +74,23 @@ def successor(encoder: Encoder, passport: Passport, folder: Path) -> Encoder:
     return under(encoder, passport.fingerprint)
 
 
-def refuse_other_encoder(passport: Passport | None, space: Space, folder: Path, option: str = "--encoder") -> None:
+def refuse_other_encoder(passport: Passport | None, space: Space, folder: Path, option: str = EVERYTHING) -> None:
     """Raises PassportMismatch when another encoder built the collection."""
     if passport and not (is_of(passport, space) and _agree(passport.made_of, space.made_of)):
         same = passport.space == space.name  # then the weights or the preprocessing changed under the name
         told = _differences(passport.made_of, space.made_of) if passport.dim == space.dim else []
-        did, again, unnamed = _SAID[option]
+        did, again, without = _SAID[option]
         raise PassportMismatch(
             f"{folder} {did} {passport.space!r} ({passport.dim} numbers a vector, "
             f"fingerprint {passport.fingerprint[:12]}), not {'this ' * same}{space.name!r} "
             f"({space.dim}, {space.fingerprint[:12]}). {'What differs: ' + '; '.join(told) + '. ' if told else ''}"
-            f"Their vectors cannot be compared: {'' if same else f'{unnamed}, or '}"
+            f"Their vectors cannot be compared: {'' if same else f'{without}, or '}"
             f"{again} with `sightline migrate {option} {quote(space.name)}`."
         )
 
 
 def refuse_other_answers(
-    passport: Passport, now: Vectors, space: Space, folder: Path, option: str = "--encoder"
+    passport: Passport, now: Vectors, space: Space, folder: Path, option: str = EVERYTHING
 ) -> None:
     """Raises PassportMismatch when the encoder answers the probes otherwise than when the collection was built."""
     before = np.frombuffer(passport.probes, "<f4").reshape(-1, passport.dim)
@@ -105,6 +106,24 @@ def refuse_other_answers(
             f"{'What changed since: ' + '; '.join(told) + '. ' if told else ''}"
             f"Bring that back, or {again} with `sightline migrate {option} {quote(passport.space)}`."
         )
+
+
+def misnamed(folder: Path, passport: Passport, beside: Passport, option: str) -> str:
+    """What to say where an option names the encoder that has the other role, of which `beside` is on record."""
+    did, has = _SAID[option][0], _SAID[EVERYTHING if option == TEXTS else TEXTS][0]
+    return f"{folder} {did} {passport.space!r}, and {has} {beside.space!r}: {unnamed(option)}."
+
+
+def taken(folder: Path, spec: str, option: str) -> str:
+    """What to say where an encoder is to have a role, and has the other one."""
+    if option == TEXTS:
+        return f"{spec!r} embeds everything in {folder}, texts too: a text encoder is another one beside it"
+    return f"{spec!r} is the text encoder of {folder}: first `sightline migrate {TEXTS} none`"
+
+
+def unnamed(option: str) -> str:
+    """How an encoder is not named."""
+    return _SAID[option][2]
 
 
 def is_of(passport: Passport, space: Space) -> bool:

@@ -69,12 +69,12 @@ class Calibrations:
         finally:
             self._making.release()
 
-    def now(self) -> Calibration | None:
-        """Make one now, for the items there are; bars that were set stay.
+    def now(self, *, bars: bool = True) -> Calibration | None:
+        """Make one now, for the items there are; bars that were set stay, or without `bars` are those it begins with.
 
         None where nothing can be asked in words, or nothing is there.
         """
-        made = self._make()
+        made = self._make(bars=bars)
         return made if made and made.weights else None
 
     def _has_seen(self, found: Calibration) -> bool:
@@ -97,13 +97,14 @@ class Calibrations:
         """Ids of the items that say every word of a text: without them, what it asks for is absent."""
         return Corpus(self._store, self._control.encoder, self._control.texts.encoder).saying_all(text) or frozenset()
 
-    def _make(self) -> Calibration | None:
+    def _make(self, *, bars: bool = True) -> Calibration | None:
         key = self._key()
         made = calibrated(self._store, self._control.encoder, self._control.texts.encoder, key=key)
         if made is None:  # nothing is there: bars that were set are for what comes next
             return None
+        made = replace(made, items=self._ledger.on_record())  # as `refresh` counts
         before = self._kept()
-        if before and before.told.get("set") and before.key.split()[0] == key.split()[0]:
+        if bars and before and before.told.get("set") and before.key.split()[0] == key.split()[0]:
             made = replace(made, least=before.least, told={**made.told, "set": True})
         self._keep(made)
         return made
@@ -119,6 +120,6 @@ class Calibrations:
         self._ledger.note(NOTE, made.to_json() if made else "")
 
     def _key(self) -> str:
-        texts = self._control.texts.passport
+        texts = self._control.texts.role.passport
         encoders = self._ledger.built_by() + (f"+{texts.fingerprint}" if texts else "")
         return f"{encoders} {self._ledger.adapter_state()[0]}"

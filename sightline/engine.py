@@ -178,7 +178,7 @@ class Sightline:
             encoder, texts = self.encoder, self.text_encoder
             return indexer.add(
                 sources, encoder=encoder, texts=texts, store=self._store, ledger=self._ledger, options=options,
-                passport=self._control.issue(self.plain_encoder),
+                passport=self._control.whole.issue(self.plain_encoder),
                 text_passport=self._control.texts.first(texts), progress=progress,
             )  # fmt: skip
 

@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 
 import indexer
-from sightline.errors import ConfigError, EngineError, InputError, UnsupportedModality
+from sightline.admission import EVERYTHING, TEXTS
+from sightline.errors import EngineError, InputError, UnsupportedModality
 from sightline.lock import patiently
 from sightline.passport import PassportControl
 from sightline.probes import differences
 from sightline.protocols import Encoder, Store
 from sightline.roles import Role
 from sightline.settings import Settings
-from sightline.texts import NONE, OPTION
+from sightline.texts import NONE
 from sightline.types import MigrationReport, Modality, Progress, Space
 
 Writing = Callable[[], AbstractContextManager[None]]
@@ -44,7 +45,7 @@ class Halfway:
     to: str
     done: int
     parts: int
-    option: str = "--encoder"
+    option: str = EVERYTHING
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,14 +56,14 @@ class Target:
     """Where a migration goes: to an encoder of everything, or to one of texts alone; None: to no such one."""
 
     control: PassportControl
-    role: Role  # the control's own, or that of its texts
+    role: Role  # of everything here, or of texts
     spec: str
     encoder: Encoder | None
     before: str  # the spec on record
 
     @property
     def texts(self) -> bool:
-        return self.role is not self.control
+        return self.role is not self.control.whole
 
     @property
     def passport(self) -> indexer.Passport:
@@ -74,8 +75,9 @@ class Target:
         """Whether it is the one on record already. Raises ConfigError where it has the other role by now."""
         assert self.encoder is not None
         fingerprint = self.encoder.space.fingerprint
-        if fingerprint == self.role.beside.fingerprint:
-            raise ConfigError(self.role.taken(self.spec))
+        beside = self.control.beside(self.role)
+        if fingerprint == beside.fingerprint:
+            self.role.refuse_taken(self.spec, beside.passport)
         return fingerprint == self.role.fingerprint
 
 
@@ -88,10 +90,10 @@ def target(control: PassportControl, encoder: str | None, text_encoder: str | No
         raise InputError("name the encoder to migrate to, or the text encoder: one of the two")
     if control.passport is None:
         raise InputError("nothing was indexed in this collection yet: there is nothing to migrate")
-    role: Role = control if text_encoder is None else control.texts
+    role = control.whole if text_encoder is None else control.texts.role
     spec, here = encoder or text_encoder or "", role.passport
     before = here.space if here else NONE
-    if role is control.texts and spec == NONE:
+    if role is not control.whole and spec == NONE:
         return Target(control, role, spec, None, before)
     return Target(control, role, spec, role.successor(spec), before)
 
@@ -105,7 +107,7 @@ def halfway(store: Store, ledger: indexer.Ledger) -> Halfway | None:
     if noted:
         space = Space(noted["to"], noted["dim"], noted["fingerprint"], frozenset(noted["modalities"]))
         parts = _lacking(store, replace(space, fingerprint=""))
-        return Halfway(noted["to"], parts - _lacking(store, space), parts, noted.get("option", "--encoder"))
+        return Halfway(noted["to"], parts - _lacking(store, space), parts, noted.get("option", EVERYTHING))
     used = [now, *([Space(texts.space, texts.dim, texts.fingerprint, frozenset({"text"}))] if texts else [])]
     there = sum(_lacking(store, replace(space, fingerprint="")) - _lacking(store, space) for space in used)
     return Halfway("", store.stats().vectors - there, _lacking(store, replace(now, fingerprint="")))
@@ -147,8 +149,8 @@ def migrate(
             texts = ledger.text_passport()
             if texts is None:
                 raise InputError("there is no text encoder here that could be taken out")
-            _refuse_to_lose(store, texts, to.control.plain_encoder.space.modalities, passport.space)
-            to.control.texts.put(None)
+            _refuse_to_lose_texts(store, texts, passport)
+            to.control.texts.take_out()
             _tidy(store, ledger)
         return MigrationReport(to.before, NONE, 0, 0, 0, (), False, time.perf_counter() - started, {})
     space = to.encoder.space
@@ -156,7 +158,7 @@ def migrate(
         worded: frozenset[Modality] = frozenset({"text"} if ledger.texts_by() else ())
         left = space.modalities | worded
         _refuse_to_lose(store, passport, left, space.name)
-    to.role.refuse_taken(to.spec)
+    to.role.refuse_taken(to.spec, to.control.beside(to.role).passport)
     again = indexer.Reembedding(
         store=store, ledger=ledger, encoder=to.encoder, limits=settings.limits, batch_size=settings.batch_size,
         regions="none" if to.texts else indexer.planned(ledger).kind, progress=progress,
@@ -238,7 +240,7 @@ class _Writing:
 
 def _role(noted: Mapping[str, Any]) -> tuple[str, str]:
     """Of which encoder a migration that has not ended writes vectors, and what it is to be."""
-    return noted["fingerprint"], noted.get("option", "--encoder")
+    return noted["fingerprint"], noted.get("option", EVERYTHING)
 
 
 def _unfinished(noted: dict[str, Any]) -> InputError:
@@ -251,7 +253,7 @@ def _unfinished(noted: dict[str, Any]) -> InputError:
 def _noted(ledger: indexer.Ledger) -> dict[str, Any] | None:
     """What is on record of a migration that has not ended."""
     told: dict[str, Any] = json.loads(ledger.noted(_NOTE) or "{}")
-    used = ((ledger.built_by(), "--encoder"), (ledger.texts_by(), OPTION))
+    used = ((ledger.built_by(), EVERYTHING), (ledger.texts_by(), TEXTS))
     if not told or _role(told) in used:  # killed after the change, before it was tidied up
         return None
     return told
@@ -265,11 +267,26 @@ def _lacking(store: Store, space: Space) -> int:
 def _refuse_to_lose(store: Store, now: indexer.Passport, left: frozenset[Modality], by: str) -> None:
     """Raises UnsupportedModality where parts have vectors by `now` and are of a kind that nobody is left to embed."""
     for kind in sorted(_KINDS - left):
-        space = Space(now.space, now.dim, now.fingerprint, frozenset({kind}))
-        count = _lacking(store, replace(space, fingerprint="")) - _lacking(store, space)
-        if count > 0:
-            raise UnsupportedModality(
-                f"{by!r} embeds no {'pictures' if kind == 'image' else 'texts'}: {count:,} of them would lose "
-                f"their vectors and be found no more by what they show. Nothing was changed: take an encoder of both, "
-                f"or index into another collection (--collection)"
-            )
+        if count := _embedded(store, now, kind):
+            raise _losing(by, kind, count)
+
+
+def _refuse_to_lose_texts(store: Store, texts: indexer.Passport, whole: indexer.Passport) -> None:
+    """The same of texts, where the encoder of everything embedded none of them; it is not opened to be asked."""
+    count = _embedded(store, texts, "text")
+    if count and not _embedded(store, whole, "text"):
+        raise _losing(whole.space, "text", count)
+
+
+def _embedded(store: Store, by: indexer.Passport, kind: Modality) -> int:
+    """How many parts of a kind have a vector by an encoder."""
+    space = Space(by.space, by.dim, by.fingerprint, frozenset({kind}))
+    return _lacking(store, replace(space, fingerprint="")) - _lacking(store, space)
+
+
+def _losing(by: str, kind: Modality, count: int) -> UnsupportedModality:
+    return UnsupportedModality(
+        f"{by!r} embeds no {'pictures' if kind == 'image' else 'texts'}: {count:,} of them would lose "
+        f"their vectors and be found no more by what they show. Nothing was changed: take an encoder of both, "
+        f"or index into another collection (--collection)"
+    )

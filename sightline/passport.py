@@ -6,41 +6,52 @@ Knows passports and what was opened; opens nothing itself.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from indexer import Ledger, Passport
+from sightline import admission
+from sightline.admission import EVERYTHING, TEXTS
 from sightline.encoders.adapter import AdaptedEncoder, Adapter
 from sightline.errors import ConfigError, InputError, PassportMismatch
 from sightline.protocols import Encoder
-from sightline.roles import Role
+from sightline.roles import Record, Role
 from sightline.stores import place_of
-from sightline.texts import NONE, OPTION, TextControl
+from sightline.texts import TextControl, texts_only
 
 _STORE = "store"  # noted in the ledger
 _OF_SERVER = "qdrant_server.json"  # in the folder of a collection that a Qdrant server keeps
 
 
-class PassportControl(Role):
-    """Which encoder, store and adapter a collection is used with: those on record, checked, and no others.
+class PassportControl:
+    """Which encoders, store and adapter a collection is used with: those on record, checked, and no others.
 
     Safe to share between threads. Another process may build the collection, or change its adapter, at any time.
     """
 
-    option = "--encoder"
-
     def __init__(
-        self, ledger: Ledger, folder: Path, *, store: str, encoder: str | None, threads: int | None,
-        text_encoder: str | None = None,
+        self, ledger: Ledger, folder: Path, *, store: str, encoder: str | None, threads: int | None = None,
+        text_encoder: str | None = None, opens: Callable[[str], Encoder] | None = None,
     ) -> None:  # fmt: skip
-        """`store` and the encoders are specs; None means the one on record, else the starter, and none for texts."""
-        super().__init__(ledger, folder, store=place_of(store), asked=encoder, threads=threads)
-        self._built_by: Passport | None = None  # read from the ledger until there is one
-        self.adaptation = Adaptation(ledger, folder)
-        self.texts = self.beside = TextControl(
-            ledger, folder, store=self.store_spec, asked=text_encoder, threads=threads, beside=self
+        """`store` and the encoders are specs; None means the one on record, else the starter, and none for texts.
+
+        `opens` opens a spec; None: any that there is.
+        """
+
+        def opened(spec: str) -> Encoder:
+            return opens(spec) if opens else admission.opened(spec, threads)
+
+        self._ledger, self._folder, self.store_spec = ledger, folder, place_of(store)
+        whole = Record(self._read, ledger.built_by, self._write)
+        texts = Record(ledger.text_passport, ledger.texts_by, ledger.set_text_passport)
+        self.whole = Role(EVERYTHING, whole, opened, folder, store=self.store_spec, asked=encoder)
+        of_texts = Role(
+            TEXTS, texts, lambda spec: texts_only(opened(spec)), folder, store=self.store_spec, asked=text_encoder
         )
+        self.texts = TextControl(of_texts, self.whole, folder, ledger)
+        self.adaptation = Adaptation(ledger, folder)
 
     @property
     def passport(self) -> Passport | None:
@@ -48,20 +59,12 @@ class PassportControl(Role):
 
         Raises PassportMismatch.
         """
-        if self._built_by is None or self._built_by.fingerprint != self.fingerprint:
-            found = self._ledger.passport()
-            refuse_other_store(found, self.store_spec, self._folder)
-            self._built_by = found
-        return self._built_by
-
-    @property
-    def fingerprint(self) -> str:
-        return self._ledger.built_by()
+        return self.whole.passport
 
     @property
     def built_by(self) -> tuple[Passport | None, Passport | None]:
         """That and what embedded the texts once more: while they are the same, so are the spaces that are searched."""
-        return self.passport, self.texts.passport
+        return self.passport, self.texts.role.passport
 
     @property
     def encoder_spec(self) -> str:
@@ -76,14 +79,15 @@ class PassportControl(Role):
     def plain_encoder(self) -> Encoder:
         """The encoder without the adapter: what made the stored vectors. Raises PassportMismatch."""
         passport = self.passport  # read once: another process may migrate it at any moment
-        return self._admitted(passport, self._spec(passport)) if passport else self.other(self._spec(None))
+        found = self.whole.other(self._spec(passport))
+        return self.whole.admitted(passport, found, self.texts.role.passport) if passport else found
 
     @property
     def text_encoder(self) -> Encoder | None:
         """The encoder of texts alone; None where there is none. Raises PassportMismatch, ConfigError."""
         found = self.texts.encoder
         if found and self.passport is None and found.space.fingerprint == self.plain_encoder.space.fingerprint:
-            raise ConfigError(self.texts.taken(found.space.name))
+            raise self.texts.twice(found.space.name)
         return found
 
     @property
@@ -92,20 +96,22 @@ class PassportControl(Role):
         every = (self.plain_encoder, self.texts.encoder)
         return [one for one in every if one and "text" in one.space.modalities]
 
-    def put(self, passport: Passport) -> None:
-        """As every role does; the adapter, made for the encoder before, goes."""
-        self._asked = None  # before the passport says another: threads of this process ask meanwhile
-        if self.fingerprint != passport.fingerprint:
-            self._ledger.migrate(passport)
-
-    def taken(self, spec: str) -> str:
-        return (
-            f"{spec!r} is the text encoder of {self._folder}, and is used as such without being named. To have "
-            f"everything embedded by it, first `sightline migrate {OPTION} {NONE}`"
-        )
+    def beside(self, role: Role) -> Role:
+        """The other role here."""
+        return self.texts.role if role is self.whole else self.whole
 
     def _spec(self, passport: Passport | None) -> str:
-        return self._asked or (passport.space if passport else "starter")
+        return self.whole.asked or (passport.space if passport else "starter")
+
+    def _read(self) -> Passport | None:
+        found = self._ledger.passport()
+        refuse_other_store(found, self.store_spec, self._folder)
+        return found
+
+    def _write(self, passport: Passport) -> None:
+        """Put another encoder on record; the adapter, made for the one before, goes."""
+        if self._ledger.built_by() != passport.fingerprint:
+            self._ledger.migrate(passport)
 
 
 def store_of(folder: Path) -> str | None:

@@ -12,14 +12,13 @@ from pathlib import Path
 from shlex import quote
 
 from indexer import Ledger, Passport
+from sightline.admission import TEXTS, unnamed
 from sightline.errors import ConfigError, MissingExtra, PassportMismatch
 from sightline.protocols import Encoder
 from sightline.roles import Role
 from sightline.types import Content, Space, Vectors
 
 NONE = "none"  # as a spec: no text encoder
-OPTION = "--text-encoder"
-_UNNAMED = f"leave {OPTION} out and unset SIGHTLINE_TEXT_ENCODER"
 
 
 class TextsOnly:
@@ -70,33 +69,18 @@ def texts_only(encoder: Encoder) -> Encoder:
     return encoder if encoder.space.modalities == {"text"} else TextsOnly(encoder)
 
 
-class TextControl(Role):
+class TextControl:
     """The text encoder of one collection. Safe to share between threads; another process may change it at any time."""
 
-    option = OPTION
-
-    def __init__(
-        self, ledger: Ledger, folder: Path, *, store: str, asked: str | None, threads: int | None, beside: Role
-    ) -> None:
-        """`asked` is a spec, "none" for no text encoder; None means the one on record. `beside` embeds everything."""
-        super().__init__(ledger, folder, store=store, asked=asked, threads=threads)
-        self.beside = beside
-        self._on_record: tuple[Passport, Encoder] | None = None
-
-    @property
-    def passport(self) -> Passport | None:
-        """What embedded the texts that are here; None where nothing did."""
-        kept = self._recorded()
-        return kept[0] if kept else None
-
-    @property
-    def fingerprint(self) -> str:
-        return self._ledger.texts_by()
+    def __init__(self, role: Role, main: Role, folder: Path, ledger: Ledger) -> None:
+        """`role` may be asked for "none" too: no text encoder. `main` is that of the encoder of everything."""
+        self.role, self._main, self._folder, self._ledger = role, main, folder, ledger
+        self._deferred: tuple[Passport, Encoder] | None = None
 
     @property
     def name(self) -> str | None:
         """What the text encoder on record is called; None where there is none."""
-        passport = self.passport
+        passport = self.role.passport
         return passport.space if passport else None
 
     @property
@@ -105,67 +89,58 @@ class TextControl(Role):
 
         Raises PassportMismatch, ConfigError, MissingExtra.
         """
-        kept = self._recorded()
-        return kept[1] if kept else self._first()
-
-    def other(self, spec: str) -> Encoder:
-        return texts_only(super().other(spec))
+        passport, kept = self.role.passport, self._deferred
+        if passport is None:
+            return self._first()
+        if kept is None or kept[0] is not passport:
+            kept = self._deferred = passport, Deferred(passport, partial(self._opened, passport))
+        return kept[1]
 
     def first(self, encoder: Encoder | None) -> Passport | None:
         """The passport to put on record for what an encoder is about to embed; None where one is, or there is none."""
-        kept = self._recorded()
-        if kept and self._asked and self._asked != kept[0].space:
-            self._reopened(kept[0])  # another one is refused whether or not there is a text to embed
-        return self.issue(encoder) if encoder and kept is None else None
+        passport, asked = self.role.passport, self.role.asked
+        if passport and asked and asked != passport.space:
+            self._opened(passport)  # another one is refused whether or not there is a text to embed
+        return self.role.issue(encoder) if encoder and passport is None else None
 
-    def put(self, passport: Passport | None) -> None:
-        """As every role does; None: there is none from now on."""
-        self._asked = self._on_record = None
-        self._ledger.set_text_passport(passport)
+    def take_out(self) -> None:
+        """From now on there is none, whichever was asked for."""
+        self.role.asked = None
+        self._ledger.set_text_passport(None)
 
-    def taken(self, spec: str) -> str:
-        return f"{spec!r} embeds everything here already, texts too: {OPTION} is for another one beside it"
-
-    def _recorded(self) -> tuple[Passport, Encoder] | None:
-        """What is on record, read again where another process changed it, and its encoder."""
-        kept, now = self._on_record, self.fingerprint
-        if not now:
-            return None
-        if kept is None or kept[0].fingerprint != now:
-            passport = self._ledger.text_passport()
-            kept = self._on_record = (
-                (passport, Deferred(passport, partial(self._reopened, passport))) if passport else None
-            )
-        return kept
-
-    def _reopened(self, passport: Passport) -> Encoder:
+    def _opened(self, passport: Passport) -> Encoder:
         """The encoder on record, opened and checked."""
-        spec = self._asked or passport.space
+        spec = self.role.asked or passport.space
         if spec == NONE:
             raise PassportMismatch(
-                f"{self._folder} has the text encoder {passport.space!r}: {_UNNAMED}, or take it out with "
-                f"`sightline migrate {OPTION} {NONE}`."
+                f"{self._folder} has the text encoder {passport.space!r}: {unnamed(TEXTS)}, or take it out with "
+                f"`sightline migrate {TEXTS} {NONE}`."
             )
         try:
-            return self._admitted(passport, spec)
+            found = self.role.other(spec)
         except MissingExtra:
             raise
         except ConfigError as exc:
             raise ConfigError(
                 f"the text encoder of {self._folder} cannot be opened: {exc}. Go to one that is there with "
-                f"`sightline migrate {OPTION} SPEC`, or to none with `sightline migrate {OPTION} {NONE}`"
+                f"`sightline migrate {TEXTS} SPEC`, or to none with `sightline migrate {TEXTS} {NONE}`"
             ) from exc
+        return self.role.admitted(passport, found, self._main.passport)
 
     def _first(self) -> Encoder | None:
         """The one asked for, where nothing is here yet that lacks its vectors."""
-        if self._asked in (None, NONE):
+        asked, main = self.role.asked, self._main.passport
+        if asked in (None, NONE):
             return None
-        main = self.beside.passport
-        if main is not None and main.space == self._asked:
-            raise ConfigError(self.taken(self._asked))
+        if main is not None and main.space == asked:
+            raise self.twice(asked)
         if main is not None:
             raise PassportMismatch(
-                f"{self._folder} was built without a text encoder: {_UNNAMED}, or embed its texts with "
-                f"`sightline migrate {OPTION} {quote(self._asked)}`."
+                f"{self._folder} was built without a text encoder: {unnamed(TEXTS)}, or embed its texts with "
+                f"`sightline migrate {TEXTS} {quote(asked)}`."
             )
-        return self.other(self._asked)
+        return self.role.other(asked)
+
+    def twice(self, spec: str) -> ConfigError:
+        """What to raise where the encoder of everything is named as the text encoder too."""
+        return ConfigError(f"{spec!r} embeds everything in {self._folder}, texts too: {unnamed(TEXTS)}")

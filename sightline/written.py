@@ -25,7 +25,7 @@ SHOWN = 30  # characters of the text that an error quotes from where it went wro
 
 _SIGN = re.compile(r"\s+([+-])(?=\s|$)\s*")
 _FIRST_SIGN = re.compile(r"([+-])\s+")
-_WEIGHT = re.compile(r"(\d+(?:\.\d+)?|\.\d+):(?=\S)")
+_WEIGHT = re.compile(r"(\d+(?:\.\d+)?|\.\d+|[-+]?(?:nan|inf|infinity|\d+(?:\.\d+)?)(?=:\")):(?=\S)", re.IGNORECASE)
 _KIND = re.compile(r"(like|image):(?=\S)")
 LONGEST_MEANT = 1_000  # characters of a text that may have been meant as an expression
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')

@@ -35,6 +35,12 @@ def closed_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def plain_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output is as wide as it is on a pipe, whatever the terminal or the process that runs the tests says."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real data (`SIGHTLINE_TEST_DATA`); the test is skipped without it."""

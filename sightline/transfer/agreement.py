@@ -13,14 +13,14 @@ import numpy as np
 
 from indexer import Passport
 from sightline import probes
-from sightline.admission import refuse_other_encoder
+from sightline.admission import TEXTS, refuse_other_encoder
 from sightline.errors import ConfigError, InputError, PassportMismatch, SightlineError
 from sightline.passport import PassportControl
 from sightline.protocols import Encoder
-from sightline.texts import NONE, OPTION, TextControl
+from sightline.texts import NONE, TextControl
 from sightline.transfer.reading import Export
 
-_OTHERWISE = f"embed everything again, with --embed, or do without a text encoder, with {OPTION} {NONE}"
+_OTHERWISE = f"embed everything again, with --embed, or do without a text encoder, with {TEXTS} {NONE}"
 
 
 # -- the encoder of everything -----------------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ def own_encoder(export: Export, control: PassportControl, asked: str | None) -> 
     if control.passport is not None:
         return control.plain_encoder
     made = export.passport
-    return control.other(asked or (made.space if made else "starter"))
+    return control.whole.other(asked or (made.space if made else "starter"))
 
 
 def comparable(export: Export) -> Passport:
@@ -56,7 +56,7 @@ def adopted(made: Passport, control: PassportControl, asked: str | None, folder:
     """
     spec = asked or made.space
     try:
-        mine = control.issue(control.matching(spec, made))
+        mine = control.whole.issue(control.whole.matching(spec, made))
     except SightlineError as exc:
         raise ConfigError(
             f"the vectors of {folder} were made by {made.space!r}, and {spec!r} cannot be opened here: "
@@ -64,7 +64,7 @@ def adopted(made: Passport, control: PassportControl, asked: str | None, folder:
         ) from exc
     refuse_others(made, mine, folder)
     try:
-        refuse_other_encoder(made, control.other(spec).space, folder)
+        refuse_other_encoder(made, control.whole.other(spec).space, folder)
     except PassportMismatch as exc:
         raise PassportMismatch(
             f"{folder} tells other things of {made.space!r} than are so here. Nothing was written: "
@@ -107,7 +107,7 @@ class TextAgreement:
 
 def texts_as_here(texts: TextControl, theirs: Passport | None) -> TextAgreement:
     """For a collection that holds something: its own. Raises PassportMismatch, ConfigError, MissingExtra."""
-    encoder, here = texts.encoder, texts.passport
+    encoder, here = texts.encoder, texts.role.passport
     if encoder is None or here is None:
         return _without(theirs, "there is none here", later=True)
     if theirs is None:
@@ -124,23 +124,23 @@ def texts_anew(
     Vectors are taken over where it is the export's and gives the answers that it gave. Raises ConfigError where it
     cannot be opened here, or is `main`, and PassportMismatch where it gives other answers.
     """
-    here = texts.passport
+    here = texts.role.passport
     spec = asked or (theirs.space if theirs else here.space if here else NONE)
     if spec == NONE:
-        return _without(theirs, f"{OPTION} is {NONE}", later=True)
+        return _without(theirs, f"{TEXTS} is {NONE}", later=True)
     encoder = _opened(texts, spec, None if embed else theirs, folder, own=bool(theirs) and not asked)
     if encoder.space.fingerprint == main.fingerprint:
         if asked:
-            raise ConfigError(f"{spec!r} embeds everything here: its texts are compared by it without {OPTION}")
+            raise ConfigError(f"{spec!r} embeds everything here: its texts are compared by it without {TEXTS}")
         return _without(theirs, f"{spec!r} embeds everything here")
-    mine = texts.issue(encoder)
+    mine = texts.role.issue(encoder)
     if embed or theirs is None:
         return _embedding(encoder, mine, theirs, "the export has no text encoder")
     if asked and not _same(theirs, mine):
         return _embedding(encoder, mine, theirs, _difference(theirs, mine))
     reason = _difference(theirs, mine)
     try:
-        refuse_other_encoder(theirs, texts.other(spec).space, folder)
+        refuse_other_encoder(theirs, texts.role.other(spec).space, folder)
     except PassportMismatch:
         reason = reason or f"the export tells other things of {theirs.space!r} than are so here"
     if reason:
@@ -157,13 +157,13 @@ def _opened(texts: TextControl, spec: str, theirs: Passport | None, folder: Path
     `own`: it is the export that names it.
     """
     try:
-        return texts.matching(spec, theirs) if theirs else texts.other(spec)
+        return texts.role.matching(spec, theirs) if theirs else texts.role.other(spec)
     except SightlineError as exc:
         if not own:
             raise
         raise ConfigError(
             f"the texts of {folder} have vectors of the text encoder {spec!r}, which cannot be opened here: {exc}. "
-            f"Nothing was written: say where it is, with {OPTION} SPEC, or do without one, with {OPTION} {NONE}"
+            f"Nothing was written: say where it is, with {TEXTS} SPEC, or do without one, with {TEXTS} {NONE}"
         ) from exc
 
 
@@ -171,7 +171,7 @@ def _without(theirs: Passport | None, why: str, *, later: bool = False) -> TextA
     """No text encoder; `later`: it can be had all the same."""
     if theirs is None:
         return TextAgreement()
-    why += f"; `sightline migrate {OPTION} {quote(theirs.space)}` embeds them by it" * later
+    why += f"; `sightline migrate {TEXTS} {quote(theirs.space)}` embeds them by it, where it can be opened" * later
     note = f"vectors that the text encoder {theirs.space!r} gave the texts of the export were left out: {why}"
     return TextAgreement(None, None, frozenset({theirs.fingerprint}), note)
 

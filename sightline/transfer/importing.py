@@ -109,7 +109,7 @@ class _Importing:
         folder, asked = self.export.folder, self.settings.encoder
         if embed:
             self.encoder = own_encoder(self.export, self.control, asked)
-            passport = self.control.issue(self.encoder)
+            passport = self.control.whole.issue(self.encoder)
             self._agree_on_texts(passport, anew=here is None, embed=True)
             self.ledger.set_passport(passport)
             self._agree_on_regions(embed=True)
@@ -118,7 +118,7 @@ class _Importing:
         if here is None or empty:
             passport = adopted(made, self.control, asked, folder)
             self._agree_on_texts(passport, anew=True, embed=False)
-            self.control.put(passport)
+            self.control.whole.put(passport)
         else:
             refuse_others(made, here, folder)
             self._agree_on_texts(here, anew=False, embed=False)
@@ -154,7 +154,10 @@ class _Importing:
         if anew:
             asked, folder = self.settings.text_encoder, self.export.folder
             self.agreed = texts_anew(texts, theirs, asked, main, embed=embed, folder=folder)
-            texts.put(self.agreed.passport)  # before `main`: where that is on record, nothing is settled anew
+            if self.agreed.passport:
+                texts.role.put(self.agreed.passport)  # before `main`: where that is on record, nothing is settled anew
+            else:
+                texts.take_out()
             self._forget_unused(main)
         else:
             self.agreed = texts_as_here(texts, theirs)

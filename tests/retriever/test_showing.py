@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import retriever
-from retriever.arranging import sorted_by
+from retriever.arranging import sorted_by, varied
 from retriever.cursors import Place
 from sightline.errors import InputError
 from sightline.filters import Compare
@@ -233,6 +233,25 @@ def test_diversity_brings_unlike_hits_forward_and_loses_none(find: Find, shelve:
     assert ids(find("red tall", diversity=0.0)) == ids(plain)
     turned = [hit for page in pages(find, "red tall", k=4, diversity=0.6) for hit in page]
     assert ids(turned) == ids(diverse)
+
+
+@pytest.mark.parametrize("show", [Show(diversity=0.9), Show(diversify="brand")])
+def test_what_is_hardly_relevant_is_not_brought_forward(store: Store, shelve: Shelve, show: Show) -> None:
+    told = {"jar": 0.9, "lid": 0.01, "vase": 0.5, "cap": 0.02, "pot": 0.3}
+    hits = [
+        Hit(
+            shelve(name, texts=["x"], brand="a" if share > 0.1 else name), (), 0.03, at + 1, ("words",), relevance=share
+        )
+        for at, (name, share) in enumerate(told.items())
+    ]
+    place = Place.of(show, Query((Term("x"),)), asked=[], encoder="", k=2)
+    encoder = ColourEncoder()
+    found = ids(varied(hits, show, place, k=2, store=store, encoder=encoder))
+    assert (set(found[:3]), found[3:]) == ({"jar", "vase", "pot"}, ["lid", "cap"])
+    bare = [replace(hit, relevance=None) for hit in hits]
+    assert set(ids(varied(bare, show, place, k=2, store=store, encoder=encoder))) == told.keys()
+    if show.diversify:
+        assert ids(varied(bare, show, place, k=2, store=store, encoder=encoder))[:2] == ["jar", "lid"]
 
 
 def test_at_most_so_many_of_a_value_on_a_page_as_far_as_there_are_others(find: Find, shelve: Shelve) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from retriever.terms import aim, read
 from sightline.errors import InputError
-from sightline.types import Query, Term
+from sightline.types import Like, Query, Term
 from tests.retriever.colours import ColourEncoder, picture
 
 WORDS = ("red", "green", "blue", "tall", "wide", "red tall")
@@ -41,6 +41,13 @@ def test_the_share_of_text_is_that_of_its_weight() -> None:
     assert read(query).text_share == 0.25
     assert read(query).text == "tall"
     assert read(query).unwanted_texts == ("green",)
+
+
+def test_what_is_wanted_and_not_wanted_alike_is_refused() -> None:
+    both = (Term("red Jar"), Term(Like("a")), Term("red  jar", -2.0), Term(Like("a"), -1.0))
+    with pytest.raises(InputError, match="cancel each other out"):
+        read(Query(both))
+    assert read(Query((*both, Term("blue jar")))).wanted[-1].content == "blue jar"
 
 
 @given(st.lists(st.tuples(st.sampled_from(WORDS), st.floats(0.1, 3)), min_size=1, max_size=4))

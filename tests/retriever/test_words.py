@@ -50,6 +50,16 @@ def test_words_spread_over_an_items_parts_count_together(store: Store, shelve: S
     assert all(CUT <= share <= 1 for share in found.values())
 
 
+def test_a_word_that_is_asked_for_less_counts_less(store: Store, shelve: Shelve) -> None:
+    shelve("chair", texts=["an oak chair"])
+    shelve("lamp", texts=["a brass lamp"])
+    for meant, first in ((0.5, "chair"), (2.0, "lamp")):
+        emphasis = {"chair": min(1.0, 1 / meant), "lamp": min(1.0, meant)}
+        found = by_words(said(store, "chair lamp", pool=100, where=None, emphasis=emphasis))
+        assert [vote.item_id for vote in found] == [first, *({"chair", "lamp"} - {first})]
+        assert sum(vote.strength for vote in found) == pytest.approx(1.0, abs=0.01)
+
+
 def test_a_word_nobody_says_weakens_all_the_others(store: Store, shelve: Shelve) -> None:
     shelve("a", texts=["an outdoor chair"])
     shelve("b", texts=["a lamp"])

@@ -100,9 +100,8 @@ def test_the_terminal_sorts_counts_folds_and_turns_pages(sightline: Run, copied:
     skipped = json.loads(sightline(*common, "-k", 3, "--json", "--offset", 3)[1])
     assert [hit["rank"] for hit in second["hits"]] == [4, 5, 6]
     assert second["hits"] == skipped["hits"]
-    few = json.loads(sightline(*common, "-k", 2, "--diversify", "kind=1", "--where", "exists kind", "--json")[1])[
-        "hits"
-    ]
+    white = ["search", "white", "--index", copied, "-k", 2, "--where", "exists kind", "--json"]
+    few = json.loads(sightline(*white, "--diversify", "kind=1")[1])["hits"]
     assert {hit["fields"]["kind"] for hit in few} == {"bowl", "cushion"}
     code, out, _ = sightline(*common, "-k", 4, "--fold", "--facet", "kind", "--facet", "price")
     assert code == 0

@@ -76,6 +76,14 @@ def test_few_queries_move_nothing_and_that_is_reported(folder: Path, sightline: 
     assert "left at 40%: fewer than 20 queries of this kind" in out
 
 
+def test_a_query_that_nothing_answers_is_told_of(folder: Path, sightline: Run) -> None:
+    judged = [*json.loads((folder / "few.json").read_text()), {"query": "submarine", "relevant": []}]
+    (folder / "one.json").write_text(json.dumps(judged))
+    at = ("--queries", folder / "one.json", "--index", folder / "index")
+    assert "1 of 6 queries have nothing judged relevant" in " ".join(sightline("tune", *at)[1].split())
+    assert len(json.loads(sightline("tune", "--json", *at)[1])["notes"]) == 1
+
+
 def test_a_catalog_of_pictures_alone_is_refused(tmp_path: Path, sightline: Run) -> None:
     rows = []
     for name, rgb in RGB.items():
@@ -98,6 +106,9 @@ def test_bars_by_hand(folder: Path, sightline: Run) -> None:
     code, out, _ = sightline("tune", "--picture", "0.2", "--dry-run", *at)
     assert (code, "shown by a picture 20%" in out, "Nothing was changed" in out) == (0, True, True)
     assert "shown by a picture 20%" not in sightline("tune", *at)[1]
+    assert "called by name 65%" in sightline("tune", *at)[1]
+    assert "called by name 40%" in sightline("tune", "--reset", *at)[1]
+    assert sightline("tune", "--reset", "--name", "0.65", *at)[0] == 2
     code, _, err = sightline("tune", "--name", "0.65", "--queries", folder / "queries.json", *at)
     assert (code, "either queries" in err) == (2, True)
     code, _, err = sightline("tune", "--qrels", folder / "queries.json", *at)

@@ -104,8 +104,8 @@ def test_it_serves_throughout_and_takes_what_is_added_meanwhile(index: Path, sho
 def test_interrupted_it_goes_on_where_it_stopped(index: Path, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Sightline.open(index, batch_size=2) as opened:
         control, calls = opened._control, []
-        encoder = control.other(other)
-        control.issue(encoder)  # the probes, which are no part of the collection
+        encoder = control.whole.other(other)
+        control.whole.issue(encoder)  # the probes, which are no part of the collection
         real = type(encoder).encode_documents
 
         def failing(self: object, contents: list[object]) -> object:
@@ -153,8 +153,8 @@ def test_killed_it_goes_on_where_it_stopped(tmp_path: Path, shop: Path, other: s
 
 def stopped(opened: Sightline, other: str, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
     """Stop a migration before one more than `after` batches are embedded."""
-    encoder, calls = opened._control.other(other), []
-    opened._control.issue(encoder)
+    encoder, calls = opened._control.whole.other(other), []
+    opened._control.whole.issue(encoder)
     real = type(encoder).encode_documents
 
     def failing(self: object, contents: list[object]) -> object:

@@ -92,8 +92,9 @@ def test_an_explanation_tells_its_cosines(index: Path, topics: TopicEncoder) -> 
         assert found.score == pytest.approx(
             sum(one.added or 0 for one in found.channels) + sum(found.adjustments.values())
         )
-        told = {one.channel: one.encoder for one in found.channels}
-        assert told == {"clip": "starter", "dense": "topics", "words": None}
+        shown = opened.explain("drizzle", "glass", least=0)
+        told = [{one.channel: one.encoder for one in about.channels} for about in (found, shown)]
+        assert told == [{"clip": one, "dense": "topics", "words": None} for one in (None, "starter")]
         assert found.trace["circumstances"]["text encoder"] == "topics"
         assert opened.explain.replay(found.trace).same
 
@@ -139,13 +140,19 @@ def test_it_is_on_record_and_no_other_is_let_in(index: Path, topics: TopicEncode
     with Sightline.open(index) as opened:
         assert opened.info()["text_encoder"] == "topics"
         assert opened.info()["vectors"] == 3 + 3 + 1, "of each text two, and a picture"
-    asks = ((other, f"migrate --text-encoder {other}"), ("none", "migrate --text-encoder none"), ("starter", "already"))
+    asks = (
+        (other, f"migrate --text-encoder {other}"),
+        ("none", "migrate --text-encoder none"),
+        ("starter", "and was built"),
+    )
     for asked, told in asks:
         with Sightline.open(index, text_encoder=asked) as opened, pytest.raises(PassportMismatch, match=told):
             opened.search("drizzle")
     with (
         Sightline.open(index, encoder="topics") as opened,
-        pytest.raises(PassportMismatch, match="is used as such without being named"),
+        pytest.raises(
+            PassportMismatch, match="was built with 'starter', and has the text encoder 'topics': open it without"
+        ),
     ):
         opened.search("drizzle")
 
@@ -171,12 +178,12 @@ def test_an_index_without_one_says_how_to_get_it(tmp_path: Path, topics: TopicEn
 def test_what_embeds_everything_is_no_text_encoder(tmp_path: Path, topics: TopicEncoder) -> None:
     with (
         Sightline.open(tmp_path / "index", text_encoder="starter") as opened,
-        pytest.raises(ConfigError, match="already"),
+        pytest.raises(ConfigError, match="embeds everything in"),
     ):
         opened.add(ROWS[0])
     with Sightline.open(tmp_path / "index") as opened:
         opened.add(ROWS[0])
-        with pytest.raises(ConfigError, match="already"):
+        with pytest.raises(ConfigError, match="embeds everything in"):
             opened.migrate(text_encoder="starter")
 
 

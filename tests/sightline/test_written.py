@@ -92,6 +92,8 @@ def test_every_other_text_means_its_words(words: str) -> None:
         ("photo.jpg[0.1,0.2] + red", "character 10,", "x0 < x1"),
         ("photo.jpg[a,b,c,d]", "character 10,", "four numbers"),
         ('0:"red"', "character 1,", "above zero"),
+        ('nan:"red"', "character 1,", "above zero"),
+        ('"red" + -Inf:"blue"', "character 9,", "above zero"),
         ('2:dress + "red"', "character 1,", "is quoted"),
         ('"red" + 5" pipe', "character 10,", "quotes go around"),
         ("= like:a b", "character 8,", "is quoted"),

@@ -21,7 +21,6 @@ from sightline.engine import Sightline
 from sightline.passport import PassportControl
 from sightline.protocols import Encoder, Store
 from sightline.settings import Settings
-from sightline.texts import TextControl, texts_only
 from sightline.types import Content, Item, Space, Vectors
 from tests.indexer.grid import GridEncoder
 from tests.indexer.indexing import png
@@ -56,36 +55,14 @@ class _Back(GridEncoder):
         return super().encode_documents(contents)[:, ::-1]
 
 
-class _Texts(TextControl):
-    """A collection's text encoder, of the soak's own."""
-
-    def other(self, spec: str) -> Encoder:
-        return texts_only(_encoder(spec))
-
-
-class _Control(PassportControl):
-    """A collection's passport, with the soak's own encoders by name."""
-
-    def __init__(self, ledger: Ledger, folder: Path, *, store: str, text_encoder: str | None) -> None:
-        super().__init__(ledger, folder, store=store, encoder=None, threads=None)
-        self.texts = self.beside = _Texts(
-            ledger, folder, store=self.store_spec, asked=text_encoder, threads=None, beside=self
-        )
-
-    def other(self, spec: str) -> Encoder:
-        return _encoder(spec)
-
-    @property
-    def plain_encoder(self) -> Encoder:
-        return _encoder(self.encoder_spec)
-
-
 class Opened(Sightline):
     """A collection whose encoder is small, and `grid` where nothing was indexed yet."""
 
     def __init__(self, settings: Settings, *, store: Store, store_spec: str, ledger: Ledger) -> None:
         super().__init__(settings, store=store, store_spec=store_spec, ledger=ledger)
-        self._control = _Control(ledger, self.folder, store=store_spec, text_encoder=settings.text_encoder)
+        self._control = PassportControl(
+            ledger, self.folder, store=store_spec, encoder=None, text_encoder=settings.text_encoder, opens=_encoder
+        )
         self.calibrations = Calibrations(self._control, store, ledger, self._write)
 
 

@@ -38,7 +38,7 @@ def shop(folder: Path, count: int = 6) -> Path:
 
 def fill(index: Opened, stored: list[Stored], thumbnails: dict[str, bytes]) -> None:
     """Put items into a collection and its ledger, as indexing would."""
-    index._ledger.set_passport(index._control.issue(index.plain_encoder))
+    index._ledger.set_passport(index._control.whole.issue(index.plain_encoder))
     index._store.upsert([one.item for one in stored], [one for each in stored for one in each.vectors])
     if not stored:
         return

@@ -71,7 +71,7 @@ def counts(report: ImportReport) -> tuple[int, int, int]:
 
 
 def text_encoder_of(index: Opened) -> str | None:
-    passport = index._control.texts.passport
+    passport = index._control.texts.role.passport
     return passport.space if passport else None
 
 
@@ -199,7 +199,7 @@ def test_a_half_done_migration_still_goes_along(tmp_path: Path, export: Path) ->
         assert counts(new.transfer.take_in(export)) == (6, PARTS + TEXTS, 0)
         assert (text_encoder_of(new), new.info()["migration"]["done"]) == (None, TEXTS)
         assert new.migrate(text_encoder=TURNED).texts == TEXTS  # again, for nobody knows what answered so
-        assert new._control.texts.passport.fingerprint == passport["fingerprint"]  # type: ignore[union-attr]
+        assert new._control.texts.role.passport.fingerprint == passport["fingerprint"]  # type: ignore[union-attr]
 
 
 # -- as it is asked for ------------------------------------------------------------------------------------------------
@@ -235,12 +235,12 @@ def test_a_text_encoder_that_is_not_here_is_refused_and_done_without(
         raise ConfigError(f"{spec} is not here")
 
     with opened(tmp_path / "new") as new:
-        monkeypatch.setattr(new._control.texts, "other", gone)
+        monkeypatch.setattr(new._control.texts.role, "other", gone)
         for embed in (False, True):
             match = "cannot be opened here: turned is not here.*Nothing was written.*--text-encoder none"
             nothing_written(new, export, ConfigError, match, embed=embed)
     with opened(tmp_path / "new", text_encoder="none") as new:
-        monkeypatch.setattr(new._control.texts, "other", gone)
+        monkeypatch.setattr(new._control.texts.role, "other", gone)
         assert counts(new.transfer.take_in(export)) == (6, PARTS, 0)
 
 
@@ -267,9 +267,9 @@ def test_a_text_passport_that_tells_other_things_than_are_so_here_is_refused(
 ) -> None:
     with opened(tmp_path / "new") as new:
         weighed = GridEncoder()
-        weighed.space = replace(new._control.other(TURNED).space, made_of={"weights": "these"})
-        monkeypatch.setattr(weighed, "encode_documents", new._control.other(TURNED).encode_documents)
-        monkeypatch.setattr(new._control.texts, "other", lambda spec: texts_only(weighed))
+        weighed.space = replace(new._control.whole.other(TURNED).space, made_of={"weights": "these"})
+        monkeypatch.setattr(weighed, "encode_documents", new._control.whole.other(TURNED).encode_documents)
+        monkeypatch.setattr(new._control.texts.role, "other", lambda spec: texts_only(weighed))
         for weights in ("others", "these"):
             sign(export, text_passport=manifest_of(export)["text_passport"] | {"made_of": {"weights": weights}})
             if weights == "others":
@@ -328,7 +328,7 @@ def test_an_import_whose_text_encoder_fails_goes_on_from_there(
 ) -> None:
     with opened(tmp_path / "new", text_encoder=TURNED, batch_size=1) as new:
         new.add({"id": "mine", "title": "A thing of my own"})
-        encoder = new._control.texts.other(TURNED).plain  # type: ignore[attr-defined]
+        encoder = new._control.texts.role.other(TURNED).plain  # type: ignore[attr-defined]
         embeds, done = encoder.encode_documents, list[object]()
 
         def failing(contents: Sequence[Content]) -> Vectors:

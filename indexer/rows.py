@@ -58,7 +58,9 @@ def record_of(row: Row, *, mapping: Mapping[str, str], folder: Path, uri: str | 
     except RecursionError as exc:
         raise UnreadableSource(row.where, "the row is nested too deeply") from exc
     if not (fields or text or pictures or skipped):
-        raise UnreadableSource(row.where, "the row has an id and nothing else")
+        empty = [str(key) for key in rest][:8]
+        told = f" that can be kept ({', '.join(empty)}: empty, or no finite number)" if empty else ""
+        raise UnreadableSource(row.where, f"the row has an id and nothing else{told}")
     return Record(item_id, row.where, fields, title, text, pictures, uri=uri, skipped=skipped)
 
 
@@ -71,6 +73,8 @@ def id_of(row: Row, *, mapping: Mapping[str, str]) -> str:
 
 
 def _no_id(wanted: str, values: Mapping[str, Any]) -> str:
+    if wanted in values:
+        return f"the row has no {wanted!r}: it is empty, or neither a text nor a number"
     keys = [str(key) for key in values]
     like = next((key for key in keys if _ID.fullmatch(key)), None)
     named = f"try: --map id={like}" if like else "--map id=KEY names another"

@@ -306,13 +306,13 @@ def described(model: type[BaseModel], *, files: str) -> dict[str, Any]:
     }
 
 
-def _json(raw: bytes) -> Any:
+def _json(raw: bytes, what: str = "the body") -> Any:
     try:
         return json.loads(raw)
     except ValueError as exc:
-        raise InputError(f"the body is not JSON: {exc}") from exc
+        raise InputError(f"{what} is not JSON: {exc}") from exc
     except RecursionError as exc:
-        raise InputError("the body is nested too deeply") from exc
+        raise InputError(f"{what} is nested too deeply") from exc
 
 
 async def _form(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -330,5 +330,5 @@ async def _form(request: Request) -> tuple[dict[str, Any], dict[str, bytes]]:
             elif key in ("negative", "facets", "exclude", "liked", "disliked"):
                 data.setdefault(key, []).append(value)
             elif value != "":  # an empty box of an HTML form
-                data[key] = _json(value.encode()) if key in ("items", "filter", "terms", "before") else value
+                data[key] = _json(value.encode(), repr(key)) if key in ("items", "filter", "terms", "before") else value
     return data, files

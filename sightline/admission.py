@@ -117,7 +117,8 @@ def misnamed(folder: Path, passport: Passport, beside: Passport, option: str) ->
 def taken(folder: Path, spec: str, option: str) -> str:
     """What to say where an encoder is to have a role, and has the other one."""
     if option == TEXTS:
-        return f"{spec!r} embeds everything in {folder}, texts too: a text encoder is another one beside it"
+        out = f"`sightline migrate {TEXTS} none` takes one out"
+        return f"{spec!r} embeds everything in {folder}, texts too: a text encoder is another one beside it ({out})"
     return f"{spec!r} is the text encoder of {folder}: first `sightline migrate {TEXTS} none`"
 
 

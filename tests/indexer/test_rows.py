@@ -56,7 +56,7 @@ def test_mapping_knows_five_names() -> None:
 
 @pytest.mark.parametrize("value", [None, "", "  ", [], {}, True, float("nan")])
 def test_a_row_without_id_says_so(value: Any) -> None:
-    with pytest.raises(UnreadableSource, match="c:1: the row has no 'id'"):
+    with pytest.raises(UnreadableSource, match="c:1: the row has no 'id': it is empty"):
         record({"id": value, "title": "x"})
     with pytest.raises(UnreadableSource, match="no 'SKU'"):
         record({"id": 1, "title": "x"}, {"id": "SKU"})
@@ -70,6 +70,8 @@ def test_ids_are_texts(value: Any, item_id: str) -> None:
 
 
 def test_an_id_and_nothing_else_is_no_item() -> None:
+    with pytest.raises(UnreadableSource, match=r"nothing else that can be kept \(price: empty"):
+        record({"id": "a", "price": float("nan")})
     with pytest.raises(UnreadableSource, match="an id and nothing else"):
         record({"id": 1, "title": None, "image": "", "tags": []})
 

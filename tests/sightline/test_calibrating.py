@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.ledger import Claim, Outcome
 from retriever.calibration import LEAST
 from sightline import calibrating, image, like, text
 from sightline.engine import Sightline
@@ -178,6 +179,23 @@ def test_items_in_doubt_are_no_reason_to_learn_anew(shop: Path, monkeypatch: pyt
         index.add({"id": "one more", "title": "One more"})
         index.delete(["one more"])
         assert made == []
+
+
+def test_items_that_never_reached_the_store_are_a_reason_once(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sightline.open(shop) as index:
+        index.calibrations.now()
+        learned = calibrating.calibrated
+        made: list[str] = []
+        monkeypatch.setattr(
+            calibrating, "calibrated", lambda *a, key, **k: made.append(key) or learned(*a, key=key, **k)
+        )
+        lost = [Outcome(f"lost-{n}", Claim("shop", "d", ""), {}) for n in range(2 * index.info()["items"])]
+        index._ledger.begin(lost)  # and then the store was gone
+        for title in ("one", "two", "three"):
+            index.add({"id": "more", "title": title})
+        index.delete(["more"])
+        index._ledger.forget([one.item_id for one in lost])
+        assert len(made) == 1
 
 
 def test_a_bar_is_a_probability(shop: Path) -> None:

@@ -155,6 +155,9 @@ def test_it_is_on_record_and_no_other_is_let_in(index: Path, topics: TopicEncode
         ),
     ):
         opened.search("drizzle")
+    with Sightline.open(index, encoder="topics") as opened:
+        opened.migrate(text_encoder="none")  # the encoder of everything is not opened for that
+        assert opened.info()["text_encoder"] is None
 
 
 def test_one_that_answers_otherwise_is_refused(index: Path, topics: TopicEncoder) -> None:

@@ -303,7 +303,7 @@ def show_report(out: Console, report: AddReport, *, where: str, shown: int = 5) 
     if report.skipped:
         out.print(Text(f"! {len(report.skipped):,} could not be indexed:", style="yellow"))
         show_skipped(out, report.skipped, most=shown)
-        out.print(Text(f"  all of them: {command('info --skipped')}", style="dim"))
+        out.print(Text(f"  all of them: {command('info --skipped')}", style="dim"), soft_wrap=True)
 
 
 def record(out: Console, name: Text | str, told: Text | str = "") -> None:

@@ -81,7 +81,7 @@ def test_a_passport_that_tells_other_things_of_an_encoder_than_are_so_is_refused
     monkeypatch.setattr(GridEncoder, "__init__", _made_of_weights)
     sign(export, passport=passport_of(export) | {"made_of": {"weights": "others"}})
     with opened(tmp_path / "new") as new:
-        monkeypatch.setattr(new._control, "other", lambda spec: GridEncoder())
+        monkeypatch.setattr(new._control.whole, "other", lambda spec: GridEncoder())
         refused(new, export, PassportMismatch, "tells other things of 'grid'.*Nothing was written.*--embed")
         assert new._ledger.passport() is None
         sign(export, passport=passport_of(export) | {"made_of": {"weights": "these"}})

@@ -21,7 +21,7 @@ test: $(VENV)/.test   ## the tests that need no torch and no data
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.check lint types imports   ## every extra, linters, all tests, JOBS=2 at a time: what CI runs
-	@SIGHTLINE_CHECK=1 $(BIN)/python -m pytest -n $(or $(JOBS),2) --dist worksteal
+	@SIGHTLINE_CHECK=1 $(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile
 
 lint: $(VENV)/.check
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -28,6 +28,7 @@ from sightline.types import Hit, Item, Modality, Part, Query
 POOLS = (100, 1_000, 10_000, MOST_SHOWN)
 TELLING = 3  # items, of those that say the words best, that are read to know the fields of such items
 PARTS_SHOWN = 8  # parts a hit carries at most
+MOST = 0.999  # of the emphasis of what is wanted most: those words are what is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,9 @@ def _evidence(plan: Plan, found: Found) -> Evidence:
     if found.said is None:
         return Evidence(cosines)
     meant = emphasis(query)  # what is wanted less than the most orders hits, and nothing is denied for lacking it
-    required = found.said.of({word for word in found.said.words if meant.get(word, 1.0) == 1})
-    words = proof.of_words(plan.store, required, where=query.where, hidden=hidden)
+    required = found.said.of({word for word in found.said.words if meant.get(word, 1.0) > MOST})
+    asked = required if required.words else found.said  # what is wanted most says nothing: "something"
+    words = proof.of_words(plan.store, asked, where=query.where, hidden=hidden)
     return replace(words, cosines=cosines)
 
 

@@ -48,6 +48,18 @@ def test_zero_shows_what_is_nearest_come_what_may(shop: Path) -> None:
         assert all(hit.relevance is not None and 0 <= hit.relevance < 0.5 for hit in nearest)
 
 
+def test_what_is_wanted_less_is_a_wish_that_hides_nothing(shop: Path) -> None:
+    with Sightline.open(shop) as index:
+        plain = index.search("mug")
+        assert plain.hits
+        for wish in (2 * text("mug") + text("submarine"), 0.3 * text("submarine") + 0.9 * text("mug")):
+            found = index.search(wish)
+            assert found.hits[0].id in {hit.id for hit in plain}
+        assert index.search(text("mug") + 2 * text("submarine")).no_match, "and this is not there"
+        both = index.search(2 * text("something for you") + text("mug"), least=0)
+        assert (both.answered or 0) > 0.5, "where what is wanted most says nothing, the rest is asked for"
+
+
 def test_hits_below_the_least_are_left_out(shop: Path) -> None:
     with Sightline.open(shop) as index:
         kind = str(index.get("mug-001").fields["kind"])
